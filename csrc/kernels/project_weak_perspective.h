@@ -1,0 +1,27 @@
+// Weak-perspective projection: V'[b, n] = M[b] V[b, n] + t[b] with pose[b] = [M | t], M = f R (3x3, or its first 2 rows).
+// vjp: grad_V = M^T grad_V'; grad_M = sum_n grad_V' V^T; grad_t = sum_n grad_V'.
+// (3DDFA, Zhu et al. 2016, eq. 2; f Pr R S + t2d of MARN is the 2-row form.)
+#pragma once
+#include "kernels/simd.h"
+
+namespace pyface3d {
+struct ProjectWeakPerspective {       // contiguous, one scalar type
+  const void* vertices;               // (B, N, 3)
+  const void* pose;                   // (B, R, 4)
+  const void* grad_out;               // (B, N, R), backward only
+  void* out;                          // (B, N, R), forward only
+  void* grad_vertices;                // (B, N, 3), or null: not wanted
+  void* grad_pose_parts;              // (B, C, R, 4): one partial sum per chunk of vertices, or null: not wanted
+  int64_t batch, vertex_count, rows;  // B, N, R = 3 or 2
+};
+
+// Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.
+constexpr int64_t kProjectChunk = 4096;
+
+inline int64_t project_chunks(int64_t vertex_count) { return (vertex_count + kProjectChunk - 1) / kProjectChunk; }
+
+PYFACE3D_EACH_ISA(
+    // Items are (face, chunk of vertices) pairs, numbered face-major.
+    template <typename T> void project_weak_perspective_forward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);
+    template <typename T> void project_weak_perspective_backward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);)
+}  // namespace pyface3d

@@ -1,0 +1,62 @@
+#include "kernels/project_weak_perspective.h"
+
+#include "torch/tensors.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "project_weak_perspective";
+
+static void check(const Tensor& vertices, const Tensor& pose) {
+  check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
+  check_floating(kOp, "vertices", vertices);
+  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == vertices.size(0) && (pose.size(1) == 3 || pose.size(1) == 2) && pose.size(2) == 4,
+                  kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", vertices.size(0), ", got ", shape_of(pose));
+  check_like(kOp, "pose", pose, "vertices", vertices);
+}
+
+static Tensor forward_cpu(const Tensor& vertices, const Tensor& pose) {
+  check(vertices, pose);
+  const Tensor v = packed(vertices), m = packed(pose);
+  ProjectWeakPerspective p{};
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
+  Tensor out = new_tensor(v, {p.batch, p.vertex_count, p.rows});  // (B, N, R)
+  p.vertices = pointer(v), p.pose = pointer(m), p.out = out.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? PYFACE3D_DISPATCH(project_weak_perspective_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(project_weak_perspective_forward<double>(p, begin, end));
+  });
+  return out;
+}
+
+// Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
+static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& vertices, const Tensor& pose,
+                                               bool want_vertices, bool want_pose) {
+  check(vertices, pose);
+  check_shape(kOp, "grad_out", grad_out, {vertices.size(0), vertices.size(1), pose.size(1)}, "(B, N, R)");
+  const Tensor g = packed(grad_out), v = packed(vertices), m = packed(pose);
+  ProjectWeakPerspective p{};
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
+  const int64_t chunks = project_chunks(p.vertex_count);
+  Tensor grad_v = want_vertices ? new_tensor(v, {p.batch, p.vertex_count, 3}) : new_tensor(v, {0});
+  Tensor parts = want_pose ? new_tensor(v, {p.batch, chunks, p.rows, 4}) : new_tensor(v, {0});
+  p.vertices = pointer(v), p.pose = pointer(m), p.grad_out = pointer(g);
+  p.grad_vertices = want_vertices ? grad_v.mutable_data_ptr() : nullptr;
+  p.grad_pose_parts = want_pose ? parts.mutable_data_ptr() : nullptr;
+  torch::stable::parallel_for(0, p.batch * chunks, 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? PYFACE3D_DISPATCH(project_weak_perspective_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(project_weak_perspective_backward<double>(p, begin, end));
+  });
+  const std::vector<int64_t> over_chunks{1};
+  return {grad_v, want_pose ? torch::stable::sum(parts, over_chunks) : parts};
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("project_weak_perspective(Tensor vertices, Tensor pose) -> Tensor");
+  m.def(
+      "project_weak_perspective_backward(Tensor grad_out, Tensor vertices, Tensor pose, bool want_vertices, "
+      "bool want_pose) -> (Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("project_weak_perspective", TORCH_BOX(&forward_cpu));
+  m.impl("project_weak_perspective_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

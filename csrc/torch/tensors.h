@@ -1,0 +1,100 @@
+// What every binding needs of torch: names, checks that read as sentences, allocation, the current CUDA stream.
+#pragma once
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/stable/accelerator.h>
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#ifdef PYFACE3D_WITH_CUDA  // weak: a CPU-only torch does not have it, and must still load this binary
+extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(int32_t, void**);
+#endif
+
+namespace pyface3d {
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+inline std::string shape_of(const Tensor& x) {  // "(2, 3)"
+  std::string text = "(";
+  for (int64_t i = 0; i < x.dim(); ++i) text += (i ? ", " : "") + std::to_string(x.size(i));
+  return text + (x.dim() == 1 ? ",)" : ")");
+}
+
+// Checks x against `sizes` (-1: any size); `wanted` is the shape as the documentation writes it, e.g. "(B, N, 3)".
+inline void check_shape(const char* op, const char* name, const Tensor& x, std::initializer_list<int64_t> sizes,
+                        const char* wanted) {
+  bool fits = x.dim() == static_cast<int64_t>(sizes.size());
+  std::string numbers = "(";
+  int64_t i = 0;
+  for (const int64_t size : sizes) {
+    if (fits && size >= 0 && x.size(i) != size) fits = false;
+    numbers += (i++ ? ", " : "") + (size < 0 ? std::string("*") : std::to_string(size));
+  }
+  numbers += sizes.size() == 1 ? ",)" : ")";
+  STD_TORCH_CHECK(fits, op, ": ", name, " must be ", wanted, " = ", numbers, ", got ", shape_of(x));
+}
+
+inline void check_floating(const char* op, const char* name, const Tensor& x) {
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double, op, ": ", name,
+                  " must be float32 or float64; convert it with .float()");
+}
+
+// Checks that x has the dtype and device of `first`, the argument that sets them.
+inline void check_like(const char* op, const char* name, const Tensor& x, const char* first_name, const Tensor& first) {
+  STD_TORCH_CHECK(x.scalar_type() == first.scalar_type(), op, ": ", name, " must have the dtype of ", first_name,
+                  "; convert one of them with .to()");
+  STD_TORCH_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
+                  "; move one of them with .to()");
+}
+
+inline void check_index(const char* op, const char* name, const Tensor& x, const char* first_name, const Tensor& first) {
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Long, op, ": ", name, " must be int64; convert it with .long()");
+  STD_TORCH_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
+                  "; move one of them with .to()");
+}
+
+inline bool is_float32(const Tensor& x) { return x.scalar_type() == ScalarType::Float; }
+
+// Most of a large fresh CPU output's cost is page faults: ask for huge pages before the first write.
+inline void prefer_huge_pages(const Tensor& x, int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t kHuge = std::uintptr_t{1} << 21;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(x.data_ptr()) + 4095) & ~std::uintptr_t{4095};
+  const auto end = reinterpret_cast<std::uintptr_t>(x.data_ptr()) + static_cast<std::uintptr_t>(bytes);
+  if (end > begin + 2 * kHuge) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+// A new tensor with the dtype and device of `like`; large CPU ones on huge pages.
+inline Tensor new_tensor(const Tensor& like, const std::vector<int64_t>& sizes,
+                         std::optional<ScalarType> dtype = std::nullopt) {
+  Tensor x = torch::stable::new_empty(like, sizes, dtype);
+  if (x.is_cpu()) prefer_huge_pages(x, x.numel() * static_cast<int64_t>(x.element_size()));
+  return x;
+}
+
+// The input as contiguous memory (the same tensor where it already is).
+inline Tensor packed(const Tensor& x) { return torch::stable::contiguous(x); }
+
+inline const void* pointer(const Tensor& x) { return x.const_data_ptr(); }
+inline const void* pointer(const std::optional<Tensor>& x) { return x ? x->const_data_ptr() : nullptr; }
+
+#ifdef PYFACE3D_WITH_CUDA
+inline void* current_stream(const Tensor& x) {
+  void* stream = nullptr;
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
+  return stream;
+}
+#endif
+}  // namespace pyface3d

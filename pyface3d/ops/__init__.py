@@ -1,0 +1,6 @@
+"""Fused differentiable operations of 3DMM face reconstruction, as torch custom ops (CPU and CUDA)."""
+
+from pyface3d import _ext  # noqa: F401  (registers the kernels)
+from pyface3d.ops.project_weak_perspective import project_weak_perspective
+
+__all__ = ["project_weak_perspective"]

@@ -1,0 +1,29 @@
+"""Registers an op's Python half: the fake, the autograd formula, and the refusal of double backward."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def _refuse(name: str) -> Callable[..., Any]:
+    def refuse(ctx: Any, *grads: Any) -> Any:
+        raise RuntimeError(f"{name}: double backward is not implemented; use pyface3d.ops.reference for it")
+
+    return refuse
+
+
+def register(name: str, fake: Callable, setup_context: Callable, backward: Callable, backward_fake: Callable) -> None:
+    """Registers fakes and autograd of ``pyface3d::<name>`` and of ``pyface3d::<name>_backward``.
+
+    Args:
+        name: schema name of the op, equal to its public function's.
+        fake: shape function of the op.
+        setup_context: saves what the backward needs, as ``torch.library.register_autograd`` wants it.
+        backward: calls ``<name>_backward``; returns one gradient per input of the op.
+        backward_fake: shape function of ``<name>_backward``.
+    """
+    torch.library.register_fake(f"pyface3d::{name}")(fake)
+    torch.library.register_fake(f"pyface3d::{name}_backward")(backward_fake)
+    torch.library.register_autograd(f"pyface3d::{name}", backward, setup_context=setup_context)
+    torch.library.register_autograd(f"pyface3d::{name}_backward", _refuse(name))
