@@ -1,0 +1,77 @@
+"""Backbone weights from files: safetensors, or a torch checkpoint read as data only."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Reads the tensors of a weight file; nothing in it is executed.
+
+    Args:
+        path: ``.safetensors``, or a checkpoint of ``torch.save`` holding tensors, bare or under ``state_dict``; the
+            prefix ``module.`` that data-parallel training leaves is removed.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is truncated, or holds something else than tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"read_state: no weight file at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"read_state: {path.name} is not a readable weight file ({reason})") from error
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"read_state: {path.name} must hold named tensors (a state dict)")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def load_backbone(network: nn.Module, path: str | os.PathLike[str]) -> list[str]:
+    """Loads pretrained weights, for example torchvision's ImageNet file, into a trunk; its head may differ.
+
+    Args:
+        network: a trunk of :mod:`pyface3d.nets`.
+        path: see :func:`read_state`.
+
+    Returns:
+        The names of the head's tensors that keep their initial values because the file has other ones.
+
+    Raises:
+        ValueError: the file belongs to another architecture; the message names the first tensor that does not fit.
+    """
+    state, own = read_state(path), network.state_dict()
+    head = f"{getattr(network, 'head_name', 'fc')}."
+    kept = [k for k in own if k.startswith(head) and (k not in state or state[k].shape != own[k].shape)]
+    fitting = {k: v for k, v in state.items() if k in own and k not in kept}
+    check_state({k: v for k, v in own.items() if k not in kept}, state, Path(path).name, ignored=head)
+    network.load_state_dict(fitting, strict=False)
+    return kept
+
+
+def check_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor], name: str, *, ignored: str = "\0") -> None:
+    """Raises ValueError unless ``state`` has exactly the tensors of ``own``; names in ``ignored`` may differ.
+
+    ``ignored`` is a prefix. A missing ``num_batches_tracked`` is accepted: old files lack it.
+    """
+    for key, tensor in own.items():
+        if key not in state and not key.endswith("num_batches_tracked"):
+            raise ValueError(f"{name}: weights of another architecture: {key} is missing")
+        if key in state and state[key].shape != tensor.shape:
+            want, got = tuple(tensor.shape), tuple(state[key].shape)
+            raise ValueError(f"{name}: weights of another architecture: {key} must be {want}, got {got}")
+    for key in state:
+        if key not in own and not key.startswith(ignored):
+            raise ValueError(f"{name}: weights of another architecture: unexpected {key}")
