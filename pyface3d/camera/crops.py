@@ -1,0 +1,183 @@
+"""Square crops around a face: where they lie, and cutting them out.
+
+A region of interest (roi) is (left, top, right, bottom) in pixels of the original image. All functions are vectorised
+over faces.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ROUNDINGS = ("none", "matlab")
+
+
+def roi_from_landmarks(
+    points: Tensor, visible: Tensor | None = None, rounding: str = "none", clip_to: tuple[int, int] | None = None
+) -> Tensor:
+    """3DDFA's box around landmarks: a square whose side is the diagonal of the tight square, about its centre.
+
+    ``rounding="matlab"`` with ``clip_to=(450, 450)`` is the rule behind the boxes published for AFLW2000-3D: left and
+    top are rounded half away from zero, the side is added and rounded, and the square is cut at the border of the
+    image (1-based), which part of the published numbers depends on (``legacy_roi``).
+
+    Args:
+        points: (B, L, 2) or (B, L, 3) in image pixels.
+        visible: (B, L) bool; only these points count. A face without any gets NaN.
+        rounding: ``"none"`` or ``"matlab"``.
+        clip_to: (height, width) of the image to clip to, on the 1-based grid; None leaves the square whole.
+
+    Returns:
+        (B, 4) left, top, right, bottom.
+
+    Raises:
+        ValueError: for another shape or an unknown rounding.
+
+    Example:
+        >>> roi_from_landmarks(torch.tensor([[[0.0, 0.0], [10.0, 10.0]]]))
+        tensor([[-2.0711, -2.0711, 12.0711, 12.0711]])
+    """
+    if points.ndim != 3 or points.shape[-1] not in (2, 3):
+        raise ValueError(f"roi_from_landmarks: points must be (B, L, 2) or (B, L, 3), got {tuple(points.shape)}")
+    if rounding not in ROUNDINGS:
+        raise ValueError(f"roi_from_landmarks: rounding must be one of {', '.join(ROUNDINGS)}, got {rounding!r}")
+    low, high = _bounds(points[..., :2], visible)  # (B, 2) each
+    side = (high - low).amax(-1, keepdim=True) * 2**0.5  # (B, 1)
+    start = (low + high - side) / 2
+    end = start + side
+    if rounding == "matlab":
+        start = _round_half_away(start)
+        end = _round_half_away(start + side)
+    if clip_to is not None:
+        height, width = clip_to
+        start, end = start.clamp(min=1), torch.minimum(end, end.new_tensor([width, height]))
+    return torch.cat([start, end], -1)
+
+
+def _bounds(points: Tensor, visible: Tensor | None) -> tuple[Tensor, Tensor]:
+    if visible is None:
+        return points.amin(1), points.amax(1)
+    seen = visible.bool()[..., None]
+    low = points.masked_fill(~seen, torch.inf).amin(1)
+    high = points.masked_fill(~seen, -torch.inf).amax(1)
+    nothing = ~seen.any(1)  # (B, 1)
+    return low.masked_fill(nothing, torch.nan), high.masked_fill(nothing, torch.nan)
+
+
+def _round_half_away(values: Tensor) -> Tensor:
+    return values.sign() * (values.abs() + 0.5).floor()
+
+
+def roi_from_box(box: Tensor, scale: float = 1.58, shift: float = 0.14) -> Tensor:
+    """3DDFA's square around a detector's box: side ``int(scale * (w + h) / 2)``, centre moved down by ``shift * (w +
+    h) / 2``.
+
+    The defaults come from PRNet and were chosen "by experience" for dlib's detector; other detectors want their own.
+
+    Args:
+        box: (B, 4) left, top, right, bottom.
+        scale: side of the square over the mean side of the box.
+        shift: downward shift of the centre over the mean side of the box.
+
+    Returns:
+        (B, 4) left, top, right, bottom.
+
+    Raises:
+        ValueError: if ``box`` is not (..., 4).
+
+    Example:
+        >>> roi_from_box(torch.tensor([[100.0, 100.0, 200.0, 200.0]]))
+        tensor([[ 71.,  85., 229., 243.]])
+    """
+    if box.shape[-1:] != (4,):
+        raise ValueError(f"roi_from_box: box must be (B, 4), got {tuple(box.shape)}")
+    box = box.to(torch.promote_types(box.dtype, torch.float32))
+    low, high = box[..., :2], box[..., 2:]
+    mean_side = (high - low).mean(-1, keepdim=True)
+    centre = (low + high) / 2 + mean_side * box.new_tensor([0.0, shift])
+    side = (mean_side * scale).trunc()
+    return torch.cat([centre - side / 2, centre + side / 2], -1)
+
+
+def crop(image: Tensor | np.ndarray, roi: Tensor | np.ndarray, size: int = 120) -> Tensor | np.ndarray:
+    """Cuts faces out and resizes them to size x size, bilinear, with zeros outside the image.
+
+    The corners are rounded to whole pixels first (half to even) and the resize follows ``cv2.resize(...,
+    INTER_LINEAR)``, as 3DDFA does.
+
+    Args:
+        image: a tensor (C, H, W) or (B, C, H, W), or an array (H, W, C); uint8 or floating point.
+        roi: (B, 4), or (4,) for one face. One image with many rois gives many crops.
+        size: side of the crop in pixels.
+
+    Returns:
+        Tensor (B, C, size, size), or array (B, size, size, C), of the image's type; without B where ``roi`` is (4,).
+        Differentiable in a floating-point image.
+
+    Raises:
+        ValueError: if the shapes do not fit or a box is empty or not finite.
+
+    Example:
+        >>> crop(torch.ones(3, 50, 50), torch.tensor([10.0, 10.0, 30.0, 30.0]), 8).shape
+        torch.Size([3, 8, 8])
+    """
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3:
+            raise ValueError(f"crop: an array must be (H, W, C), got {image.shape}")
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+        faces = _crop(pixels, torch.as_tensor(np.asarray(roi)), size)
+        return np.ascontiguousarray(faces.movedim(-3, -1).numpy())
+    return _crop(image, roi, size)
+
+
+def _crop(image: Tensor, roi: Tensor | np.ndarray, size: int) -> Tensor:
+    roi = torch.as_tensor(roi, device=image.device)
+    if image.ndim not in (3, 4) or roi.ndim not in (1, 2) or roi.shape[-1] != 4:
+        got = f"{tuple(image.shape)} and {tuple(roi.shape)}"
+        raise ValueError(f"crop: image must be (C, H, W) or (B, C, H, W) and roi (B, 4), got {got}")
+    single = roi.ndim == 1
+    boxes = roi.reshape(-1, 4)
+    stack = image if image.ndim == 4 else image[None]
+    if stack.shape[0] not in (1, len(boxes)):
+        raise ValueError(f"crop: {stack.shape[0]} images need as many boxes or one image, got {len(boxes)} boxes")
+    faces = _resize(stack, _whole_pixels(boxes), size)
+    return faces[0] if single else faces
+
+
+def _whole_pixels(boxes: Tensor) -> Tensor:
+    whole = boxes.to(torch.promote_types(boxes.dtype, torch.float32)).round()  # half to even, as Python's round
+    if not bool(whole.isfinite().all()) or not bool((whole[:, 2:] > whole[:, :2]).all()):
+        raise ValueError("crop: roi must be finite with right > left and bottom > top after rounding to whole pixels")
+    return whole.long()
+
+
+def _resize(stack: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Bilinear samples at half-pixel centres of each box; reads are clamped to the box and are zero outside the
+    image.
+    """
+    n_images, _, height, width = stack.shape
+    which = torch.arange(len(boxes), device=stack.device) if n_images > 1 else boxes.new_zeros(len(boxes))
+    working = stack.dtype if stack.is_floating_point() else torch.float32
+    x0, x1, along_x = _taps(boxes[:, 0], boxes[:, 2], size, working)  # (B, S) each
+    y0, y1, along_y = _taps(boxes[:, 1], boxes[:, 3], size, working)
+
+    def read(y: Tensor, x: Tensor) -> Tensor:
+        inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None]  # (B, S, S)
+        rows, columns = y.clamp(0, height - 1)[:, :, None], x.clamp(0, width - 1)[:, None]
+        values = stack[which[:, None, None], :, rows, columns]  # (B, S, S, C)
+        return values.to(working) * inside[..., None]
+
+    along_x, along_y = along_x[:, None, :, None], along_y[:, :, None, None]
+    upper = read(y0, x0) * (1 - along_x) + read(y0, x1) * along_x
+    lower = read(y1, x0) * (1 - along_x) + read(y1, x1) * along_x
+    faces = (upper * (1 - along_y) + lower * along_y).movedim(-1, 1)  # (B, C, S, S)
+    return faces.contiguous() if stack.is_floating_point() else faces.round().to(stack.dtype).contiguous()
+
+
+def _taps(start: Tensor, end: Tensor, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """The two pixels each output pixel lies between, and how far it is from the first."""
+    side = (end - start)[:, None]
+    position = (torch.arange(size, device=start.device, dtype=torch.float64) + 0.5) * (side / size) - 0.5  # (B, S)
+    position = torch.minimum(position.clamp(min=0), (side - 1).double())
+    first = position.floor().long()
+    second = torch.minimum(first + 1, side - 1)
+    return start[:, None] + first, start[:, None] + second, (position - first).to(dtype)
