@@ -1,0 +1,12 @@
+"""Face models: the linear model itself, the embedded default face, and readers of the published model files.
+
+>>> from pyface3d.morphable import MorphableModel
+>>> model = MorphableModel.default()
+>>> model.synthesize(model.sample(2)).shape
+torch.Size([2, 9409, 3])
+"""
+
+from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.model import MorphableModel
+
+__all__ = ["Blendshapes", "MorphableModel"]

@@ -1,0 +1,88 @@
+"""The embedded face: ICT-FaceKit light, unpacked from ``pyface3d/assets/ict_face.npz``.
+
+The file is a plain npz in two sections, ``face_*`` and ``rest_*``: ``default()`` needs only the first, the head is both
+put together. Bases are float16, coordinate by coordinate (K, 3, N), high and low bytes apart: so they deflate best.
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+
+import numpy as np
+
+from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.model import MorphableModel
+
+# An ordinary expression moves a blendshape by about a quarter of its range (ICT-FaceKit publishes no statistics).
+EXPRESSION_STD = 0.25
+
+_SECTIONS = {"face": ("face",), "head": ("face", "rest")}
+
+
+def load_default(parts: str, expression: str) -> MorphableModel:
+    """Build the embedded model; see ``MorphableModel.default``."""
+    if parts not in _SECTIONS:
+        raise ValueError(f"MorphableModel.default: parts must be 'face' or 'head', got {parts!r}")
+    if expression not in ("directions", "blendshapes"):
+        raise ValueError(
+            f"MorphableModel.default: expression must be 'directions' or 'blendshapes', got {expression!r}"
+        )
+    with resources.files("pyface3d.assets").joinpath("ict_face.npz").open("rb") as stream, np.load(stream) as asset:
+        return _build(asset, parts, expression)
+
+
+def _build(asset: Mapping[str, np.ndarray], parts: str, expression: str) -> MorphableModel:
+    sections = _SECTIONS[parts]
+    mean, triangles, uv, uv_triangles = (
+        np.concatenate([asset[f"{section}_{array}"] for section in sections])
+        for array in ("mean", "triangles", "uv", "uv_triangles")
+    )
+    names = asset["expression_names"].tolist()
+    shapes = _join_bytes(asset, "expression", sections)  # (53, 3, N)
+    if expression == "blendshapes":
+        directions, columns = np.eye(len(names)), names
+    else:
+        directions = asset["directions"]  # (53, 10)
+        shapes = _combine(directions, shapes)  # (10, 3, N)
+        columns = [f"direction_{k}" for k in range(len(shapes))]
+    bounds = zip(asset["part_names"].tolist(), asset["part_starts"].tolist(), asset["part_ends"].tolist())
+    return MorphableModel(
+        mean,
+        _columns_last(_join_bytes(asset, "identity", sections)),
+        _columns_last(shapes),
+        triangles.astype(np.int64),
+        expression_std=np.full(len(shapes), EXPRESSION_STD, np.float32),
+        uv=uv,
+        uv_triangles=uv_triangles.astype(np.int64),
+        landmarks=asset["landmarks"].astype(np.int64),
+        forehead=asset["forehead"].astype(np.int64),
+        parts={name: np.arange(start, end) for name, start, end in bounds if end <= len(mean)},
+        expression_names=columns,
+        blendshapes=Blendshapes(names, directions, asset["gram"]),
+        unit="cm",
+        name=f"ict_{parts}",
+    )
+
+
+def _join_bytes(asset: Mapping[str, np.ndarray], basis: str, sections: tuple[str, ...]) -> np.ndarray:
+    """The float16 basis (K, 3, N) whose high and low bytes the asset keeps apart."""
+    high, low = (
+        np.concatenate([asset[f"{section}_{basis}_{byte}"] for section in sections], axis=2) for byte in ("high", "low")
+    )
+    return (high.astype(np.uint16) << 8 | low).view(np.float16)
+
+
+def _combine(directions: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Blendshape combinations (K, 3, N) of (M, K) and (M, 3, N), by sums in a fixed order.
+
+    A matrix product would differ in the last bit from one BLAS to the next, and with it the hash of the model.
+    """
+    combined = np.zeros((directions.shape[1], *shapes.shape[1:]))
+    for row, shape in zip(directions, shapes.astype(np.float64)):
+        for k, weight in enumerate(row):
+            combined[k] += weight * shape
+    return combined
+
+
+def _columns_last(basis: np.ndarray) -> np.ndarray:
+    """(K, 3, N) in any float type to (N, 3, K) float32."""
+    return np.ascontiguousarray(basis.astype(np.float32).transpose(2, 1, 0))

@@ -1,0 +1,293 @@
+"""The linear face model: mean shape plus identity and expression bases, with its topology and landmarks."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from pyface3d import ops
+from pyface3d.morphable.blendshapes import Blendshapes
+
+ArrayOrTensor = ArrayLike | Tensor
+
+
+class MorphableModel(nn.Module):
+    """A 3D Morphable Model: V = mean + identity_basis @ a_identity + expression_basis @ a_expression.
+
+    The model (Blanz and Vetter 1999) keeps one basis, identity columns first. Coefficients are raw multiples of the
+    basis columns; ``identity_std`` and ``expression_std`` say how large a standard deviation of each is. Frame of the
+    vertices: x to the subject's left, y up, z towards the viewer, triangles counter-clockwise seen from outside.
+
+    Buffers are not part of ``state_dict``: weights of a network do not carry the face model (nor its licence).
+    The model is stored with ``save`` and recognised by ``hash``.
+
+    Args:
+        mean: (N, 3) mean shape in ``unit``.
+        identity_basis: (N, 3, K_i).
+        expression_basis: (N, 3, K_e).
+        triangles: (F, 3) vertex ids.
+        identity_std: (K_i,) standard deviations of the identity coefficients; ones when absent.
+        expression_std: (K_e,) the same for expression.
+        uv: (T, 2) texture coordinates in [0, 1], v up.
+        uv_triangles: (F, 3) uv ids of the corners; absent: ``triangles`` (one uv per vertex).
+        landmarks: (68,) vertex ids of the 68 landmarks (iBUG order).
+        forehead: (13,) vertex ids of points 68 to 80 of the 81-point scheme.
+        colors: (N, 3) mean albedo in [0, 1].
+        parts: part name to vertex ids, without overlap, in rising order of vertex ids.
+        expression_names: names of the expression columns.
+        blendshapes: the named blendshapes that the expression basis stands for.
+        unit: unit of the vertices ("cm", "mm", "um").
+        name: name of the model.
+
+    Raises:
+        ValueError: an argument has the wrong shape or an index is out of range.
+
+    Example:
+        >>> model = MorphableModel.default()
+        >>> vertices = model.synthesize(model.sample(4))  # (4, 9409, 3)
+    """
+
+    mean: Tensor
+    basis: Tensor
+    triangles: Tensor
+    identity_std: Tensor
+    expression_std: Tensor
+    uv: Tensor | None
+    uv_triangles: Tensor | None
+    landmarks: Tensor | None
+    forehead: Tensor | None
+    colors: Tensor | None
+
+    def __init__(
+        self,
+        mean: ArrayOrTensor,
+        identity_basis: ArrayOrTensor,
+        expression_basis: ArrayOrTensor,
+        triangles: ArrayOrTensor,
+        *,
+        identity_std: ArrayOrTensor | None = None,
+        expression_std: ArrayOrTensor | None = None,
+        uv: ArrayOrTensor | None = None,
+        uv_triangles: ArrayOrTensor | None = None,
+        landmarks: ArrayOrTensor | None = None,
+        forehead: ArrayOrTensor | None = None,
+        colors: ArrayOrTensor | None = None,
+        parts: Mapping[str, ArrayOrTensor] | None = None,
+        expression_names: Sequence[str] | None = None,
+        blendshapes: Blendshapes | None = None,
+        unit: str = "cm",
+        name: str = "model",
+    ):
+        super().__init__()
+        mean, identity_basis, expression_basis = map(_real, (mean, identity_basis, expression_basis))
+        n = mean.shape[0] if mean.ndim else 0
+        _check_shape("mean", mean, (n, 3))
+        _check_shape("identity_basis", identity_basis, (n, 3, None))
+        _check_shape("expression_basis", expression_basis, (n, 3, None))
+        self.n_identity, self.n_expression = identity_basis.shape[2], expression_basis.shape[2]
+        self.unit, self.name = unit, name
+        ones = torch.ones(self.n_identity, dtype=mean.dtype), torch.ones(self.n_expression, dtype=mean.dtype)
+        self._add("mean", mean, (n, 3))
+        self._add("basis", torch.cat([identity_basis, expression_basis], dim=2), (n, 3, None))
+        self._add("identity_std", ones[0] if identity_std is None else _real(identity_std), (self.n_identity,))
+        self._add("expression_std", ones[1] if expression_std is None else _real(expression_std), (self.n_expression,))
+        self._add("colors", None if colors is None else _real(colors), (n, 3))
+        self._add("triangles", _index("triangles", triangles, n), (None, 3))
+        self._add("landmarks", _index("landmarks", landmarks, n), (68,))
+        self._add("forehead", _index("forehead", forehead, n), (13,))
+        self._add("uv", None if uv is None else _real(uv), (None, 2))
+        if uv_triangles is None and self.uv is not None:
+            uv_triangles = self.triangles
+        n_uv = 0 if self.uv is None else len(self.uv)
+        self._add("uv_triangles", _index("uv_triangles", uv_triangles, n_uv), (len(self.triangles), 3))
+        self.parts = {key: _index(f"parts[{key!r}]", ids, n) for key, ids in (parts or {}).items()}
+        self.expression_names = list(expression_names or (f"expression_{k}" for k in range(self.n_expression)))
+        if len(self.expression_names) != self.n_expression:
+            got = len(self.expression_names)
+            raise ValueError(f"MorphableModel: expression_names must have {self.n_expression} names, got {got}")
+        self.blendshapes = blendshapes
+
+    def _add(self, name: str, tensor: Tensor | None, shape: tuple[int | None, ...]) -> None:
+        if tensor is not None:
+            _check_shape(name, tensor, shape)
+            tensor = tensor.to(self.mean.device) if name != "mean" else tensor
+        self.register_buffer(name, tensor, persistent=False)
+
+    @staticmethod
+    def default(
+        parts: Literal["face", "head"] = "face", expression: Literal["directions", "blendshapes"] = "directions"
+    ) -> "MorphableModel":
+        """The embedded model: ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence), in cm.
+
+        Identity: 40 modes, coefficients in standard deviations. Expression: ten principal directions of the 53 named
+        ARKit-like blendshapes, or these themselves.
+
+        Args:
+            parts: "face": 9,409 vertices with one uv chart filling the unit square; "head": all 24,591 vertices with
+                neck, mouth and eye sockets, gums, teeth and eyeballs, named in ``model.parts``.
+            expression: "directions" (10 columns) or "blendshapes" (53 columns, names in ``expression_names``).
+
+        Example:
+            >>> MorphableModel.default("head").parts["teeth"].shape
+            torch.Size([4412])
+        """
+        from pyface3d.morphable.default import load_default
+
+        return load_default(parts, expression)
+
+    @property
+    def n_vertices(self) -> int:
+        """Number of vertices N."""
+        return len(self.mean)
+
+    @property
+    def n_coeffs(self) -> int:
+        """Number of coefficients K = K_i + K_e."""
+        return self.basis.shape[2]
+
+    @property
+    def identity_basis(self) -> Tensor:
+        """(N, 3, K_i), a view of ``basis``."""
+        return self.basis[..., : self.n_identity]
+
+    @property
+    def expression_basis(self) -> Tensor:
+        """(N, 3, K_e), a view of ``basis``."""
+        return self.basis[..., self.n_identity :]
+
+    @property
+    def std(self) -> Tensor:
+        """(K,) standard deviations of all coefficients, identity first."""
+        return torch.cat([self.identity_std, self.expression_std])
+
+    @property
+    def landmarks81(self) -> Tensor:
+        """(81,) vertex ids: the 68 landmarks and the 13 forehead points 68 to 80."""
+        if self.landmarks is None or self.forehead is None:
+            raise ValueError(f"MorphableModel.landmarks81: {self.name} has no 81-point scheme")
+        return torch.cat([self.landmarks, self.forehead])
+
+    def part_triangles(self, part: str) -> Tensor:
+        """(F_part,) ids of the triangles of a part; one that joins two parts belongs to the later one."""
+        if part not in self.parts:
+            known = ", ".join(self.parts) or "no parts"
+            raise ValueError(f"MorphableModel.part_triangles: {part!r} is none of {known}")
+        order = torch.zeros(self.n_vertices, dtype=torch.int64, device=self.triangles.device)
+        for rank, ids in enumerate(self.parts.values(), start=1):
+            order[ids.to(order.device)] = rank
+        latest = order[self.triangles].amax(dim=1)  # (F,)
+        return (latest == 1 + list(self.parts).index(part)).nonzero()[:, 0]
+
+    def synthesize(self, coeffs: Tensor, pose: Tensor | None = None, indices: Tensor | None = None) -> Tensor:
+        """Vertices of the faces with the given coefficients, posed when ``pose`` is given.
+
+        A model held in half precision is only stored so: the vertices are computed and returned in float32.
+
+        Args:
+            coeffs: (B, K) identity then expression coefficients.
+            pose: (B, 3, 4) [f R | t], or None for the model frame.
+            indices: int64 (L,) vertices to compute; None: all.
+
+        Returns:
+            (B, N, 3), or (B, L, 3) with ``indices``.
+        """
+        mean, basis = self.mean, self.basis
+        if mean.dtype in (torch.float16, torch.bfloat16):
+            mean, basis, coeffs = mean.float(), basis.float(), coeffs.float()
+            pose = None if pose is None else pose.float()
+        return ops.synthesize_shape(mean, basis, coeffs, pose, indices)
+
+    def landmarks68(self, coeffs: Tensor, pose: Tensor | None = None) -> Tensor:
+        """The 68 landmarks (B, 68, 3); arguments as in ``synthesize``."""
+        if self.landmarks is None:
+            raise ValueError(f"MorphableModel.landmarks68: {self.name} has no landmarks; build it with landmarks=")
+        return self.synthesize(coeffs, pose, self.landmarks)
+
+    def split(self, coeffs: Tensor) -> tuple[Tensor, Tensor]:
+        """Identity (..., K_i) and expression (..., K_e) parts of the coefficients (..., K)."""
+        if coeffs.shape[-1:] != (self.n_coeffs,):
+            raise ValueError(f"MorphableModel.split: coeffs must be (..., {self.n_coeffs}), got {tuple(coeffs.shape)}")
+        return coeffs[..., : self.n_identity], coeffs[..., self.n_identity :]
+
+    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """Coefficients (batch, K) of random faces: independent normals with the model's standard deviations."""
+        drawn = torch.randn(batch, self.n_coeffs, generator=generator, device=generator.device if generator else None)
+        return drawn.to(self.mean) * self.std
+
+    def expression_from_blendshapes(self, weights: Tensor) -> Tensor:
+        """Expression coefficients (B, K_e) of named blendshape weights (B, M); names in ``blendshapes.names``."""
+        return self._named().to_coeffs(weights)
+
+    def blendshapes_from_expression(self, coeffs: Tensor) -> Tensor:
+        """Named blendshape weights (B, M) in [0, 1] nearest to the expression coefficients (B, K_e)."""
+        return self._named().to_weights(coeffs)
+
+    def _named(self) -> Blendshapes:
+        if self.blendshapes is None:
+            raise ValueError(f"MorphableModel: the expressions of {self.name} are not made of named blendshapes")
+        return self.blendshapes
+
+    def truncated(self, n_identity: int, n_expression: int) -> "MorphableModel":
+        """The model with the first ``n_identity`` and ``n_expression`` basis columns."""
+        for name, wanted in (("n_identity", n_identity), ("n_expression", n_expression)):
+            if not 0 <= wanted <= getattr(self, name):
+                raise ValueError(f"MorphableModel.truncated: {name} must be 0 to {getattr(self, name)}, got {wanted}")
+        return self._replaced(
+            identity_basis=self.identity_basis[..., :n_identity],
+            expression_basis=self.expression_basis[..., :n_expression],
+            identity_std=self.identity_std[:n_identity],
+            expression_std=self.expression_std[:n_expression],
+            expression_names=self.expression_names[:n_expression],
+            blendshapes=self.blendshapes and self.blendshapes.truncated(n_expression),
+        )
+
+    def hash(self) -> str:
+        """SHA-256 (hex) of the arrays that define the model, whatever their device or floating precision in memory."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.named_buffers()):
+            array = (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().contiguous().numpy()
+            digest.update(f"{name}{array.shape}".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def extra_repr(self) -> str:
+        """One line for ``repr``."""
+        return (
+            f"{self.name!r}, n_vertices={self.n_vertices}, n_triangles={len(self.triangles)}, "
+            f"n_identity={self.n_identity}, n_expression={self.n_expression}, unit={self.unit!r}"
+        )
+
+    def _replaced(self, **changes: Any) -> "MorphableModel":
+        """A model built anew from this one's constructor arguments, some of them changed."""
+        same = ("mean", "identity_basis", "expression_basis", "triangles", "identity_std", "expression_std", "uv",
+                "uv_triangles", "landmarks", "forehead", "colors", "parts", "expression_names", "blendshapes", "unit",
+                "name")  # fmt: skip
+        return MorphableModel(**{**{key: getattr(self, key) for key in same}, **changes})
+
+
+def _real(array: ArrayOrTensor) -> Tensor:
+    tensor = torch.as_tensor(array)
+    return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def _index(name: str, array: ArrayOrTensor | None, size: int) -> Tensor | None:
+    if array is None:
+        return None
+    tensor = torch.as_tensor(np.asarray(array) if not isinstance(array, Tensor) else array)
+    if tensor.is_floating_point() or tensor.is_complex():
+        raise TypeError(f"MorphableModel: {name} must hold integers, got {tensor.dtype}")
+    tensor = tensor.to(torch.int64)
+    if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < size:
+        raise ValueError(
+            f"MorphableModel: {name} must be in [0, {size}), got {int(tensor.min())} to {int(tensor.max())}"
+        )
+    return tensor
+
+
+def _check_shape(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
+    if tensor.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, tensor.shape)):
+        wanted = ", ".join("*" if size is None else str(size) for size in shape)
+        raise ValueError(f"MorphableModel: {name} must be ({wanted}), got {tuple(tensor.shape)}")
