@@ -2,5 +2,6 @@
 
 from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
+from pyface3d.ops.wing_loss import wing_loss
 
-__all__ = ["project_weak_perspective"]
+__all__ = ["project_weak_perspective", "wing_loss"]

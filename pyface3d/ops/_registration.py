@@ -1,5 +1,6 @@
 """Registers an op's Python half: the fake, the autograd formula, and the refusal of double backward."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,16 @@ def _refuse(name: str) -> Callable[..., Any]:
     return refuse
 
 
+def _on_one_device(name: str, fake: Callable) -> Callable:
+    @functools.wraps(fake)
+    def checked(*args: Any) -> Any:
+        devices = {str(a.device) for a in args if isinstance(a, torch.Tensor)}
+        torch._check(len(devices) <= 1, lambda: f"{name}: tensors must be on one device, got {sorted(devices)}")
+        return fake(*args)
+
+    return checked
+
+
 def register(name: str, fake: Callable, setup_context: Callable, backward: Callable, backward_fake: Callable) -> None:
     """Registers fakes and autograd of ``pyface3d::<name>`` and of ``pyface3d::<name>_backward``.
 
@@ -23,7 +34,7 @@ def register(name: str, fake: Callable, setup_context: Callable, backward: Calla
         backward: calls ``<name>_backward``; returns one gradient per input of the op.
         backward_fake: shape function of ``<name>_backward``.
     """
-    torch.library.register_fake(f"pyface3d::{name}")(fake)
+    torch.library.register_fake(f"pyface3d::{name}")(_on_one_device(name, fake))
     torch.library.register_fake(f"pyface3d::{name}_backward")(backward_fake)
     torch.library.register_autograd(f"pyface3d::{name}", backward, setup_context=setup_context)
     torch.library.register_autograd(f"pyface3d::{name}_backward", _refuse(name))

@@ -1,0 +1,22 @@
+// Wing loss, element by element: out = f(pred - target), f of penalty.h.
+// vjp: grad_pred = grad_out f'(pred - target), grad_target = -grad_pred.
+// (Feng et al. 2018, "Wing Loss for Robust Facial Landmark Localisation", eq. 5)
+#pragma once
+#include "kernels/penalty.h"
+
+namespace pyface3d {
+struct WingLoss {        // contiguous, one scalar type, E elements
+  const void* pred;      // (E,)
+  const void* target;    // (E,)
+  const void* grad_out;  // (E,), backward only
+  void* out;             // (E,) the loss, or grad_pred in the backward
+  double w, epsilon;
+};
+
+// Elements per task of a thread.
+constexpr int64_t kWingChunk = 16384;
+
+PYFACE3D_EACH_ISA(
+    template <typename T> void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end);
+    template <typename T> void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end);)
+}  // namespace pyface3d

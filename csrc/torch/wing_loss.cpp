@@ -1,0 +1,48 @@
+#include "kernels/wing_loss.h"
+
+#include "torch/penalty.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "wing_loss";
+
+static void check(const Tensor& pred, const Tensor& target, double w, double epsilon) {
+  check_floating(kOp, "pred", pred);
+  check_like(kOp, "target", target, "pred", pred);
+  STD_TORCH_CHECK(shape_of(target) == shape_of(pred), kOp, ": target must have the shape of pred ", shape_of(pred), ", got ",
+                  shape_of(target));
+  check_wing(kOp, w, epsilon);
+}
+
+static Tensor forward_cpu(const Tensor& pred, const Tensor& target, double w, double epsilon) {
+  check(pred, target, w, epsilon);
+  const Tensor a = packed(pred), b = packed(target);
+  Tensor out = torch::stable::empty_like(a);
+  const WingLoss p{pointer(a), pointer(b), nullptr, out.mutable_data_ptr(), w, epsilon};
+  torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
+    is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(wing_loss_forward<double>(p, begin, end));
+  });
+  return out;
+}
+
+static Tensor backward_cpu(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
+  check(pred, target, w, epsilon);
+  const Tensor a = packed(pred), b = packed(target), g = packed(grad_out);
+  Tensor grad_pred = torch::stable::empty_like(a);
+  const WingLoss p{pointer(a), pointer(b), pointer(g), grad_pred.mutable_data_ptr(), w, epsilon};
+  torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
+    is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(wing_loss_backward<double>(p, begin, end));
+  });
+  return grad_pred;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("wing_loss(Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
+  m.def("wing_loss_backward(Tensor grad_out, Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("wing_loss", TORCH_BOX(&forward_cpu));
+  m.impl("wing_loss_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d
