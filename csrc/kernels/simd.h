@@ -2,6 +2,7 @@
 // namespace, and the caller picks at run time. Loops use Vec<T>, a native-width vector of the set being compiled.
 #pragma once
 #include <cstdint>
+#include <utility>
 
 namespace pyface3d {
 enum class Simd : int { base = 0, avx2 = 1, avx512 = 2 };
@@ -53,6 +54,79 @@ inline Vec<T> load(const T* from) {  // unaligned
 template <typename T>
 inline void store(T* to, Vec<T> v) {  // unaligned
   __builtin_memcpy(to, &v, sizeof(v));
+}
+
+// shuffle<Pick>(a, b): lane i takes element Pick::at(i) of the 2 L elements [a, b].
+template <typename T> struct MaskOf;
+typedef int32_t MaskF __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
+typedef int64_t MaskD __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
+template <> struct MaskOf<float> { using type = MaskF; };
+template <> struct MaskOf<double> { using type = MaskD; };
+
+template <typename T, typename Pick, int... I>
+inline Vec<T> shuffle_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, Pick::at(I)...);
+#else
+  return __builtin_shuffle(a, b, typename MaskOf<T>::type{Pick::at(I)...});
+#endif
+}
+
+template <typename T, typename Pick>
+inline Vec<T> shuffle(Vec<T> a, Vec<T> b) {
+  return shuffle_lanes<T, Pick>(a, b, std::make_integer_sequence<int, kLanes<T>>{});
+}
+
+// [x0..][y0..][z0..] -> x0 y0 z0 x1 y1 z1 ...: first x with y, then z into the places left.
+template <int L, int J> struct PickXY {
+  static constexpr int at(int i) { return (J * L + i) % 3 == 1 ? L + (J * L + i) / 3 : (J * L + i) / 3; }
+};
+template <int L, int J> struct PickZ {
+  static constexpr int at(int i) { return (J * L + i) % 3 == 2 ? L + (J * L + i) / 3 : i; }
+};
+template <typename T>
+inline void store_xyz(T* to, const Vec<T> (&v)[3]) {  // 3 L consecutive values
+  constexpr int L = kLanes<T>;
+  store<T>(to, shuffle<T, PickZ<L, 0>>(shuffle<T, PickXY<L, 0>>(v[0], v[1]), v[2]));
+  store<T>(to + L, shuffle<T, PickZ<L, 1>>(shuffle<T, PickXY<L, 1>>(v[0], v[1]), v[2]));
+  store<T>(to + 2 * L, shuffle<T, PickZ<L, 2>>(shuffle<T, PickXY<L, 2>>(v[0], v[1]), v[2]));
+}
+
+// The inverse: coordinate D of L consecutive vertices.
+template <int L, int D> struct PickFirst {
+  static constexpr int at(int i) { return 3 * i + D < 2 * L ? 3 * i + D : 0; }
+};
+template <int L, int D> struct PickSecond {
+  static constexpr int at(int i) { return 3 * i + D < 2 * L ? i : 3 * i + D - L; }
+};
+template <typename T>
+inline void load_xyz(const T* from, Vec<T> (&v)[3]) {  // 3 L consecutive values
+  constexpr int L = kLanes<T>;
+  const Vec<T> a = load<T>(from), b = load<T>(from + L), c = load<T>(from + 2 * L);
+  v[0] = shuffle<T, PickSecond<L, 0>>(shuffle<T, PickFirst<L, 0>>(a, b), c);
+  v[1] = shuffle<T, PickSecond<L, 1>>(shuffle<T, PickFirst<L, 1>>(a, b), c);
+  v[2] = shuffle<T, PickSecond<L, 2>>(shuffle<T, PickFirst<L, 2>>(a, b), c);
+}
+
+// In-register transpose of an L x L block: exchanges off-diagonal blocks of size H = 1, 2, 4, ...
+template <int L, int H> struct PickLow {
+  static constexpr int at(int i) { return i & H ? L + i - H : i; }
+};
+template <int L, int H> struct PickHigh {
+  static constexpr int at(int i) { return i & H ? L + i : i + H; }
+};
+template <typename T, int H = 1>
+inline void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  constexpr int L = kLanes<T>;
+  if constexpr (H < L) {
+    for (int i = 0; i < L; ++i)
+      if (!(i & H)) {
+        const Vec<T> a = rows[i], b = rows[i + H];
+        rows[i] = shuffle<T, PickLow<L, H>>(a, b);
+        rows[i + H] = shuffle<T, PickHigh<L, H>>(a, b);
+      }
+    transpose<T, 2 * H>(rows);
+  }
 }
 
 template <typename T>

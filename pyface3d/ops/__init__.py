@@ -2,6 +2,11 @@
 
 from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
+from pyface3d.ops.synthesize_shape import synthesize_shape
 from pyface3d.ops.wing_loss import wing_loss
 
-__all__ = ["project_weak_perspective", "wing_loss"]
+__all__ = [
+    "project_weak_perspective",
+    "synthesize_shape",
+    "wing_loss",
+]

@@ -14,11 +14,15 @@ def _refuse(name: str) -> Callable[..., Any]:
     return refuse
 
 
-def _on_one_device(name: str, fake: Callable) -> Callable:
+def _one_device(name: str, fake: Callable[..., Any]) -> Callable[..., Any]:
+    """The fake, refusing a mix of devices as the kernels do (a meta tensor among others ends up here)."""
+
     @functools.wraps(fake)
     def checked(*args: Any) -> Any:
         devices = {str(a.device) for a in args if isinstance(a, torch.Tensor)}
-        torch._check(len(devices) <= 1, lambda: f"{name}: tensors must be on one device, got {sorted(devices)}")
+        if len(devices) > 1:
+            found = ", ".join(sorted(devices))
+            raise RuntimeError(f"{name}: all tensors must be on one device, got {found}; move them with .to()")
         return fake(*args)
 
     return checked
@@ -34,7 +38,7 @@ def register(name: str, fake: Callable, setup_context: Callable, backward: Calla
         backward: calls ``<name>_backward``; returns one gradient per input of the op.
         backward_fake: shape function of ``<name>_backward``.
     """
-    torch.library.register_fake(f"pyface3d::{name}")(_on_one_device(name, fake))
+    torch.library.register_fake(f"pyface3d::{name}")(_one_device(name, fake))
     torch.library.register_fake(f"pyface3d::{name}_backward")(backward_fake)
     torch.library.register_autograd(f"pyface3d::{name}", backward, setup_context=setup_context)
     torch.library.register_autograd(f"pyface3d::{name}_backward", _refuse(name))

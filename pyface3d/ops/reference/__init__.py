@@ -1,6 +1,11 @@
 """The slow truth of each op in plain torch: what the kernels must equal. For tests, benchmarks and double backward."""
 
 from pyface3d.ops.reference.project_weak_perspective import project_weak_perspective
+from pyface3d.ops.reference.synthesize_shape import synthesize_shape
 from pyface3d.ops.reference.wing_loss import wing_loss
 
-__all__ = ["project_weak_perspective", "wing_loss"]
+__all__ = [
+    "project_weak_perspective",
+    "synthesize_shape",
+    "wing_loss",
+]

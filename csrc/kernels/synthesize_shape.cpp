@@ -1,0 +1,175 @@
+#include "kernels/synthesize_shape.h"
+
+#include "kernels/morphable_tile.h"
+
+namespace pyface3d {
+namespace PYFACE3D_ISA {
+namespace {
+template <typename T>
+struct Model {  // the typed view of the parameters
+  explicit Model(const SynthesizeShape& p)
+      : mean(static_cast<const T*>(p.mean)), basis(static_cast<const T*>(p.basis)),
+        coeffs(static_cast<const T*>(p.coeffs)), pose(static_cast<const T*>(p.pose)),
+        grad_out(static_cast<const T*>(p.grad_out)), K(p.coeff_count), N(p.vertex_count) {}
+  const T *mean, *basis, *coeffs, *pose, *grad_out;
+  int64_t K, N;
+};
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+template <typename T>
+void pack_block(const SynthesizeShape& p, const Model<T>& m, int64_t first, int64_t last, T* scratch) {
+  for (int64_t n = first; n < last; n += kLanes<T>)
+    pack_tile<T>(m.mean, m.basis, p.indices, m.K, n, last, scratch + (n - first) / kLanes<T> * tile_size<T>(m.K));
+}
+
+// F faces from `face` on, over the packed vertices [first, last).
+template <typename T, int F>
+void synthesize_faces(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last) {
+  for (int64_t n = first; n < last; n += kLanes<T>) {
+    Vec<T> shape[F][3];
+    synthesize_tile<T, F>(packed + (n - first) / kLanes<T> * tile_size<T>(m.K), m.K, m.coeffs + face * m.K, m.K, shape);
+    for (int f = 0; f < F; ++f) {
+      T* to = static_cast<T*>(p.out) + ((face + f) * m.N + n) * 3;
+      const int present = static_cast<int>(smaller(last - n, kLanes<T>));
+      if (m.pose) {
+        Vec<T> posed[3];
+        pose_tile<T>(m.pose + (face + f) * 12, shape[f], posed);
+        store_vertices<T>(to, present, posed);
+      } else {
+        store_vertices<T>(to, present, shape[f]);
+      }
+    }
+  }
+}
+
+// Running vector sums of one face: K of grad_coeffs, 12 of grad_pose.
+template <typename T>
+void accumulate_pose(const Vec<T> (&grad)[3], const Vec<T> (&shape)[3], T* sums) {
+  constexpr int L = kLanes<T>;
+  for (int r = 0; r < 3; ++r) {
+    for (int d = 0; d < 3; ++d) store<T>(sums + (r * 4 + d) * L, load<T>(sums + (r * 4 + d) * L) + grad[r] * shape[d]);
+    store<T>(sums + (r * 4 + 3) * L, load<T>(sums + (r * 4 + 3) * L) + grad[r]);
+  }
+}
+
+// sums[k] += sum over J tiles of basis_k . h, J tiles per pass so that each running sum is touched rarely.
+template <typename T, int J>
+void accumulate_coeffs(const T* packed, int64_t K, const Vec<T> (&h)[J][3], T* sums) {
+  constexpr int L = kLanes<T>;
+  for (int64_t k = 0; k < K; ++k) {
+    Vec<T> sum = load<T>(sums + k * L);
+    for (int j = 0; j < J; ++j) {
+      const T* column = packed + j * tile_size<T>(K) + (k + 1) * 3 * L;
+      sum += load<T>(column) * h[j][0] + load<T>(column + L) * h[j][1] + load<T>(column + 2 * L) * h[j][2];
+    }
+    store<T>(sums + k * L, sum);
+  }
+}
+
+// One face over one packed block: its gradients join the running sums.
+template <typename T>
+void backward_face(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last, T* sums) {
+  constexpr int L = kLanes<T>, J = 4;  // J * 3 registers of h
+  const T* pose = m.pose ? m.pose + face * 12 : nullptr;
+  for (int64_t n = first; n < last; n += J * L) {
+    Vec<T> h[J][3] = {};
+    for (int j = 0; j < J; ++j) {
+      const int64_t v = n + j * L;
+      if (v >= last) break;
+      const T* tile = packed + (v - first) / L * tile_size<T>(m.K);
+      Vec<T> grad[3];
+      load_vertices<T>(m.grad_out + (face * m.N + v) * 3, static_cast<int>(smaller(last - v, L)), grad);
+      if (pose) {
+        Vec<T> shape[1][3];
+        synthesize_tile<T, 1>(tile, m.K, m.coeffs + face * m.K, m.K, shape);
+        accumulate_pose<T>(grad, shape[0], sums + m.K * L);
+        unpose_tile<T>(pose, grad, h[j]);
+      } else {
+        for (int d = 0; d < 3; ++d) h[j][d] = grad[d];
+      }
+    }
+    accumulate_coeffs<T, J>(packed + (n - first) / L * tile_size<T>(m.K), m.K, h, sums);
+  }
+}
+}  // namespace
+
+template <typename T>
+int64_t synthesize_shape_scratch(const SynthesizeShape& p, bool backward) {
+  const int64_t packed = kSynthesizeBlock / kLanes<T> * tile_size<T>(p.coeff_count);
+  return packed + (backward ? smaller(p.batch, kSynthesizeFaces) * (p.coeff_count + 12) * kLanes<T> : 0);
+}
+
+template <typename T>
+void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+  const Model<T> m(p);
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t first = block * kSynthesizeBlock, last = smaller(first + kSynthesizeBlock, m.N);
+    pack_block<T>(p, m, first, last, scratch);
+    int64_t face = 0;
+    for (; face + 4 <= p.batch; face += 4) synthesize_faces<T, 4>(p, m, scratch, face, first, last);
+    for (; face < p.batch; ++face) synthesize_faces<T, 1>(p, m, scratch, face, first, last);
+  }
+}
+
+template <typename T>
+void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+  constexpr int L = kLanes<T>;
+  const Model<T> m(p);
+  const int64_t groups = synthesize_face_groups(p.batch), width = m.K + 12;
+  T* sums = scratch + kSynthesizeBlock / L * tile_size<T>(m.K);
+  for (int64_t item = begin; item < end; ++item) {
+    const int64_t chunk = item / groups, face0 = item % groups * kSynthesizeFaces;
+    const int64_t faces = smaller(kSynthesizeFaces, p.batch - face0), chunk_end = smaller((chunk + 1) * kSynthesizeChunk, m.N);
+    for (int64_t i = 0; i < faces * width * L; ++i) sums[i] = 0;
+    for (int64_t first = chunk * kSynthesizeChunk; first < chunk_end; first += kSynthesizeBlock) {
+      const int64_t last = smaller(first + kSynthesizeBlock, chunk_end);
+      // backward_face reads whole groups of tiles: those past the last vertex must be finite, their h is zero
+      for (int64_t i = 0; i < kSynthesizeBlock / L * tile_size<T>(m.K) && last - first < kSynthesizeBlock; ++i) scratch[i] = 0;
+      pack_block<T>(p, m, first, last, scratch);
+      for (int64_t f = 0; f < faces; ++f) backward_face<T>(p, m, scratch, face0 + f, first, last, sums + f * width * L);
+    }
+    T* part = static_cast<T*>(p.grad_parts) + (chunk * p.batch + face0) * width;
+    for (int64_t i = 0; i < faces * width; ++i) part[i] = lane_sum<T>(load<T>(sums + i * L));
+  }
+}
+
+template <typename T>
+void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+  constexpr int L = kLanes<T>;
+  const Model<T> m(p);
+  for (int64_t block = begin; block < end; ++block)
+    for (int64_t n = block * kSynthesizeBlock; n < smaller((block + 1) * kSynthesizeBlock, m.N); n += L) {
+      const int present = static_cast<int>(smaller(m.N - n, L));
+      for (int64_t i = 0; i < tile_size<T>(m.K); ++i) scratch[i] = 0;
+      for (int64_t face = 0; face < p.batch; ++face) {
+        Vec<T> grad[3], h[3];
+        load_vertices<T>(m.grad_out + (face * m.N + n) * 3, present, grad);
+        if (m.pose) unpose_tile<T>(m.pose + face * 12, grad, h);
+        for (int d = 0; d < 3; ++d) {
+          const Vec<T> g = m.pose ? h[d] : grad[d];
+          store<T>(scratch + d * L, load<T>(scratch + d * L) + g);
+          for (int64_t k = 0; k < m.K && p.grad_basis; ++k) {
+            T* sum = scratch + ((k + 1) * 3 + d) * L;
+            store<T>(sum, load<T>(sum) + g * m.coeffs[face * m.K + k]);
+          }
+        }
+      }
+      for (int i = 0; i < present; ++i)
+        for (int d = 0; d < 3; ++d) {
+          if (p.grad_mean) static_cast<T*>(p.grad_mean)[(n + i) * 3 + d] = scratch[d * L + i];
+          for (int64_t k = 0; k < m.K && p.grad_basis; ++k)
+            static_cast<T*>(p.grad_basis)[((n + i) * 3 + d) * m.K + k] = scratch[((k + 1) * 3 + d) * L + i];
+        }
+    }
+}
+
+#define INSTANTIATE(T)                                                                          \
+  template int64_t synthesize_shape_scratch<T>(const SynthesizeShape&, bool);                  \
+  template void synthesize_shape_forward<T>(const SynthesizeShape&, T*, int64_t, int64_t);     \
+  template void synthesize_shape_backward<T>(const SynthesizeShape&, T*, int64_t, int64_t);    \
+  template void synthesize_shape_backward_model<T>(const SynthesizeShape&, T*, int64_t, int64_t);
+INSTANTIATE(float)
+INSTANTIATE(double)
+}  // namespace PYFACE3D_ISA
+}  // namespace pyface3d

@@ -1,0 +1,126 @@
+#include "kernels/synthesize_shape.h"
+
+#include <vector>
+
+#include "torch/tensors.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "synthesize_shape";
+
+static void check(const Tensor& mean, const Tensor& basis, const Tensor& coeffs, const std::optional<Tensor>& pose,
+                  const std::optional<Tensor>& indices) {
+  check_shape(kOp, "mean", mean, {-1, 3}, "(N, 3)");
+  check_floating(kOp, "mean", mean);
+  check_shape(kOp, "basis", basis, {mean.size(0), 3, -1}, "(N, 3, K)");
+  check_like(kOp, "basis", basis, "mean", mean);
+  check_shape(kOp, "coeffs", coeffs, {-1, basis.size(2)}, "(B, K)");
+  check_like(kOp, "coeffs", coeffs, "mean", mean);
+  if (pose) {
+    check_shape(kOp, "pose", *pose, {coeffs.size(0), 3, 4}, "(B, 3, 4)");
+    check_like(kOp, "pose", *pose, "mean", mean);
+  }
+  if (indices) {
+    check_shape(kOp, "indices", *indices, {-1}, "(L,)");
+    check_index(kOp, "indices", *indices, "mean", mean);
+  }
+}
+
+static void check_range(const Tensor& indices, int64_t vertex_count) {  // CPU: before any row is read
+  const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
+  for (int64_t i = 0; i < indices.size(0); ++i)
+    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, kOp, ": indices must lie in [0, ", vertex_count, "), got ",
+                    index[i], " at position ", i);
+}
+
+struct Inputs {  // contiguous, and alive as long as the kernel runs
+  Tensor mean, basis, coeffs;
+  std::optional<Tensor> pose, indices;
+
+  Inputs(const Tensor& mean_, const Tensor& basis_, const Tensor& coeffs_, const std::optional<Tensor>& pose_,
+         const std::optional<Tensor>& indices_)
+      : mean(packed(mean_)), basis(packed(basis_)), coeffs(packed(coeffs_)) {
+    if (pose_) pose = packed(*pose_);
+    if (indices_) indices = packed(*indices_);
+  }
+
+  SynthesizeShape parameters() const {
+    SynthesizeShape p{};
+    p.mean = pointer(mean), p.basis = pointer(basis), p.coeffs = pointer(coeffs), p.pose = pointer(pose);
+    p.indices = static_cast<const int64_t*>(pointer(indices));
+    p.batch = coeffs.size(0), p.coeff_count = coeffs.size(1);
+    p.vertex_count = indices ? indices->size(0) : mean.size(0);
+    return p;
+  }
+};
+
+template <typename T, typename Kernel>
+static void parallel(int64_t items, int64_t scratch_size, Kernel kernel) {  // each thread gets its own scratch memory
+  torch::stable::parallel_for(0, items, 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> scratch(static_cast<size_t>(scratch_size));
+    kernel(scratch.data(), begin, end);
+  });
+}
+
+template <typename T>
+static void run_forward(const SynthesizeShape& p) {
+  parallel<T>(synthesize_blocks(p.vertex_count), PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+              [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end)); });
+}
+
+template <typename T>
+static void run_backward(const SynthesizeShape& p) {
+  if (p.grad_parts)
+    parallel<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch),
+                PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
+                [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward<T>(p, scratch, begin, end)); });
+  if (p.grad_mean || p.grad_basis)
+    parallel<T>(synthesize_blocks(p.vertex_count), PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+                [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward_model<T>(p, scratch, begin, end)); });
+}
+
+static Tensor forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor& coeffs, const std::optional<Tensor>& pose,
+                          const std::optional<Tensor>& indices) {
+  check(mean, basis, coeffs, pose, indices);
+  const Inputs inputs(mean, basis, coeffs, pose, indices);
+  if (inputs.indices) check_range(*inputs.indices, mean.size(0));
+  SynthesizeShape p = inputs.parameters();
+  Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
+  p.out = out.mutable_data_ptr();
+  is_float32(mean) ? run_forward<float>(p) : run_forward<double>(p);
+  return out;
+}
+
+// grad_parts (C, B, K + 12), grad_mean (L, 3), grad_basis (L, 3, K) of the rows used; empty where not wanted.
+static std::tuple<Tensor, Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& mean, const Tensor& basis,
+                                                       const Tensor& coeffs, const std::optional<Tensor>& pose,
+                                                       const std::optional<Tensor>& indices, bool want_params,
+                                                       bool want_mean, bool want_basis) {
+  check(mean, basis, coeffs, pose, indices);
+  const Inputs inputs(mean, basis, coeffs, pose, indices);
+  if (inputs.indices) check_range(*inputs.indices, mean.size(0));
+  SynthesizeShape p = inputs.parameters();
+  check_shape(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)");
+  const Tensor grad = packed(grad_out);
+  Tensor parts = want_params ? new_tensor(mean, {synthesize_chunks(p.vertex_count), p.batch, p.coeff_count + 12}) : new_tensor(mean, {0});
+  Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
+  Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
+  p.grad_out = pointer(grad);
+  p.grad_parts = want_params ? parts.mutable_data_ptr() : nullptr;
+  p.grad_mean = want_mean ? grad_mean.mutable_data_ptr() : nullptr;
+  p.grad_basis = want_basis ? grad_basis.mutable_data_ptr() : nullptr;
+  is_float32(mean) ? run_backward<float>(p) : run_backward<double>(p);
+  const std::vector<int64_t> over_chunks{0};
+  return {want_params ? torch::stable::sum(parts, over_chunks) : parts, grad_mean, grad_basis};
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("synthesize_shape(Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices) -> Tensor");
+  m.def(
+      "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices, "
+      "bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("synthesize_shape", TORCH_BOX(&forward_cpu));
+  m.impl("synthesize_shape_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d
