@@ -20,10 +20,11 @@ TORCH_LEAST = (2, 11)
 WARNINGS = "-Wall -Wextra -Wno-unused-parameter"
 # Every kernel's CPU loops are compiled once per instruction set and chosen at run time (csrc/kernels/simd.h).
 X86 = platform.machine().lower() in ("x86_64", "amd64")
+AVX2 = "-mavx2 -mfma -mf16c -mbmi2"
 INSTRUCTION_SETS = {"base": ""} | (
     {
-        "avx2": "-mavx2 -mfma -mf16c -mbmi2",
-        "avx512": "-mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512",
+        "avx2": AVX2,
+        "avx512": AVX2 + " -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512",
     }
     if X86
     else {}
@@ -133,8 +134,8 @@ def common_rules(cuda):
     cxx = compiler()
     sanitize = os.environ.get("PYFACE3D_SANITIZE", "")  # e.g. "address,undefined"
     extra = f"-fsanitize={sanitize} -fno-omit-frame-pointer -g" if sanitize else ""
-    flags = f"-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math {WARNINGS} {extra} -I{ROOT}/csrc"
-    rules = [f"flags = {flags}"]
+    flags = "-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math"
+    rules = [f"flags = {flags} {WARNINGS} {extra} -I{ROOT}/csrc"]
     for name, switches in INSTRUCTION_SETS.items():
         rules.append(
             f"rule kernel_{name}\n command = {cxx} $flags {switches} -DPYFACE3D_ISA={name} -DPYFACE3D_ISA_{name} "
@@ -145,8 +146,8 @@ def common_rules(cuda):
     if cuda:
         rules.append(
             f"rule nv\n command = {cuda[0]} -std=c++17 -O3 {cuda_flags()} {os.environ.get('NVCC_FLAGS', '')} "
-            f"-I{ROOT}/csrc -I{cuda[1]} -Xcompiler -fPIC,-fvisibility=hidden --threads 2 -MD -MF $out.d -c $in -o $out\n"
-            " depfile = $out.d"
+            f"-I{ROOT}/csrc -I{cuda[1]} -Xcompiler -fPIC,-fvisibility=hidden --threads 2 "
+            "-MD -MF $out.d -c $in -o $out\n depfile = $out.d"
         )
     return rules
 
@@ -190,7 +191,8 @@ def runtime_module(out):
 
     folder = Path(nanobind.__file__).parent
     limited = "-DPy_LIMITED_API=0x030c0000" if LIMITED_RUNTIME else ""
-    include = f"-isystem {folder}/include -isystem {folder}/ext/robin_map/include -isystem {sysconfig.get_path('include')}"
+    include = f"-isystem {folder}/include -isystem {folder}/ext/robin_map/include"
+    include += f" -isystem {sysconfig.get_path('include')}"
     rules = common_rules(None)
     objects = kernel_objects(rules)
     for source in [*sorted((ROOT / "csrc/runtime").glob("*.cpp")), folder / "src/nb_combined.cpp"]:

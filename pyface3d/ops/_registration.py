@@ -22,7 +22,7 @@ def _one_device(name: str, fake: Callable[..., Any]) -> Callable[..., Any]:
         devices = {str(a.device) for a in args if isinstance(a, torch.Tensor)}
         if len(devices) > 1:
             found = ", ".join(sorted(devices))
-            raise RuntimeError(f"{name}: all tensors must be on one device, got {found}; move them with .to()")
+            raise RuntimeError(f"{name}: tensors must be on one device, got {found}; move them with .to()")
         return fake(*args)
 
     return checked

@@ -20,7 +20,8 @@ print(_ext.simd_level())
 
 @pytest.mark.parametrize("level", ["base", "avx2", "avx512"])
 def test_each_instruction_set_gives_the_same_numbers(level):
-    run = subprocess.run([sys.executable, "-c", CODE], env=os.environ | {"PYFACE3D_SIMD": level}, capture_output=True, text=True)
+    environment = os.environ | {"PYFACE3D_SIMD": level}
+    run = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     order = ["base", "avx2", "avx512"]
     assert order.index(run.stdout.strip()) <= order.index(level)

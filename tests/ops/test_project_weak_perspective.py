@@ -22,7 +22,8 @@ def test_contract(rows):
 
 def test_more_vertices_than_a_chunk():
     args = arguments(3, 2, 9001)
-    check_op(ops.project_weak_perspective, reference.project_weak_perspective, args, gradcheck=False, compile=False, scale=1e3)
+    functions = ops.project_weak_perspective, reference.project_weak_perspective
+    check_op(*functions, args, gradcheck=False, compile=False, scale=1e3)
 
 
 def test_expanded_pose():

@@ -34,10 +34,14 @@ def test_gradients_of_the_model(indices):
 
 
 # sizes around the tiles, blocks, chunks and face groups of the kernel
-@pytest.mark.parametrize("batch, vertices, count", [(1, 16, 1), (4, 17, 16), (5, 64, 17), (7, 130, 50), (131, 65, 33), (3, 3700, 5)])
+SIZES = [(1, 16, 1), (4, 17, 16), (5, 64, 17), (7, 130, 50), (131, 65, 33), (3, 3700, 5)]
+
+
+@pytest.mark.parametrize("batch, vertices, count", SIZES)
 def test_every_remainder(batch, vertices, count):
     args = arguments(batch, vertices, count)
-    check_op(ops.synthesize_shape, reference.synthesize_shape, args, gradcheck=False, compile=False, scale=vertices * 10)
+    functions = ops.synthesize_shape, reference.synthesize_shape
+    check_op(*functions, args, gradcheck=False, compile=False, scale=vertices * 10)
 
 
 @pytest.mark.parametrize("batch, vertices, count", [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
@@ -53,7 +57,8 @@ def test_empty(batch, vertices, count):
 def test_expanded_coefficients():
     mean, basis, coeffs, pose, _ = arguments()
     one = coeffs[:1].expand(2, -1)
-    torch.testing.assert_close(ops.synthesize_shape(mean, basis, one, pose), reference.synthesize_shape(mean, basis, one, pose))
+    args = mean, basis, one, pose
+    torch.testing.assert_close(ops.synthesize_shape(*args), reference.synthesize_shape(*args))
 
 
 def test_no_indices_selected():
@@ -102,5 +107,5 @@ def test_bad_input_is_one_sentence(change, message):
 def test_device_mix_is_refused():
     args = list(arguments())
     args[2] = args[2].to("meta")
-    with pytest.raises(RuntimeError, match="must be on one device, got cpu, meta"):
+    with pytest.raises(RuntimeError, match="tensors must be on one device, got cpu, meta"):
         ops.synthesize_shape(*args)
