@@ -1,0 +1,132 @@
+"""The base of all metrics here: one error per image, kept with its yaw, gathered over processes."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from pyface3d.evaluation.bins import summarise
+from pyface3d.evaluation.nme import align_depth, box_size, normalised_mean_error, outer_interocular
+
+
+class ImageMetric(Metric):
+    """Keeps one error per image; :meth:`compute` gives the figures of a table
+    (:func:`pyface3d.evaluation.summarise`).
+
+    Errors, yaws and image numbers are list states that torchmetrics concatenates over processes. Images that carry a
+    number are counted once, however often a distributed sampler repeats them to fill its last batch.
+
+    Subclasses implement ``update`` and end it with :meth:`record`.
+    """
+
+    full_state_update = False
+    higher_is_better = False
+    unit = "%"
+
+    errors: list[Tensor]
+    yaws: list[Tensor]
+    numbers: list[Tensor]
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        for state in ("errors", "yaws", "numbers"):
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    def record(self, errors: Tensor, yaw: Tensor | None = None, number: Tensor | None = None) -> None:
+        """Adds the errors of a batch.
+
+        Args:
+            errors: (B,).
+            yaw: (B,) degrees; give it always or never.
+            number: (B,) int64 number of each image in its set; images with the same number are counted once.
+        """
+        count, device = errors.shape[0], errors.device
+        self.errors.append(errors.detach().double())
+        self.yaws.append(
+            torch.full((count,), torch.nan, dtype=torch.float64, device=device) if yaw is None else yaw.double()
+        )
+        self.numbers.append(torch.full((count,), -1, device=device) if number is None else number.long())
+
+    def per_image(self) -> dict[str, Tensor]:
+        """What is kept, after sync: ``errors`` (M,), ``yaws`` (M,) and ``numbers`` (M,), in the order of the
+        numbers.
+        """
+        if not len(self.errors):
+            return {
+                "errors": torch.empty(0).double(),
+                "yaws": torch.empty(0).double(),
+                "numbers": torch.empty(0).long(),
+            }
+        numbers = dim_zero_cat(self.numbers)
+        order = numbers.argsort(stable=True)
+        sorted_numbers = numbers[order]
+        first = torch.ones_like(sorted_numbers, dtype=torch.bool)
+        first[1:] = (sorted_numbers[1:] != sorted_numbers[:-1]) | (sorted_numbers[1:] < 0)
+        kept = order[first]
+        return {
+            "errors": dim_zero_cat(self.errors)[kept],
+            "yaws": dim_zero_cat(self.yaws)[kept],
+            "numbers": numbers[kept],
+        }
+
+    def compute(self) -> dict[str, float]:
+        """The figures of the table, over all processes."""
+        kept = self.per_image()
+        without_yaw = bool(kept["yaws"].isnan().all())
+        return summarise(kept["errors"], None if without_yaw else kept["yaws"])
+
+
+class LandmarkError(ImageMetric):
+    """NME of points with known correspondence: sparse or dense, 2-D or 3-D.
+
+    Args:
+        dims: 2 for x and y alone, 3 for all.
+        depth: alignment of depth before a 3-D error, ``"none"``, ``"min"`` or ``"mean"``
+            (:func:`pyface3d.evaluation.align_depth`).
+        normaliser: ``"box"`` divides by sqrt(width * height) of the true points' box, ``"interocular"`` by the
+            distance of the outer eye corners of 68 true points.
+        options: of :class:`torchmetrics.Metric`.
+
+    Example:
+        >>> metric = LandmarkError()
+        >>> target = torch.tensor([[[0.0, 0.0], [10.0, 10.0]]])
+        >>> metric.update(target + torch.tensor([3.0, 4.0]), target, yaw=torch.tensor([10.0]))
+        >>> metric.compute()["[0,30]"]
+        50.0
+    """
+
+    def __init__(self, dims: int = 2, depth: str = "none", normaliser: str = "box", **options) -> None:
+        super().__init__(**options)
+        if dims not in (2, 3):
+            raise ValueError(f"LandmarkError: dims must be 2 or 3, got {dims}")
+        if normaliser not in ("box", "interocular"):
+            raise ValueError(f"LandmarkError: normaliser must be 'box' or 'interocular', got {normaliser!r}")
+        self.dims, self.depth, self.normaliser = dims, depth, normaliser
+
+    def update(
+        self,
+        predicted: Tensor,
+        target: Tensor,
+        yaw: Tensor | None = None,
+        visible: Tensor | None = None,
+        frame: Tensor | None = None,
+        number: Tensor | None = None,
+    ) -> None:
+        """Adds a batch.
+
+        Args:
+            predicted: (B, N, 2) or (B, N, 3) in pixels of the original image.
+            target: the true points, likewise.
+            yaw: (B,) degrees.
+            visible: (B, N) bool; only these points count.
+            frame: (B, L, 2|3) true points that the normaliser is taken from; ``target`` where left out. AFLW's 21
+                points and dense meshes are normalised by the 68.
+            number: (B,) number of each image in its set.
+        """
+        predicted, target = predicted.double(), target.double()
+        frame, frame_visible = (target, visible) if frame is None else (frame.double(), None)
+        size = box_size(frame, frame_visible) if self.normaliser == "box" else outer_interocular(frame)
+        if self.dims == 3:
+            predicted, target = align_depth(predicted, self.depth), align_depth(target, self.depth)
+        errors = normalised_mean_error(predicted[..., : self.dims], target[..., : self.dims], size, visible)
+        self.record(errors, yaw, number)

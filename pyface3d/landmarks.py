@@ -1,0 +1,50 @@
+"""Landmark schemes: AFLW's 21 points from the 68 of iBUG."""
+
+import torch
+from torch import Tensor
+
+# For each of AFLW's 21 points the 0-based iBUG points whose mean it is (3DDFA's benchmark; conventions of AFLW:
+# brows, eyes, ears, nose,
+# mouth, chin).
+_AFLW21 = (
+    (17,), (19,), (21,), (22,), (24,), (26,),
+    (36,), (36, 37, 38, 39, 40, 41), (39,), (42,), (42, 43, 44, 45, 46, 47), (45,),
+    (2,), (31,), (30,), (35,), (14,),
+    (48,), (60, 61, 62, 63, 64, 65, 66, 67), (54,), (8,),
+)  # fmt: skip
+
+
+def aflw21_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Tensor:
+    """The (21, 68) matrix that takes iBUG's 68 points to AFLW's 21; each row sums to one.
+
+    Eye and mouth centres are means over their outlines, as 3DDFA's AFLW benchmark takes them.
+
+    Example:
+        >>> aflw21_matrix().sum(1).unique()
+        tensor([1.])
+    """
+    matrix = torch.zeros(len(_AFLW21), 68, dtype=dtype, device=device)
+    for row, points in enumerate(_AFLW21):
+        matrix[row, list(points)] = 1 / len(points)
+    return matrix
+
+
+def aflw21_from_68(points: Tensor) -> Tensor:
+    """AFLW's 21 points of iBUG's 68.
+
+    Args:
+        points: (..., 68, D).
+
+    Returns:
+        (..., 21, D). Differentiable.
+
+    Raises:
+        ValueError: if there are not 68 points.
+
+    Example:
+        >>> aflw21_from_68(torch.zeros(2, 68, 3)).shape
+        torch.Size([2, 21, 3])
+    """
+    if points.ndim < 2 or points.shape[-2] != 68:
+        raise ValueError(f"aflw21_from_68: points must be (..., 68, D), got {tuple(points.shape)}")
+    return aflw21_matrix(points.dtype, points.device) @ points
