@@ -2,17 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from pyface3d import ops
+from pyface3d.morphable.arrays import ArrayOrTensor, as_index, as_real
 from pyface3d.morphable.blendshapes import Blendshapes
-
-ArrayOrTensor = ArrayLike | Tensor
 
 
 class MorphableModel(nn.Module):
@@ -83,39 +81,41 @@ class MorphableModel(nn.Module):
         name: str = "model",
     ):
         super().__init__()
-        mean, identity_basis, expression_basis = map(_real, (mean, identity_basis, expression_basis))
-        n = mean.shape[0] if mean.ndim else 0
-        _check_shape("mean", mean, (n, 3))
-        _check_shape("identity_basis", identity_basis, (n, 3, None))
-        _check_shape("expression_basis", expression_basis, (n, 3, None))
+        mean = as_real("mean", mean, (None, 3))
+        n = len(mean)
+        identity_basis = as_real("identity_basis", identity_basis, (n, 3, None)).to(mean)
+        expression_basis = as_real("expression_basis", expression_basis, (n, 3, None)).to(mean)
         self.n_identity, self.n_expression = identity_basis.shape[2], expression_basis.shape[2]
-        self.unit, self.name = unit, name
-        ones = torch.ones(self.n_identity, dtype=mean.dtype), torch.ones(self.n_expression, dtype=mean.dtype)
-        self._add("mean", mean, (n, 3))
-        self._add("basis", torch.cat([identity_basis, expression_basis], dim=2), (n, 3, None))
-        self._add("identity_std", ones[0] if identity_std is None else _real(identity_std), (self.n_identity,))
-        self._add("expression_std", ones[1] if expression_std is None else _real(expression_std), (self.n_expression,))
-        self._add("colors", None if colors is None else _real(colors), (n, 3))
-        self._add("triangles", _index("triangles", triangles, n), (None, 3))
-        self._add("landmarks", _index("landmarks", landmarks, n), (68,))
-        self._add("forehead", _index("forehead", forehead, n), (13,))
-        self._add("uv", None if uv is None else _real(uv), (None, 2))
-        if uv_triangles is None and self.uv is not None:
-            uv_triangles = self.triangles
-        n_uv = 0 if self.uv is None else len(self.uv)
-        self._add("uv_triangles", _index("uv_triangles", uv_triangles, n_uv), (len(self.triangles), 3))
-        self.parts = {key: _index(f"parts[{key!r}]", ids, n) for key, ids in (parts or {}).items()}
+        self.unit, self.name, self.blendshapes = unit, name, blendshapes
         self.expression_names = list(expression_names or (f"expression_{k}" for k in range(self.n_expression)))
         if len(self.expression_names) != self.n_expression:
             got = len(self.expression_names)
             raise ValueError(f"MorphableModel: expression_names must have {self.n_expression} names, got {got}")
-        self.blendshapes = blendshapes
 
-    def _add(self, name: str, tensor: Tensor | None, shape: tuple[int | None, ...]) -> None:
-        if tensor is not None:
-            _check_shape(name, tensor, shape)
-            tensor = tensor.to(self.mean.device) if name != "mean" else tensor
-        self.register_buffer(name, tensor, persistent=False)
+        triangles = as_index("triangles", triangles, (None, 3), n)
+        uv = as_real("uv", uv, (None, 2))
+        if uv is not None and uv_triangles is None:
+            uv_triangles = triangles
+        buffers = {
+            "mean": mean,
+            "basis": torch.cat([identity_basis, expression_basis], dim=2),
+            "identity_std": as_real("identity_std", identity_std, (self.n_identity,)),
+            "expression_std": as_real("expression_std", expression_std, (self.n_expression,)),
+            "triangles": triangles,
+            "uv": uv,
+            "uv_triangles": as_index("uv_triangles", uv_triangles, (len(triangles), 3), 0 if uv is None else len(uv)),
+            "landmarks": as_index("landmarks", landmarks, (68,), n),
+            "forehead": as_index("forehead", forehead, (13,), n),
+            "colors": as_real("colors", colors, (n, 3)),
+        }
+        for std, count in (("identity_std", self.n_identity), ("expression_std", self.n_expression)):
+            if buffers[std] is None:
+                buffers[std] = torch.ones(count)
+        for key, tensor in buffers.items():
+            if tensor is not None:
+                tensor = tensor.to(mean) if tensor.is_floating_point() else tensor.to(mean.device)
+            self.register_buffer(key, tensor, persistent=False)
+        self.parts = {key: as_index(f"parts[{key!r}]", ids, (None,), n) for key, ids in (parts or {}).items()}
 
     @staticmethod
     def default(
@@ -245,6 +245,35 @@ class MorphableModel(nn.Module):
             blendshapes=self.blendshapes and self.blendshapes.truncated(n_expression),
         )
 
+    def subset(self, vertex_indices: ArrayOrTensor) -> "MorphableModel":
+        """The model of some of the vertices, in the order given.
+
+        Triangles that lose a corner go, and uv that no triangle uses; landmarks and forehead points stay only if all of
+        their vertices do. Blendshape weights are still those nearest on the whole face.
+
+        Args:
+            vertex_indices: (M,) distinct vertex ids.
+
+        Raises:
+            ValueError: an id is out of range or occurs twice.
+        """
+        from pyface3d.morphable.subset import subset_changes
+
+        return self._replaced(**subset_changes(self, vertex_indices))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to ``path``: safetensors with a JSON header, or npz where the name ends so."""
+        from pyface3d.morphable.native import save_native
+
+        save_native(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> "MorphableModel":
+        """Read what ``save`` wrote; ``pyface3d.load_model`` reads the published formats too."""
+        from pyface3d.morphable.native import load_native
+
+        return load_native(path)
+
     def hash(self) -> str:
         """SHA-256 (hex) of the arrays that define the model, whatever their device or floating precision in memory."""
         digest = hashlib.sha256()
@@ -252,6 +281,13 @@ class MorphableModel(nn.Module):
             array = (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().contiguous().numpy()
             digest.update(f"{name}{array.shape}".encode() + array.tobytes())
         return digest.hexdigest()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "MorphableModel":
+        if self.mean.numel() and fn(self.mean[:1]).dtype == torch.float16:
+            largest = max(float(tensor.abs().amax()) for tensor in (self.mean, self.basis) if tensor.numel())
+            if largest > torch.finfo(torch.float16).max:
+                raise ValueError(f"MorphableModel.half: float16 ends at 65504, got {largest:.0f}; use bfloat16")
+        return super()._apply(fn, recurse)
 
     def extra_repr(self) -> str:
         """One line for ``repr``."""
@@ -267,27 +303,3 @@ class MorphableModel(nn.Module):
                 "name")  # fmt: skip
         return MorphableModel(**{**{key: getattr(self, key) for key in same}, **changes})
 
-
-def _real(array: ArrayOrTensor) -> Tensor:
-    tensor = torch.as_tensor(array)
-    return tensor if tensor.is_floating_point() else tensor.float()
-
-
-def _index(name: str, array: ArrayOrTensor | None, size: int) -> Tensor | None:
-    if array is None:
-        return None
-    tensor = torch.as_tensor(np.asarray(array) if not isinstance(array, Tensor) else array)
-    if tensor.is_floating_point() or tensor.is_complex():
-        raise TypeError(f"MorphableModel: {name} must hold integers, got {tensor.dtype}")
-    tensor = tensor.to(torch.int64)
-    if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < size:
-        raise ValueError(
-            f"MorphableModel: {name} must be in [0, {size}), got {int(tensor.min())} to {int(tensor.max())}"
-        )
-    return tensor
-
-
-def _check_shape(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
-    if tensor.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, tensor.shape)):
-        wanted = ", ".join("*" if size is None else str(size) for size in shape)
-        raise ValueError(f"MorphableModel: {name} must be ({wanted}), got {tuple(tensor.shape)}")

@@ -1,0 +1,113 @@
+"""pyface3d's own model file: safetensors (or npz) with a JSON header, checked by the hash of its content.
+
+Arrays are those of the ``MorphableModel`` constructor by name, parts as ``part.<name>`` and blendshapes as
+``blendshapes.directions`` and ``blendshapes.gram``; the header holds name, unit, names and the hash.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.model import MorphableModel
+
+FORMAT = "pyface3d morphable model"
+VERSION = 1
+
+
+def save_native(model: MorphableModel, path: str | Path) -> None:
+    """Write ``model`` to ``path``: npz where the name ends so, else safetensors."""
+    path = Path(path)
+    tensors, header = _disassemble(model)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        if path.suffix == ".npz":
+            with partial.open("wb") as stream:
+                arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+                np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)
+        else:
+            save_file(tensors, partial, metadata={"format": FORMAT, "header": json.dumps(header)})
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_native(path: str | Path) -> MorphableModel:
+    """Read what ``save_native`` wrote, whatever its name.
+
+    Raises:
+        ValueError: the file is damaged, or is not one of ours.
+    """
+    path = Path(path)
+    with path.open("rb") as stream:
+        is_zip = stream.read(2) == b"PK"
+    tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
+    if header.get("version") != VERSION:
+        raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads {VERSION}")
+    try:
+        model = _assemble(tensors, header)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"load_model: {path} is damaged: {error}") from error
+    if model.hash() != header.get("hash"):
+        raise ValueError(f"load_model: {path} is damaged: its content does not have the hash that it names")
+    return model
+
+
+def _disassemble(model: MorphableModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors = {name: tensor for name, tensor in model.named_buffers() if name != "basis"}
+    tensors["identity_basis"], tensors["expression_basis"] = model.identity_basis, model.expression_basis
+    tensors |= {f"part.{name}": ids for name, ids in model.parts.items()}
+    header = {
+        "version": VERSION,
+        "name": model.name,
+        "unit": model.unit,
+        "hash": model.hash(),
+        "expression_names": model.expression_names,
+        "parts": list(model.parts),
+    }
+    if model.blendshapes is not None:
+        header["blendshapes"] = model.blendshapes.names
+        tensors["blendshapes.directions"] = torch.from_numpy(model.blendshapes.directions)
+        tensors["blendshapes.gram"] = torch.from_numpy(model.blendshapes.gram)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header
+
+
+def _assemble(tensors: dict[str, Tensor], header: dict[str, Any]) -> MorphableModel:
+    blendshapes = None
+    if "blendshapes" in header:
+        arrays = [tensors.pop(f"blendshapes.{name}").numpy() for name in ("directions", "gram")]
+        blendshapes = Blendshapes(header["blendshapes"], *arrays)
+    parts = {name: tensors.pop(f"part.{name}") for name in header["parts"]}
+    names = {key: header[key] for key in ("name", "unit", "expression_names")}
+    return MorphableModel(**tensors, parts=parts, blendshapes=blendshapes, **names)  # type: ignore[arg-type]
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
+    except SafetensorError as error:
+        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
+
+
+def _read_npz(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "header" not in file.files:
+                raise ValueError(f"load_model: {path} is an npz of something else than a face model")
+            tensors = {name: torch.from_numpy(file[name]) for name in file.files if name != "header"}
+            return tensors, json.loads(str(file["header"]))
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
