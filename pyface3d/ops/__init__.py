@@ -1,6 +1,7 @@
 """Fused differentiable operations of 3DMM face reconstruction, as torch custom ops (CPU and CUDA)."""
 
 from pyface3d import _ext  # noqa: F401  (registers the kernels)
+from pyface3d.ops.interpolate import interpolate
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.synthesize_shape import synthesize_shape
 from pyface3d.ops.wing_loss import wing_loss
@@ -10,3 +11,7 @@ __all__ = [
     "synthesize_shape",
     "wing_loss",
 ]
+from pyface3d.ops.rasterize import rasterize
+from pyface3d.ops.vertex_normals import vertex_normals
+
+__all__ = ["interpolate", "project_weak_perspective", "rasterize", "vertex_normals"]

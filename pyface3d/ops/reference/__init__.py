@@ -1,5 +1,6 @@
 """The slow truth of each op in plain torch: what the kernels must equal. For tests, benchmarks and double backward."""
 
+from pyface3d.ops.reference.interpolate import interpolate
 from pyface3d.ops.reference.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.reference.synthesize_shape import synthesize_shape
 from pyface3d.ops.reference.wing_loss import wing_loss
@@ -9,3 +10,7 @@ __all__ = [
     "synthesize_shape",
     "wing_loss",
 ]
+from pyface3d.ops.reference.rasterize import rasterize
+from pyface3d.ops.reference.vertex_normals import vertex_normals
+
+__all__ = ["interpolate", "project_weak_perspective", "rasterize", "vertex_normals"]

@@ -1,0 +1,89 @@
+#include "kernels/interpolate.h"
+
+namespace pyface3d {
+namespace PYFACE3D_ISA {
+namespace {
+// The three attribute rows of pixel i, as offsets into one face's (N, C).
+struct Rows {
+  int64_t r0, r1, r2;
+  Rows(const Interpolate& p, int32_t id)
+      : r0(p.triangles[id * int64_t{3}] * p.channels),
+        r1(p.triangles[id * int64_t{3} + 1] * p.channels),
+        r2(p.triangles[id * int64_t{3} + 2] * p.channels) {}
+};
+
+template <typename T>
+const T* attributes_of(const Interpolate& p, int64_t pixel) {
+  return static_cast<const T*>(p.attributes) + (p.shared ? 0 : pixel / p.pixels * p.vertex_count * p.channels);
+}
+
+// C: the number of channels when it is known at compile time, else 0.
+template <typename T, int C>
+void forward_pixels(const Interpolate& p, int64_t begin, int64_t end) {
+  const int64_t channels = C ? C : p.channels;
+  for (int64_t i = begin; i < end; ++i) {
+    T* out = static_cast<T*>(p.out) + i * channels;
+    const int32_t id = p.triangle_ids[i];
+    if (id < 0) {
+      for (int64_t c = 0; c < channels; ++c) out[c] = 0;
+      continue;
+    }
+    const T *b = static_cast<const T*>(p.barycentrics) + i * 3, *a = attributes_of<T>(p, i);
+    const Rows rows(p, id);
+    for (int64_t c = 0; c < channels; ++c) out[c] = b[0] * a[rows.r0 + c] + b[1] * a[rows.r1 + c] + b[2] * a[rows.r2 + c];
+  }
+}
+}  // namespace
+
+template <typename T>
+void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
+  p.channels == 3 ? forward_pixels<T, 3>(p, begin, end) : p.channels == 1 ? forward_pixels<T, 1>(p, begin, end)
+                                                                          : forward_pixels<T, 0>(p, begin, end);
+}
+
+template <typename T>
+void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i) {
+    const T* grad = static_cast<const T*>(p.grad_out) + i * p.channels;
+    const int32_t id = p.triangle_ids[i];
+    T sum[3] = {0, 0, 0};
+    if (id >= 0) {
+      const T* a = attributes_of<T>(p, i);
+      const Rows rows(p, id);
+      for (int64_t c = 0; c < p.channels; ++c) {
+        sum[0] += grad[c] * a[rows.r0 + c];
+        sum[1] += grad[c] * a[rows.r1 + c];
+        sum[2] += grad[c] * a[rows.r2 + c];
+      }
+    }
+    for (int k = 0; k < 3; ++k) static_cast<T*>(p.grad_barycentrics)[i * 3 + k] = sum[k];
+  }
+}
+
+template <typename T>
+void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t end) {
+  for (int64_t face = begin; face < end; ++face) {
+    T* grad_attributes = static_cast<T*>(p.grad_attributes) + face * p.vertex_count * p.channels;
+    for (int64_t i = 0; i < p.vertex_count * p.channels; ++i) grad_attributes[i] = 0;
+    for (int64_t i = face * p.pixels; i < (face + 1) * p.pixels; ++i) {
+      const int32_t id = p.triangle_ids[i];
+      if (id < 0) continue;
+      const T *grad = static_cast<const T*>(p.grad_out) + i * p.channels, *b = static_cast<const T*>(p.barycentrics) + i * 3;
+      const Rows rows(p, id);
+      for (int64_t c = 0; c < p.channels; ++c) {
+        grad_attributes[rows.r0 + c] += b[0] * grad[c];
+        grad_attributes[rows.r1 + c] += b[1] * grad[c];
+        grad_attributes[rows.r2 + c] += b[2] * grad[c];
+      }
+    }
+  }
+}
+
+template void interpolate_forward<float>(const Interpolate&, int64_t, int64_t);
+template void interpolate_forward<double>(const Interpolate&, int64_t, int64_t);
+template void interpolate_grad_barycentrics<float>(const Interpolate&, int64_t, int64_t);
+template void interpolate_grad_barycentrics<double>(const Interpolate&, int64_t, int64_t);
+template void interpolate_grad_attributes<float>(const Interpolate&, int64_t, int64_t);
+template void interpolate_grad_attributes<double>(const Interpolate&, int64_t, int64_t);
+}  // namespace PYFACE3D_ISA
+}  // namespace pyface3d

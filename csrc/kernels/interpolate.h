@@ -1,0 +1,26 @@
+// Attributes at the pixels of rasterize: out[b, y, x] = sum_i bary_i attributes[b, triangle_i], 0 where there is no triangle.
+// vjp: grad_bary_i = attributes_i . grad_out; grad_attributes_i += bary_i grad_out.
+#pragma once
+#include "kernels/simd.h"
+
+namespace pyface3d {
+struct Interpolate {              // contiguous, one scalar type
+  const void* attributes;         // (B, N, C), or (N, C) shared by all faces
+  const int32_t* triangle_ids;    // (B, H, W), negative: none
+  const void* barycentrics;       // (B, H, W, 3)
+  const int64_t* triangles;       // (F, 3)
+  const void* grad_out;           // (B, H, W, C), backward only
+  void* out;                      // (B, H, W, C), forward only
+  void* grad_barycentrics;        // (B, H, W, 3), backward only
+  void* grad_attributes;          // (B, N, C), backward only: per face also where attributes are shared
+  int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
+  bool shared;                    // attributes are (N, C)
+};
+
+PYFACE3D_EACH_ISA(
+    // Pixels [begin, end) of all faces.
+    template <typename T> void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end);
+    template <typename T> void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end);
+    // Faces [begin, end), each summed in pixel order.
+    template <typename T> void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t end);)
+}  // namespace pyface3d

@@ -1,0 +1,81 @@
+#include "kernels/interpolate.h"
+
+#include "torch/triangles.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "interpolate";
+static constexpr int64_t kPixelsPerTask = 8192;
+
+static void check(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
+  const bool shared = attributes.dim() == 2;
+  STD_TORCH_CHECK(shared || attributes.dim() == 3, kOp, ": attributes must be (B, N, C) or (N, C), got ", shape_of(attributes));
+  check_floating(kOp, "attributes", attributes);
+  check_shape(kOp, "barycentrics", barycentrics, {-1, -1, -1, 3}, "(B, H, W, 3)");
+  check_like(kOp, "barycentrics", barycentrics, "attributes", attributes);
+  STD_TORCH_CHECK(shared || attributes.size(0) == barycentrics.size(0), kOp, ": attributes must be (B, N, C) with B = ",
+                  barycentrics.size(0), ", got ", shape_of(attributes));
+  check_triangles(kOp, triangles, "attributes", attributes, attributes.size(-2));
+  check_triangle_ids(kOp, triangle_ids, "barycentrics", barycentrics, triangles.size(0));
+  STD_TORCH_CHECK(triangle_ids.size(1) == barycentrics.size(1) && triangle_ids.size(2) == barycentrics.size(2), kOp,
+                  ": triangle_ids must be (B, H, W) as barycentrics are, got ", shape_of(triangle_ids), " and ", shape_of(barycentrics));
+}
+
+static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, const Tensor& t) {
+  Interpolate p{};
+  p.attributes = pointer(a), p.triangle_ids = ids.const_data_ptr<int32_t>(), p.barycentrics = pointer(b);
+  p.triangles = t.const_data_ptr<int64_t>(), p.batch = b.size(0), p.pixels = b.size(1) * b.size(2);
+  p.vertex_count = a.size(-2), p.channels = a.size(-1), p.shared = a.dim() == 2;
+  return p;
+}
+
+static Tensor forward_cpu(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
+  check(attributes, triangle_ids, barycentrics, triangles);
+  const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles);
+  Interpolate p = problem(a, ids, b, t);
+  Tensor out = new_tensor(a, {p.batch, b.size(1), b.size(2), p.channels});  // (B, H, W, C)
+  p.out = out.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
+    is_float32(a) ? PYFACE3D_DISPATCH(interpolate_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(interpolate_forward<double>(p, begin, end));
+  });
+  return out;
+}
+
+// Gradients not asked for come back as empty tensors.
+static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& attributes, const Tensor& triangle_ids,
+                                               const Tensor& barycentrics, const Tensor& triangles, bool want_attributes,
+                                               bool want_barycentrics) {
+  check(attributes, triangle_ids, barycentrics, triangles);
+  check_shape(kOp, "grad_out", grad_out, {barycentrics.size(0), barycentrics.size(1), barycentrics.size(2), attributes.size(-1)},
+              "(B, H, W, C)");
+  check_like(kOp, "grad_out", grad_out, "attributes", attributes);
+  const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles), g = packed(grad_out);
+  Interpolate p = problem(a, ids, b, t);
+  Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
+  Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
+  p.grad_out = pointer(g), p.grad_attributes = grad_a.mutable_data_ptr(), p.grad_barycentrics = grad_b.mutable_data_ptr();
+  if (want_attributes)
+    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+      is_float32(a) ? PYFACE3D_DISPATCH(interpolate_grad_attributes<float>(p, begin, end))
+                    : PYFACE3D_DISPATCH(interpolate_grad_attributes<double>(p, begin, end));
+    });
+  if (want_barycentrics)
+    torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
+      is_float32(a) ? PYFACE3D_DISPATCH(interpolate_grad_barycentrics<float>(p, begin, end))
+                    : PYFACE3D_DISPATCH(interpolate_grad_barycentrics<double>(p, begin, end));
+    });
+  const std::vector<int64_t> over_faces{0};
+  return {want_attributes && p.shared ? torch::stable::sum(grad_a, over_faces) : grad_a, grad_b};
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("interpolate(Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles) -> Tensor");
+  m.def(
+      "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, "
+      "bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("interpolate", TORCH_BOX(&forward_cpu));
+  m.impl("interpolate_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

@@ -1,0 +1,86 @@
+#include "kernels/rasterize.h"
+
+#include <memory>
+
+#include "torch/triangles.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "rasterize";
+
+static void check(const Tensor& vertices, const Tensor& triangles, int64_t height, int64_t width) {
+  check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
+  check_floating(kOp, "vertices", vertices);
+  check_triangles(kOp, triangles, "vertices", vertices, vertices.size(1));
+  STD_TORCH_CHECK(height >= 1 && height <= kRasterizeMaxSize && width >= 1 && width <= kRasterizeMaxSize, kOp,
+                  ": height and width must be 1 to ", kRasterizeMaxSize, " pixels, got ", height, " x ", width);
+}
+
+static Rasterize problem(const Tensor& v, const Tensor& corners, int64_t height, int64_t width) {
+  Rasterize p{};
+  p.vertices = pointer(v), p.corners = corners.const_data_ptr<int32_t>();
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = corners.size(1), p.height = height, p.width = width;
+  return p;
+}
+
+static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& vertices, const Tensor& triangles, int64_t height, int64_t width,
+                                                      bool cull_backfaces) {
+  check(vertices, triangles, height, width);
+  const Tensor v = packed(vertices), corners = corners_of(triangles);
+  Rasterize p = problem(v, corners, height, width);
+  Tensor triangle_ids = new_tensor(v, {p.batch, height, width}, ScalarType::Int);  // (B, H, W)
+  Tensor barycentrics = new_tensor(v, {p.batch, height, width, 3});                // (B, H, W, 3)
+  Tensor depth = new_tensor(v, {p.batch, height, width});                          // (B, H, W)
+  p.triangle_ids = triangle_ids.mutable_data_ptr<int32_t>(), p.barycentrics = barycentrics.mutable_data_ptr();
+  p.depth = depth.mutable_data_ptr(), p.cull_backfaces = cull_backfaces;
+  // Items are rows of all faces: each thread gets one run of them and cuts it where a new face begins.
+  torch::stable::parallel_for(0, p.batch * height, 16, [&](int64_t begin, int64_t end) {
+    const std::unique_ptr<SnappedVertex[]> snapped(new SnappedVertex[p.vertex_count]);
+    const std::unique_ptr<uint32_t[]> cells(new uint32_t[p.vertex_count]);
+    const RasterizeScratch scratch{snapped.get(), cells.get()};
+    while (begin < end) {
+      const int64_t face = begin / height, row = begin % height, last = row + end - begin < height ? row + end - begin : height;
+      is_float32(v) ? PYFACE3D_DISPATCH(rasterize_rows<float>(p, scratch, face, row, last))
+                    : PYFACE3D_DISPATCH(rasterize_rows<double>(p, scratch, face, row, last));
+      begin += last - row;
+    }
+  });
+  return {triangle_ids, barycentrics, depth};
+}
+
+static Tensor backward_cpu(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices, const Tensor& triangles,
+                           const Tensor& triangle_ids, const Tensor& barycentrics) {
+  const int64_t batch = vertices.size(0), height = triangle_ids.size(1), width = triangle_ids.size(2);
+  check(vertices, triangles, height, width);
+  check_shape(kOp, "grad_barycentrics", grad_barycentrics, {batch, height, width, 3}, "(B, H, W, 3)");
+  check_shape(kOp, "grad_depth", grad_depth, {batch, height, width}, "(B, H, W)");
+  check_triangle_ids(kOp, triangle_ids, "vertices", vertices, triangles.size(0));
+  check_shape(kOp, "barycentrics", barycentrics, {batch, height, width, 3}, "(B, H, W, 3)");
+  check_like(kOp, "grad_barycentrics", grad_barycentrics, "vertices", vertices);
+  check_like(kOp, "grad_depth", grad_depth, "vertices", vertices);
+  check_like(kOp, "barycentrics", barycentrics, "vertices", vertices);
+  const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids), b = packed(barycentrics);
+  const Tensor gb = packed(grad_barycentrics), gz = packed(grad_depth);
+  Rasterize p = problem(v, corners, height, width);
+  Tensor grad_vertices = new_tensor(v, {batch, p.vertex_count, 3});
+  p.grad_barycentrics = pointer(gb), p.grad_depth = pointer(gz), p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
+  p.barycentrics = const_cast<void*>(pointer(b)), p.grad_vertices = grad_vertices.mutable_data_ptr();
+  torch::stable::parallel_for(0, batch, 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? PYFACE3D_DISPATCH(rasterize_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(rasterize_backward<double>(p, begin, end));
+  });
+  return grad_vertices;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def(
+      "rasterize(Tensor vertices, Tensor triangles, SymInt height, SymInt width, bool cull_backfaces=False) -> "
+      "(Tensor triangle_ids, Tensor barycentrics, Tensor depth)");
+  m.def(
+      "rasterize_backward(Tensor grad_barycentrics, Tensor grad_depth, Tensor vertices, Tensor triangles, "
+      "Tensor triangle_ids, Tensor barycentrics) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("rasterize", TORCH_BOX(&forward_cpu));
+  m.impl("rasterize_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

@@ -1,0 +1,64 @@
+#include "kernels/vertex_normals.h"
+
+#include <memory>
+
+#include "torch/triangles.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "vertex_normals";
+
+static void check(const Tensor& vertices, const Tensor& triangles) {
+  check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
+  check_floating(kOp, "vertices", vertices);
+  check_triangles(kOp, triangles, "vertices", vertices, vertices.size(1));
+}
+
+static VertexNormals problem(const Tensor& v, const Tensor& t) {
+  VertexNormals p{};
+  p.vertices = pointer(v), p.triangles = t.const_data_ptr<int64_t>();
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = t.size(0);
+  return p;
+}
+
+static Tensor forward_cpu(const Tensor& vertices, const Tensor& triangles) {
+  check(vertices, triangles);
+  const Tensor v = packed(vertices), t = packed(triangles);
+  VertexNormals p = problem(v, t);
+  Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+  p.normals = normals.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? PYFACE3D_DISPATCH(vertex_normals_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(vertex_normals_forward<double>(p, begin, end));
+  });
+  return normals;
+}
+
+template <typename T>
+static void backward_faces(const VertexNormals& p, int64_t begin, int64_t end) {
+  const std::unique_ptr<T[]> scratch(new T[p.vertex_count * 3]);
+  PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch.get()));
+}
+
+static Tensor backward_cpu(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
+  check(vertices, triangles);
+  check_shape(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)");
+  check_like(kOp, "grad_normals", grad_normals, "vertices", vertices);
+  const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals);
+  VertexNormals p = problem(v, t);
+  Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+  p.grad_normals = pointer(g), p.grad_vertices = grad_vertices.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? backward_faces<float>(p, begin, end) : backward_faces<double>(p, begin, end);
+  });
+  return grad_vertices;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("vertex_normals(Tensor vertices, Tensor triangles) -> Tensor");
+  m.def("vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("vertex_normals", TORCH_BOX(&forward_cpu));
+  m.impl("vertex_normals_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

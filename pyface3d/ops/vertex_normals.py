@@ -1,0 +1,56 @@
+"""Unit normals at the vertices of a mesh."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyface3d.ops._registration import register
+
+_ops = torch.ops.pyface3d
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Area-weighted vertex normals: the normalised sum of ``(v1 - v0) x (v2 - v0)`` over the triangles at a vertex.
+
+    They point outward for triangles that wind counter-clockwise seen from outside, in a right-handed frame (y up); in
+    an image frame (y down) the same table gives inward normals.
+
+    Args:
+        vertices: (B, N, 3) float32 or float64, any unit.
+        triangles: (F, 3) int64 rows of vertex indices.
+
+    Returns:
+        (B, N, 3) unit vectors; 0 at vertices without a triangle of positive area. A triangle with a vertex that is
+        not finite counts for nothing.
+
+    Raises:
+        RuntimeError: shapes, dtypes or devices do not fit together, or an index is out of range.
+
+    Example:
+        >>> import torch, pyface3d
+        >>> corners = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+        >>> pyface3d.ops.vertex_normals(corners, torch.tensor([[0, 1, 2]]))[0, 0].tolist()
+        [0.0, 0.0, 1.0]
+    """
+    return _ops.vertex_normals.default(vertices, triangles)
+
+
+def _fake(vertices: Tensor, triangles: Tensor) -> Tensor:
+    return vertices.new_empty(vertices.shape)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, grad_normals: Tensor) -> tuple[Tensor | None, None]:
+    wanted = ctx.needs_input_grad[0]
+    return _ops.vertex_normals_backward.default(grad_normals, *ctx.saved_tensors) if wanted else None, None
+
+
+def _backward_fake(grad_normals: Tensor, vertices: Tensor, triangles: Tensor) -> Tensor:
+    return vertices.new_empty(vertices.shape)
+
+
+register("vertex_normals", _fake, _setup_context, _backward, _backward_fake)
