@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pyface3d import ops
 from pyface3d.morphable.arrays import ArrayOrTensor, as_index, as_real
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.gram import Gram, build_gram
 
 
 class MorphableModel(nn.Module):
@@ -206,6 +207,19 @@ class MorphableModel(nn.Module):
         if self.landmarks is None:
             raise ValueError(f"MorphableModel.landmarks68: {self.name} has no landmarks; build it with landmarks=")
         return self.synthesize(coeffs, pose, self.landmarks)
+
+    def gram(self, weights: Tensor | None = None, indices: Tensor | None = None, rows: int = 3) -> Gram:
+        """Gram matrices for squared distances between faces (``ops.vertex_distance``); build once, use for every batch.
+
+        Args:
+            weights: (N,) weight of each vertex, or (L,) with ``indices``; None: ones.
+            indices: int64 (L,) vertices that count, for example ``model.landmarks``; None: all.
+            rows: rows of the pose that count: 3 (x, y, z) or 2 (x, y as seen in the image).
+
+        Raises:
+            ValueError: weights of another shape, negative, not finite or all zero; ``rows`` neither 3 nor 2.
+        """
+        return build_gram(self, weights, indices, rows)
 
     def split(self, coeffs: Tensor) -> tuple[Tensor, Tensor]:
         """Identity (..., K_i) and expression (..., K_e) parts of the coefficients (..., K)."""

@@ -4,11 +4,13 @@ from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.interpolate import interpolate
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.synthesize_shape import synthesize_shape
+from pyface3d.ops.vertex_distance import vertex_distance
 from pyface3d.ops.wing_loss import wing_loss
 
 __all__ = [
     "project_weak_perspective",
     "synthesize_shape",
+    "vertex_distance",
     "wing_loss",
 ]
 from pyface3d.ops.rasterize import rasterize

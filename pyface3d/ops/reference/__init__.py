@@ -3,11 +3,13 @@
 from pyface3d.ops.reference.interpolate import interpolate
 from pyface3d.ops.reference.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.reference.synthesize_shape import synthesize_shape
+from pyface3d.ops.reference.vertex_distance import vertex_distance
 from pyface3d.ops.reference.wing_loss import wing_loss
 
 __all__ = [
     "project_weak_perspective",
     "synthesize_shape",
+    "vertex_distance",
     "wing_loss",
 ]
 from pyface3d.ops.reference.rasterize import rasterize

@@ -1,0 +1,139 @@
+#include "kernels/vertex_distance.h"
+
+namespace pyface3d {
+namespace PYFACE3D_ISA {
+namespace {
+constexpr int F = kDistanceFaces;
+
+template <typename T>
+struct Face {  // one face and its target
+  const T *coeffs, *pose, *target_coeffs, *target_pose;
+  T a(int64_t k) const { return k ? coeffs[k - 1] : T(1); }
+  T target_a(int64_t k) const { return k ? target_coeffs[k - 1] : T(1); }
+};
+
+template <typename T>
+Face<T> face_of(const VertexDistance& p, int64_t b) {
+  const int64_t K = p.coefficients, P = p.rows * (p.axes + 1);
+  return {static_cast<const T*>(p.coeffs) + b * K, static_cast<const T*>(p.pose) + b * P,
+          static_cast<const T*>(p.target_coeffs) + b * K, static_cast<const T*>(p.target_pose) + b * P};
+}
+
+// D of one face into its rows of d (J, F R), and e_r.
+template <typename T, int R>
+void difference(const VertexDistance& p, const Face<T>& face, T* d, T (&e)[R]) {
+  const int64_t columns = p.coefficients + 1, J = p.axes * columns, width = p.axes + 1;
+  const T* centre = static_cast<const T*>(p.gram) + J * (J + 1);
+  for (int r = 0; r < R; ++r) {
+    e[r] = face.pose[r * width + p.axes] - face.target_pose[r * width + p.axes];
+    for (int64_t x = 0; x < p.axes; ++x) {
+      const T m = face.pose[r * width + x], turn = m - face.target_pose[r * width + x];
+      for (int64_t k = 0; k < columns; ++k) {
+        const T value = m * (face.a(k) - face.target_a(k)) + turn * face.target_a(k);
+        d[(x * columns + k) * F * R + r] = value;
+        e[r] += value * centre[x * columns + k];
+      }
+    }
+  }
+}
+
+// product (F R, padded) = d^T (F R, J) C (J, padded): F R sums of one vector of columns stay in registers.
+template <typename T, int rows>
+void multiply(const T* d, const T* C, int64_t J, T* product) {
+  const int64_t padded = distance_padded(J);
+  for (int64_t j = 0; j < padded; j += kLanes<T>) {
+    Vec<T> sum[rows] = {};
+    for (int64_t i = 0; i < J; ++i) {
+      const Vec<T> c = load<T>(C + i * padded + j);
+#pragma GCC unroll 12
+      for (int r = 0; r < rows; ++r) sum[r] += c * d[i * rows + r];
+    }
+    for (int r = 0; r < rows; ++r) store<T>(product + r * padded + j, sum[r]);
+  }
+}
+
+template <typename T, int R>
+void forward_block(const VertexDistance& p, int64_t block, T* scratch) {
+  const int64_t J = p.axes * (p.coefficients + 1), padded = distance_padded(J);
+  const T *centre = static_cast<const T*>(p.gram) + J * (J + 1), total = centre[J];
+  T *d = scratch, *product = scratch + padded * F * R, e[F][R];
+  const int64_t faces = p.batch - block * F < F ? p.batch - block * F : F;
+  for (int64_t i = 0; i < J * F * R; ++i) d[i] = 0;
+  for (int64_t f = 0; f < faces; ++f) difference<T, R>(p, face_of<T>(p, block * F + f), d + f * R, e[f]);
+  multiply<T, F * R>(d, static_cast<const T*>(p.columns), J, product);
+  for (int64_t f = 0; f < faces; ++f) {
+    T distance = 0;
+    for (int r = 0; r < R; ++r) {
+      const T* row = product + (f * R + r) * padded;
+      T* slope = static_cast<T*>(p.slope) + ((block * F + f) * R + r) * (J + 1);
+      T sum[4] = {};  // four chains of additions instead of one
+      for (int64_t j = 0; j < J; ++j) {
+        sum[j % 4] += row[j] * d[j * F * R + f * R + r];
+        slope[j] = row[j] + total * e[f][r] * centre[j];
+      }
+      slope[J] = total * e[f][r];
+      distance += (sum[0] + sum[1]) + (sum[2] + sum[3]) + slope[J] * e[f][r];
+    }
+    static_cast<T*>(p.distance)[block * F + f] = distance;
+  }
+}
+
+template <typename T>
+void backward_face(const VertexDistance& p, int64_t b) {
+  const int64_t columns = p.coefficients + 1, J = p.axes * columns, width = p.axes + 1;
+  const Face<T> face = face_of<T>(p, b);
+  const T g = 2 * static_cast<const T*>(p.grad_out)[b];
+  const bool target = p.grad_target_coeffs;
+  T* grad[2] = {static_cast<T*>(p.grad_coeffs) + b * p.coefficients,
+                target ? static_cast<T*>(p.grad_target_coeffs) + b * p.coefficients : nullptr};
+  T* grad_pose[2] = {static_cast<T*>(p.grad_pose) + b * p.rows * width,
+                     target ? static_cast<T*>(p.grad_target_pose) + b * p.rows * width : nullptr};
+  const T *pose[2] = {face.pose, face.target_pose}, sign[2] = {g, -g};
+  for (int side = 0; side < 1 + target; ++side) {
+    for (int64_t k = 0; k < p.coefficients; ++k) grad[side][k] = 0;
+    for (int64_t r = 0; r < p.rows; ++r) {
+      const T* slope = static_cast<const T*>(p.slope) + (b * p.rows + r) * (J + 1);
+      for (int64_t x = 0; x < p.axes; ++x) {
+        const T *row = slope + x * columns, m = pose[side][r * width + x] * sign[side];
+        const T* a = side ? face.target_coeffs : face.coeffs;
+        T sum[4] = {row[0], 0, 0, 0};  // the mean's coefficient is 1
+        for (int64_t k = 0; k < p.coefficients; ++k) {
+          sum[k % 4] += row[k + 1] * a[k];
+          grad[side][k] += row[k + 1] * m;
+        }
+        grad_pose[side][r * width + x] = sign[side] * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+      }
+      grad_pose[side][r * width + p.axes] = sign[side] * slope[J];
+    }
+  }
+}
+}  // namespace
+
+template <typename T>
+void vertex_distance_prepare(const VertexDistance& p) {
+  const int64_t J = p.axes * (p.coefficients + 1), padded = distance_padded(J);
+  for (int64_t i = 0; i < J; ++i)
+    for (int64_t j = 0; j < padded; ++j)
+      static_cast<T*>(p.columns)[i * padded + j] = j < J ? static_cast<const T*>(p.gram)[i * (J + 1) + j] : T(0);
+}
+
+template <typename T>
+void vertex_distance_forward(const VertexDistance& p, int64_t begin, int64_t end, void* scratch) {
+  T* s = static_cast<T*>(scratch);
+  for (int64_t block = begin; block < end; ++block)
+    p.rows == 3 ? forward_block<T, 3>(p, block, s) : p.rows == 2 ? forward_block<T, 2>(p, block, s) : forward_block<T, 1>(p, block, s);
+}
+
+template <typename T>
+void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end) {
+  for (int64_t b = begin; b < end; ++b) backward_face<T>(p, b);
+}
+
+#define PYFACE3D_INSTANTIATE(T)                                                                  \
+  template void vertex_distance_prepare<T>(const VertexDistance&);                               \
+  template void vertex_distance_forward<T>(const VertexDistance&, int64_t, int64_t, void*);      \
+  template void vertex_distance_backward<T>(const VertexDistance&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(float)
+PYFACE3D_INSTANTIATE(double)
+}  // namespace PYFACE3D_ISA
+}  // namespace pyface3d

@@ -1,0 +1,45 @@
+// Weighted squared distance between two posed faces, sum_n w_n |V_n - V'_n|^2, without their vertices.
+// With a = [1, coeffs], M and t of pose = [M | t], and primes for the target, face b has per pose row r
+//   D_r = M_r (x) a - M'_r (x) a'  (X (K + 1) numbers, x-major),  e_r = t_r - t'_r + D_r . m,
+//   distance = sum_r D_r C D_r^T + W e_r^2,
+// where gram = [[C, 0], [m, W]]: C the weighted covariance of the columns [mean | basis] over the vertices, m their
+// weighted mean, W the sum of the weights. D is formed from differences, which stays exact where the faces are close:
+//   D_r = M_r (x) (a - a') + (M_r - M'_r) (x) a'.
+// vjp, with slope_r = [D_r C + W e_r m, W e_r] saved by the forward pass and g = 2 grad_out:
+//   grad_M = g sum_k slope_r a, grad_a = g sum_rx slope_r M, grad_t = g W e_r; for the target the same with a', M' and
+//   the sign turned.
+// Shapes that are not posed are the case R = X = 1, pose = [1 | 0], with C and m summed over x, y, z.
+#pragma once
+#include "kernels/simd.h"
+
+namespace pyface3d {
+struct VertexDistance {                      // contiguous, one scalar type; J = X (K + 1)
+  const void* gram;                          // (J + 1, J + 1)
+  const void* coeffs;                        // (B, K)
+  const void* pose;                          // (B, R, X + 1)
+  const void* target_coeffs;                 // (B, K)
+  const void* target_pose;                   // (B, R, X + 1)
+  const void* grad_out;                      // (B,), backward only
+  void* columns;                             // workspace: (J, padded J), C with its rows padded to whole vectors
+  void* distance;                            // (B,), forward only
+  void* slope;                               // (B, R, J + 1), written forward, read backward
+  void* grad_coeffs;                         // (B, K), backward only, as all below
+  void* grad_pose;                           // (B, R, X + 1)
+  void* grad_target_coeffs;                  // (B, K), or null: not wanted, together with the next
+  void* grad_target_pose;                    // (B, R, X + 1)
+  int64_t batch, rows, axes, coefficients;   // B, R, X, K
+};
+
+constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C
+inline int64_t distance_blocks(int64_t batch) { return (batch + kDistanceFaces - 1) / kDistanceFaces; }
+inline int64_t distance_padded(int64_t columns) { return (columns + 15) / 16 * 16; }
+// Scratch of one thread, in scalars: D and D C of a block, columns outermost and innermost.
+inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 2 * distance_padded(columns) * rows * kDistanceFaces; }
+
+PYFACE3D_EACH_ISA(
+    template <typename T> void vertex_distance_prepare(const VertexDistance& p);
+    // Blocks [begin, end) of kDistanceFaces faces.
+    template <typename T> void vertex_distance_forward(const VertexDistance& p, int64_t begin, int64_t end, void* scratch);
+    // Faces [begin, end).
+    template <typename T> void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end);)
+}  // namespace pyface3d

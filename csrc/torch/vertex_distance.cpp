@@ -1,0 +1,89 @@
+#include "kernels/vertex_distance.h"
+
+#include "torch/tensors.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "vertex_distance";
+
+static void check(const Tensor& gram, const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
+                  const Tensor& target_pose) {
+  check_floating(kOp, "gram", gram);
+  check_shape(kOp, "coeffs", coeffs, {-1, -1}, "(B, K)");
+  const int64_t B = coeffs.size(0), K = coeffs.size(1);
+  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == B && pose.size(1) >= 1 && pose.size(1) <= 3 && pose.size(2) >= 2,
+                  kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", B, ", got ", shape_of(pose));
+  const int64_t R = pose.size(1), X = pose.size(2) - 1, J = X * (K + 1);
+  STD_TORCH_CHECK(gram.dim() == 2 && gram.size(0) == J + 1 && gram.size(1) == J + 1, kOp, ": gram must be (", J + 1, ", ",
+                  J + 1, ") for ", K, " coefficients, got ", shape_of(gram), "; build it from the model of the coefficients");
+  check_shape(kOp, "target_coeffs", target_coeffs, {B, K}, "(B, K)");
+  check_shape(kOp, "target_pose", target_pose, {B, R, X + 1}, "the shape of pose");
+  check_like(kOp, "coeffs", coeffs, "gram", gram);
+  check_like(kOp, "pose", pose, "gram", gram);
+  check_like(kOp, "target_coeffs", target_coeffs, "gram", gram);
+  check_like(kOp, "target_pose", target_pose, "gram", gram);
+}
+
+static VertexDistance parameters(const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
+                                 const Tensor& target_pose) {
+  VertexDistance p{};
+  p.coeffs = pointer(coeffs), p.pose = pointer(pose);
+  p.target_coeffs = pointer(target_coeffs), p.target_pose = pointer(target_pose);
+  p.batch = coeffs.size(0), p.rows = pose.size(1), p.axes = pose.size(2) - 1, p.coefficients = coeffs.size(1);
+  return p;
+}
+
+static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
+                                              const Tensor& target_coeffs, const Tensor& target_pose) {
+  check(gram, coeffs, pose, target_coeffs, target_pose);
+  const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs), tm = packed(target_pose);
+  VertexDistance p = parameters(c, m, tc, tm);
+  const int64_t J = g.size(0) - 1;
+  Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
+  Tensor columns = new_tensor(c, {J, distance_padded(J)});
+  p.gram = pointer(g), p.columns = columns.mutable_data_ptr();
+  p.distance = distance.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
+  const bool f32 = is_float32(c);
+  f32 ? PYFACE3D_DISPATCH(vertex_distance_prepare<float>(p)) : PYFACE3D_DISPATCH(vertex_distance_prepare<double>(p));
+  torch::stable::parallel_for(0, distance_blocks(p.batch), 4, [&](int64_t begin, int64_t end) {
+    std::vector<double> scratch(static_cast<size_t>(distance_scratch(J, p.rows)));
+    f32 ? PYFACE3D_DISPATCH(vertex_distance_forward<float>(p, begin, end, scratch.data()))
+        : PYFACE3D_DISPATCH(vertex_distance_forward<double>(p, begin, end, scratch.data()));
+  });
+  return {distance, slope};
+}
+
+// Target gradients not asked for come back as empty tensors.
+static std::tuple<Tensor, Tensor, Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& slope,
+                                                               const Tensor& coeffs, const Tensor& pose,
+                                                               const Tensor& target_coeffs, const Tensor& target_pose,
+                                                               bool want_target) {
+  const Tensor g = packed(grad_out), s = packed(slope), c = packed(coeffs), m = packed(pose);
+  const Tensor tc = packed(target_coeffs), tm = packed(target_pose);
+  VertexDistance p = parameters(c, m, tc, tm);
+  Tensor grad_c = torch::stable::empty_like(c), grad_m = torch::stable::empty_like(m);
+  Tensor grad_tc = want_target ? torch::stable::empty_like(c) : new_tensor(c, {0});
+  Tensor grad_tm = want_target ? torch::stable::empty_like(m) : new_tensor(c, {0});
+  p.grad_out = pointer(g), p.slope = const_cast<void*>(pointer(s));
+  p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_m.mutable_data_ptr();
+  p.grad_target_coeffs = want_target ? grad_tc.mutable_data_ptr() : nullptr;
+  p.grad_target_pose = want_target ? grad_tm.mutable_data_ptr() : nullptr;
+  torch::stable::parallel_for(0, p.batch, 128, [&](int64_t begin, int64_t end) {
+    is_float32(c) ? PYFACE3D_DISPATCH(vertex_distance_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(vertex_distance_backward<double>(p, begin, end));
+  });
+  return {grad_c, grad_m, grad_tc, grad_tm};
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def(
+      "vertex_distance(Tensor gram, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose) "
+      "-> (Tensor, Tensor)");
+  m.def(
+      "vertex_distance_backward(Tensor grad_out, Tensor slope, Tensor coeffs, Tensor pose, Tensor target_coeffs, "
+      "Tensor target_pose, bool want_target) -> (Tensor, Tensor, Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("vertex_distance", TORCH_BOX(&forward_cpu));
+  m.impl("vertex_distance_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

@@ -1,0 +1,87 @@
+"""Gram matrices of a face model: what squared distances between its faces are made of."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from pyface3d.morphable.model import MorphableModel
+
+_CHUNK = 4096  # vertices widened to float64 at a time
+
+
+class Gram(nn.Module):
+    """Second moments of a model's columns [mean | basis] over its vertices, for ``ops.vertex_distance`` and WPDC.
+
+    Summed in float64 and stored in the model's dtype (float32 at least). ``posed`` holds the covariance, centred per
+    coordinate, which keeps it well conditioned however far the model lies from the origin.
+
+    Build it with :meth:`pyface3d.MorphableModel.gram`; as a module it moves with the loss that holds it.
+
+    Args:
+        posed: (3K+4, 3K+4): ``[[C, 0], [m, W]]`` with the weighted covariance C and mean m of the 3 (K+1) columns,
+            coordinate-major, and the sum W of the weights.
+        axes: (3, K+1, K+1) uncentred moments of the columns per coordinate x, y, z.
+        rows: pose rows that count in posed distances: 3 (x, y, z) or 2 (x, y).
+        n_vertices: vertices summed over.
+    """
+
+    posed: Tensor
+    unposed: Tensor
+    axes: Tensor
+
+    def __init__(self, posed: Tensor, axes: Tensor, rows: int, n_vertices: int):
+        super().__init__()
+        self.rows, self.n_vertices = rows, n_vertices
+        unposed = torch.zeros(axes.shape[1] + 1, axes.shape[1] + 1, dtype=axes.dtype, device=axes.device)
+        unposed[:-1, :-1] = axes.sum(0)  # (K+2, K+2): centre and weight stay zero, as nothing is translated
+        for name, tensor in (("posed", posed), ("unposed", unposed), ("axes", axes)):
+            self.register_buffer(name, tensor, persistent=False)
+
+    @property
+    def total_weight(self) -> Tensor:
+        """Sum of the weights, () ."""
+        return self.posed[-1, -1]
+
+    def extra_repr(self) -> str:
+        """One line for ``repr``."""
+        return f"n_vertices={self.n_vertices}, n_coeffs={self.axes.shape[1] - 1}, rows={self.rows}"
+
+
+@torch.no_grad()
+def build_gram(model: "MorphableModel", weights: Tensor | None, indices: Tensor | None, rows: int) -> Gram:
+    """The Gram matrices of ``model``; arguments and errors as in :meth:`pyface3d.MorphableModel.gram`."""
+    if rows not in (2, 3):
+        raise ValueError(f"MorphableModel.gram: rows must be 3 (x, y, z) or 2 (x, y), got {rows}")
+    mean, basis = model.mean, model.basis
+    if indices is not None:
+        mean, basis = mean[indices], basis[indices]
+    weights = _checked(weights, len(mean), mean.device)
+    columns = torch.cat([mean[:, :, None], basis], 2).flatten(1)  # (N, 3 (K+1))
+    chunks = [(c.double(), w) for c, w in zip(columns.split(_CHUNK), weights.split(_CHUNK))]
+    total = weights.sum()
+    centre = sum((w @ c for c, w in chunks), columns.new_zeros(columns.shape[1], dtype=torch.float64)) / total
+    size = len(centre)
+    posed = centre.new_zeros(size + 1, size + 1)
+    for c, w in chunks:
+        centred = c - centre
+        posed[:-1, :-1] += centred.T @ (w[:, None] * centred)
+    moments = posed[:-1, :-1] + total * torch.outer(centre, centre)
+    posed[-1, :-1], posed[-1, -1] = centre, total
+    k = size // 3
+    axes = torch.stack([moments[x * k : (x + 1) * k, x * k : (x + 1) * k] for x in range(3)])
+    dtype = torch.promote_types(mean.dtype, torch.float32)
+    return Gram(posed.to(dtype), axes.to(dtype), rows, len(mean))
+
+
+def _checked(weights: Tensor | None, n: int, device: torch.device) -> Tensor:
+    if weights is None:
+        return torch.ones(n, dtype=torch.float64, device=device)
+    if weights.shape != (n,):
+        raise ValueError(f"MorphableModel.gram: weights must be ({n},), got {tuple(weights.shape)}")
+    if not bool((weights >= 0).all()) or not bool(weights.isfinite().all()):
+        raise ValueError("MorphableModel.gram: weights must be finite and not negative; clamp them first")
+    if n and not bool((weights > 0).any()):
+        raise ValueError("MorphableModel.gram: weights are all zero; leave out the term instead")
+    return weights.to(device, torch.float64)
