@@ -1,0 +1,96 @@
+#include "kernels/render_position_map.h"
+
+#include "torch/tensors.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "render_position_map";
+
+static void check_int32(const char* name, const Tensor& x) {
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Int, kOp, ": ", name, " must be int32, as UVAtlas stores it");
+}
+
+static void check_float32(const char* name, const Tensor& x) {
+  STD_TORCH_CHECK(is_float32(x), kOp, ": ", name, " must be float32, as UVAtlas stores it");
+}
+
+struct Atlas {  // the atlas' tensors, packed
+  Tensor corners, weights, reader_offsets, reader_texels, reader_weights;
+};
+
+// Checks everything that both directions share; `like` is what sets the device.
+static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
+                   const Tensor& reader_texels, const Tensor& reader_weights) {
+  check_shape(kOp, "corners", corners, {-1, -1, 3}, "(U, V, 3)");
+  check_shape(kOp, "weights", weights, {corners.size(0), corners.size(1), 3}, "(U, V, 3)");
+  check_shape(kOp, "reader_offsets", reader_offsets, {-1}, "(N + 1,)");
+  check_shape(kOp, "reader_texels", reader_texels, {-1}, "(E,)");
+  check_shape(kOp, "reader_weights", reader_weights, {reader_texels.size(0)}, "(E,)");
+  STD_TORCH_CHECK(reader_offsets.size(0) > 0, kOp, ": reader_offsets must be (N + 1,), got (0,)");
+  check_int32("corners", corners), check_int32("reader_offsets", reader_offsets);
+  check_int32("reader_texels", reader_texels), check_float32("weights", weights);
+  check_float32("reader_weights", reader_weights);
+  for (const Tensor* x : {&corners, &weights, &reader_offsets, &reader_texels, &reader_weights})
+    STD_TORCH_CHECK(x->device() == like.device(), kOp, ": the atlas must be on the device of vertices; move it with .to()");
+  return {packed(corners), packed(weights), packed(reader_offsets), packed(reader_texels), packed(reader_weights)};
+}
+
+static const int32_t* int32_pointer(const Tensor& x) { return static_cast<const int32_t*>(pointer(x)); }
+static const float* float_pointer(const Tensor& x) { return static_cast<const float*>(pointer(x)); }
+
+static Tensor forward_cpu(const Tensor& vertices, const Tensor& corners, const Tensor& weights,
+                          const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
+  const Atlas a = check(vertices, corners, weights, reader_offsets, reader_texels, reader_weights);
+  check_shape(kOp, "vertices", vertices, {-1, reader_offsets.size(0) - 1, 3}, "(B, N, 3) with the atlas' N");
+  check_floating(kOp, "vertices", vertices);
+  const Tensor v = packed(vertices);
+  RenderPositionMap p{};
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.texel_count = a.corners.size(0) * a.corners.size(1);
+  p.corners = int32_pointer(a.corners), p.weights = float_pointer(a.weights);
+  STD_TORCH_CHECK(PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)), kOp,
+                  ": corners must lie in [0, ", p.vertex_count, "), the number of vertices");
+  Tensor maps = new_tensor(v, {p.batch, 3, a.corners.size(0), a.corners.size(1)});  // (B, 3, U, V)
+  p.vertices = pointer(v), p.maps = maps.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
+    is_float32(v) ? PYFACE3D_DISPATCH(render_position_map_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(render_position_map_forward<double>(p, begin, end));
+  });
+  return maps;
+}
+
+static Tensor backward_cpu(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights,
+                           const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
+  const Atlas a = check(grad_maps, corners, weights, reader_offsets, reader_texels, reader_weights);
+  check_shape(kOp, "grad_maps", grad_maps, {-1, 3, corners.size(0), corners.size(1)}, "(B, 3, U, V)");
+  check_floating(kOp, "grad_maps", grad_maps);
+  const Tensor g = packed(grad_maps);
+  RenderPositionMap p{};
+  p.batch = g.size(0), p.vertex_count = a.reader_offsets.size(0) - 1;
+  p.texel_count = a.corners.size(0) * a.corners.size(1);
+  p.grad_maps = pointer(g), p.reader_offsets = int32_pointer(a.reader_offsets);
+  p.reader_texels = int32_pointer(a.reader_texels), p.reader_weights = float_pointer(a.reader_weights);
+  const int64_t readers = a.reader_texels.size(0);
+  STD_TORCH_CHECK(PYFACE3D_DISPATCH(all_within(p.reader_texels, readers, p.texel_count)) &&
+                      PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1)),
+                  kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
+  Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+  p.grad_vertices = grad.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch * map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+    is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
+  });
+  return grad;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def(
+      "render_position_map(Tensor vertices, Tensor corners, Tensor weights, Tensor reader_offsets, "
+      "Tensor reader_texels, Tensor reader_weights) -> Tensor");
+  m.def(
+      "render_position_map_backward(Tensor grad_maps, Tensor corners, Tensor weights, Tensor reader_offsets, "
+      "Tensor reader_texels, Tensor reader_weights) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("render_position_map", TORCH_BOX(&forward_cpu));
+  m.impl("render_position_map_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

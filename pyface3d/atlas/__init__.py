@@ -1,0 +1,5 @@
+"""UV position maps: the atlas of a model's chart, its areas and landmarks."""
+
+from pyface3d.atlas.uv_atlas import UVAtlas
+
+__all__ = ["UVAtlas"]
