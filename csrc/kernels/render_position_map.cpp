@@ -1,8 +1,5 @@
 #include "kernels/render_position_map.h"
 
-// Four doubles are two registers of the base set: GCC notes that passing them changed in 4.6; these calls are all inlined.
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
@@ -14,21 +11,24 @@ template <typename T> using Quad = typename Four<T>::type;
 typedef int32_t Order __attribute__((vector_size(16)));
 typedef int64_t WideOrder __attribute__((vector_size(32)));
 
-inline Quad<float> mix(Quad<float> a, Quad<float> b, Order order) { return __builtin_shuffle(a, b, order); }
-inline Quad<double> mix(Quad<double> a, Quad<double> b, Order o) {
-  return __builtin_shuffle(a, b, WideOrder{o[0], o[1], o[2], o[3]});
+// Lanes of a (0..3) and b (4..7). By reference: four doubles are not one register of every set.
+inline void mix(const Quad<float>& a, const Quad<float>& b, Order order, Quad<float>& out) {
+  out = __builtin_shuffle(a, b, order);
+}
+inline void mix(const Quad<double>& a, const Quad<double>& b, Order o, Quad<double>& out) {
+  out = __builtin_shuffle(a, b, WideOrder{o[0], o[1], o[2], o[3]});
 }
 
 template <typename T>
-inline Quad<T> point(const T* from) {
-  return Quad<T>{from[0], from[1], from[2], 0};
+inline void add_corner(const T* vertices, int64_t corner, T weight, Quad<T>& sum) {
+  const T* v = vertices + 3 * corner;
+  sum += weight * Quad<T>{v[0], v[1], v[2], 0};
 }
 
 template <typename T>
-inline Quad<T> texel(const T* vertices, const int32_t* corner, const float* weight) {
-  return static_cast<T>(weight[0]) * point(vertices + 3 * int64_t{corner[0]}) +
-         static_cast<T>(weight[1]) * point(vertices + 3 * int64_t{corner[1]}) +
-         static_cast<T>(weight[2]) * point(vertices + 3 * int64_t{corner[2]});
+inline void texel(const RenderPositionMap& p, const T* vertices, int64_t t, Quad<T>& sum) {
+  sum = Quad<T>{};
+  for (int64_t k = 3 * t; k < 3 * t + 3; ++k) add_corner(vertices, p.corners[k], static_cast<T>(p.weights[k]), sum);
 }
 
 // Four texels at a time: gathered as points, transposed in registers, stored to the three planes.
@@ -38,20 +38,21 @@ void forward_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int6
   T* x = static_cast<T*>(p.maps) + face * 3 * p.texel_count;
   T* y = x + p.texel_count;
   T* z = y + p.texel_count;
+  Quad<T> a, b, c, d, ab, cd, plane;
   int64_t t = first;
   for (; t + 4 <= last; t += 4) {
-    const int32_t* c = p.corners + 3 * t;
-    const float* w = p.weights + 3 * t;
-    const Quad<T> a = texel(v, c, w), b = texel(v, c + 3, w + 3), d = texel(v, c + 6, w + 6), e = texel(v, c + 9, w + 9);
-    const Quad<T> ab = mix(a, b, Order{0, 4, 1, 5}), de = mix(d, e, Order{0, 4, 1, 5});  // x x y y
-    const Quad<T> xs = mix(ab, de, Order{0, 1, 4, 5}), ys = mix(ab, de, Order{2, 3, 6, 7});
-    const Quad<T> zs = mix(mix(a, b, Order{2, 6, 2, 6}), mix(d, e, Order{2, 6, 2, 6}), Order{0, 1, 4, 5});
-    __builtin_memcpy(x + t, &xs, sizeof(xs));
-    __builtin_memcpy(y + t, &ys, sizeof(ys));
-    __builtin_memcpy(z + t, &zs, sizeof(zs));
+    texel(p, v, t, a), texel(p, v, t + 1, b), texel(p, v, t + 2, c), texel(p, v, t + 3, d);
+    mix(a, b, Order{0, 4, 1, 5}, ab), mix(c, d, Order{0, 4, 1, 5}, cd);  // x x y y
+    mix(ab, cd, Order{0, 1, 4, 5}, plane);
+    __builtin_memcpy(x + t, &plane, sizeof(plane));
+    mix(ab, cd, Order{2, 3, 6, 7}, plane);
+    __builtin_memcpy(y + t, &plane, sizeof(plane));
+    mix(a, b, Order{2, 6, 2, 6}, ab), mix(c, d, Order{2, 6, 2, 6}, cd);  // z z z z
+    mix(ab, cd, Order{0, 1, 4, 5}, plane);
+    __builtin_memcpy(z + t, &plane, sizeof(plane));
   }
   for (; t < last; ++t) {
-    const Quad<T> a = texel(v, p.corners + 3 * t, p.weights + 3 * t);
+    texel(p, v, t, a);
     x[t] = a[0], y[t] = a[1], z[t] = a[2];
   }
 }

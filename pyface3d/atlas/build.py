@@ -1,10 +1,11 @@
 """From a model to the arrays of its atlas."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.ndimage import binary_fill_holes
 from torch import Tensor
 
 from pyface3d import ops
@@ -58,13 +59,14 @@ def layout_of(
     ids, weights = rasterize_layout(points, uv_triangles, size, size)
     if (ids < 0).all():
         raise ValueError(f"UVAtlas.from_model: no triangle of {model.name} covers a texel of a {size} x {size} map")
-    covered = ids >= 0
+    inside = binary_fill_holes(ids >= 0)
     ids, weights = fill_border(ids, weights, points, uv_triangles, border)
     corners = np.where(ids[..., None] >= 0, triangles[ids], 0).astype(np.int32)  # (U, V, 3)
     weights = weights.astype(np.float32)
 
     vertex_uv = _vertex_uv(uv, uv_triangles, triangles, len(mean))
-    readable = _readable(mean, triangles, corners, weights, vertex_uv)
+    mean_map = np.einsum("uvkc,uvk->uvc", mean[corners], weights)  # (U, V, 3)
+    readable = _readable(mean, mean_map, vertex_uv)
     renumber = np.cumsum(readable) - 1
     return Layout(
         triangle_ids=ids,
@@ -73,7 +75,7 @@ def layout_of(
         vertex_uv=np.where(readable[:, None], vertex_uv, 0).astype(np.float32),
         vertex_ids=np.flatnonzero(readable),
         triangles=renumber[triangles[readable[triangles].all(axis=1)]],
-        face_mask=covered & _face_texels(model, mean, corners, weights, face, size),
+        face_mask=inside & _face_texels(model, mean, mean_map, corners, face),
         landmark_uv=_landmark_uv(model, mean, vertex_uv, readable, landmark_uv),
     )
 
@@ -92,41 +94,27 @@ def _vertex_uv(uv: np.ndarray, uv_triangles: np.ndarray, triangles: np.ndarray, 
     return places
 
 
-def _readable(
-    mean: np.ndarray, triangles: np.ndarray, corners: np.ndarray, weights: np.ndarray, vertex_uv: np.ndarray
-) -> np.ndarray:
-    """Vertices (N,) bool that the map of the mean gives back to within twice their longest edge.
+def _readable(mean: np.ndarray, mean_map: np.ndarray, vertex_uv: np.ndarray) -> np.ndarray:
+    """Vertices (N,) bool that the map of the mean gives back to within 5 % of its size.
 
     This finds at once what cannot be read: no uv, another tile, a chart without area, one hidden by another.
     """
     placed = np.isfinite(vertex_uv).all(axis=1)
-    maps = np.einsum("uvkc,uvk->cuv", mean[corners], weights)
-    at = ops.sample_position_map(*map(_tensor, (maps[None], np.where(placed[:, None], vertex_uv, 0))))[0].numpy()
-    reach = np.zeros(len(mean))
-    for a, b in ((0, 1), (1, 2), (2, 0)):
-        length = np.linalg.norm(mean[triangles[:, a]] - mean[triangles[:, b]], axis=1)
-        np.maximum.at(reach, triangles[:, a], length)
-        np.maximum.at(reach, triangles[:, b], length)
-    return placed & (np.linalg.norm(at - mean, axis=1) <= 2 * reach)
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
+    maps = torch.from_numpy(mean_map).permute(2, 0, 1)[None]  # (1, 3, U, V)
+    places = torch.from_numpy(np.where(placed[:, None], vertex_uv, 0))
+    error = np.linalg.norm(ops.sample_position_map(maps, places)[0].numpy() - mean, axis=1)
+    return placed & (error <= 0.05 * np.linalg.norm(np.ptp(mean, axis=0)))
 
 
 def _face_texels(
-    model: "MorphableModel",
-    mean: np.ndarray,
-    corners: np.ndarray,
-    weights: np.ndarray,
-    face: Tensor | np.ndarray | None,
-    size: int,
+    model: "MorphableModel", mean: np.ndarray, mean_map: np.ndarray, corners: np.ndarray, face: Any
 ) -> np.ndarray:
-    """Texels (U, V) bool of the face: as given, or of triangles all above the jaw's plane."""
+    """Texels (U, V) bool of the face: as given, or those above the jaw's plane."""
+    size = len(corners)
     if face is None:
         if model.landmarks is None:
             return np.ones((size, size), bool)
-        face = regions.above_neck(mean, model.landmarks.cpu().numpy())
+        return regions.above_neck(mean_map, mean[model.landmarks.cpu().numpy()])
     mask = np.asarray(face.cpu() if isinstance(face, Tensor) else face).astype(bool)
     if mask.shape == (size, size):
         return mask

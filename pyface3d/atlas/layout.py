@@ -1,7 +1,7 @@
 """The UV layout of a mesh on a texel grid: which triangle covers a texel, and how the transposed gather walks back."""
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
 INSIDE = -1e-9  # a texel centre on an edge belongs to the first triangle that touches it
 SKINNY = 3.0  # beyond this barycentric weight, extrapolation from a thin triangle is worse than repeating its edge
@@ -83,21 +83,23 @@ def fill_border(
     """Extends the charts by ``border`` texels, so that bilinear reads at their edge find positions on both sides.
 
     A border texel continues the triangle of the nearest covered texel linearly; where that triangle is too thin to
-    continue, it repeats the covered texel.
+    continue, it repeats the covered texel. Holes within a chart (an open mouth) are filled to their middle: deeper than
+    the border they repeat the nearest covered texel too.
 
     Returns:
         The two arrays with the border filled in; the inputs are left as they were.
     """
     empty = triangle_ids < 0
-    if border <= 0 or empty.all() or not empty.any():
+    if empty.all() or not empty.any():
         return triangle_ids, barycentrics
     distance, nearest = distance_transform_edt(empty, return_indices=True)
-    ring = empty & (distance < border + 0.5)
+    near = distance < border + 0.5
+    ring = empty & (near | binary_fill_holes(~empty))
     row, column = np.nonzero(ring)
     source = (nearest[0][ring], nearest[1][ring])
     weights = barycentrics_at(points, triangles[triangle_ids[source]], np.stack([column, row], axis=1))
-    thin = ~(np.abs(weights).max(axis=1) <= SKINNY)
-    weights[thin] = barycentrics[source][thin]
+    repeated = ~(np.abs(weights).max(axis=1) <= SKINNY) | ~near[ring]
+    weights[repeated] = barycentrics[source][repeated]
     ids, filled = triangle_ids.copy(), barycentrics.copy()
     ids[ring], filled[ring] = triangle_ids[source], weights
     return ids, filled

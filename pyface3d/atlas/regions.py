@@ -66,8 +66,8 @@ def face_areas(texels: np.ndarray, face: np.ndarray, radius: int = 0) -> np.ndar
 def prnet_areas(texels: np.ndarray, face: np.ndarray) -> np.ndarray:
     """PRNet's four areas as numbers 1..4: 68 landmarks, brows-eyes-nose-mouth, the rest of the face, the neck.
 
-    PRNet ships a painted picture; this construction from hulls overlaps its painted centre by more than 0.85
-    (intersection over union on the Basel layout).
+    PRNet ships a painted picture; this construction from hulls agrees with its painted centre to an intersection over
+    union of 0.75 on the Basel layout.
     """
     areas = np.where(face, 3, 4).astype(np.uint8)
     if len(texels):
@@ -77,18 +77,21 @@ def prnet_areas(texels: np.ndarray, face: np.ndarray) -> np.ndarray:
     return areas
 
 
-def above_neck(mean: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Vertices (N,) bool above the plane of the jaw: through the jaw corners (4, 12) and the chin (8), lowered a little.
+def above_neck(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Which points (..., 3) lie above the plane through the jaw corners (4, 12) and the chin (8), lowered a little.
 
     Args:
-        mean: (N, 3) mean shape, y up, z to the viewer.
-        landmarks: (68,) vertex ids.
+        points: (..., 3) of the mean shape, y up, z to the viewer.
+        landmarks: (68, 3) its landmarks.
+
+    Returns:
+        (...) bool.
     """
-    right, chin, left = mean[landmarks[[4, 8, 12]]]
+    right, chin, left = landmarks[[4, 8, 12]]
     normal = np.cross(left - right, chin - right)
     normal *= (np.sign(normal[1]) or 1.0) / np.linalg.norm(normal)
-    slack = 0.12 * np.linalg.norm(mean[landmarks[36]] - mean[landmarks[45]])
-    return (mean - chin) @ normal >= -slack
+    slack = 0.12 * np.linalg.norm(landmarks[36] - landmarks[45])
+    return (points - chin) @ normal >= -slack
 
 
 def forehead_vertices(mean: np.ndarray, landmarks: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -1,10 +1,9 @@
 """The UV atlas: a face model's chart, rasterised once."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -139,7 +138,7 @@ class UVAtlas(nn.Module):
         return (torch.stack([uv[:, 0], 1 - uv[:, 1]], 1) * (self.size - 1)).round().long()
 
     def areas(self, landmark_radius: int = 0) -> Tensor:
-        """The five areas (U, V) uint8: 1 landmarks, 2 eyes and nose, 3 mouth, 4 the rest of the face, 5 neck and outside.
+        """The five areas (U, V) uint8: 1 landmarks, 2 eyes and nose, 3 mouth, 4 rest of the face, 5 neck and outside.
 
         Built as Shi et al. describe them; ``landmark_radius`` grows each landmark's texel.
         """
@@ -158,7 +157,8 @@ class UVAtlas(nn.Module):
             (U, V) float32.
         """
         if isinstance(ratio, str) and ratio not in RATIOS:
-            raise ValueError(f"UVAtlas.weight_mask: ratio must be one of {sorted(RATIOS)} or 4 or 5 numbers, got {ratio!r}")
+            known = ", ".join(RATIOS)
+            raise ValueError(f"UVAtlas.weight_mask: ratio must be one of {known} or 4 or 5 numbers, got {ratio!r}")
         weights = RATIOS[ratio] if isinstance(ratio, str) else tuple(ratio)
         if len(weights) not in (4, 5):
             raise ValueError(f"UVAtlas.weight_mask: ratio must have 4 or 5 numbers, got {len(weights)}")

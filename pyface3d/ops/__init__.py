@@ -17,3 +17,8 @@ from pyface3d.ops.rasterize import rasterize
 from pyface3d.ops.vertex_normals import vertex_normals
 
 __all__ = ["interpolate", "project_weak_perspective", "rasterize", "vertex_normals"]
+from pyface3d.ops.render_position_map import render_position_map
+from pyface3d.ops.sample_position_map import sample_position_map
+from pyface3d.ops.wing_loss import wing_loss
+
+__all__ = ["project_weak_perspective", "render_position_map", "sample_position_map", "wing_loss"]

@@ -24,7 +24,7 @@ def render_position_map(vertices: Tensor, atlas: Gather) -> Tensor:
     """Writes each face's vertices into the texels of its UV chart (PRNet's position map; Feng et al. 2018, 3.1).
 
     The layout is rasterised once, in the atlas; here every texel is the barycentric mix of three vertices. The backward
-    is the transposed gather, in a fixed order: the same bits for any number of threads. Texels without a triangle are 0.
+    is the transposed gather, in a fixed order: the same bits for any number of threads. Texels without one are 0.
 
     Args:
         vertices: (B, N, 3) float32 or float64, N the atlas' number of vertices; any units, typically crop pixels.
@@ -60,8 +60,8 @@ def _backward(ctx: Any, grad_maps: Tensor) -> tuple[Tensor | None, ...]:
     return _ops.render_position_map_backward.default(grad_maps, *ctx.saved_tensors), None, None, None, None, None
 
 
-def _backward_fake(grad_maps: Tensor, corners: Tensor, weights: Tensor, reader_offsets: Tensor, *rest: Tensor) -> Tensor:
-    return grad_maps.new_empty((grad_maps.shape[0], reader_offsets.shape[0] - 1, 3))
+def _backward_fake(grad_maps: Tensor, corners: Tensor, weights: Tensor, offsets: Tensor, *rest: Tensor) -> Tensor:
+    return grad_maps.new_empty((grad_maps.shape[0], offsets.shape[0] - 1, 3))
 
 
 register("render_position_map", _fake, _setup_context, _backward, _backward_fake)

@@ -16,3 +16,8 @@ from pyface3d.ops.reference.rasterize import rasterize
 from pyface3d.ops.reference.vertex_normals import vertex_normals
 
 __all__ = ["interpolate", "project_weak_perspective", "rasterize", "vertex_normals"]
+from pyface3d.ops.reference.render_position_map import render_position_map
+from pyface3d.ops.reference.sample_position_map import sample_position_map
+from pyface3d.ops.reference.wing_loss import wing_loss
+
+__all__ = ["project_weak_perspective", "render_position_map", "sample_position_map", "wing_loss"]
