@@ -72,7 +72,7 @@ def layout_of(
         triangle_ids=ids,
         corners=corners,
         barycentrics=weights,
-        vertex_uv=np.where(readable[:, None], vertex_uv, 0).astype(np.float32),
+        vertex_uv=np.nan_to_num(vertex_uv).astype(np.float32),
         vertex_ids=np.flatnonzero(readable),
         triangles=renumber[triangles[readable[triangles].all(axis=1)]],
         face_mask=inside & _face_texels(model, mean, mean_map, corners, face),

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-INSIDE = -1e-9  # a texel centre on an edge belongs to the first triangle that touches it
+EDGE = 1e-5  # texels; a texel centre on an edge, up to float32 UV, belongs to the first triangle that touches it
 SKINNY = 3.0  # beyond this barycentric weight, extrapolation from a thin triangle is worse than repeating its edge
 
 
@@ -43,8 +43,8 @@ def rasterize_layout(
     area = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]  # (F,) twice the signed area
     usable = np.isfinite(area) & (area != 0)
     corners = np.where(usable[:, None, None], corners, -1.0)  # an empty box outside the grid
-    first = np.maximum(np.ceil(corners.min(axis=1)), 0).astype(np.int64)  # (F, 2)
-    last = np.minimum(np.floor(corners.max(axis=1)), [width - 1, height - 1]).astype(np.int64)
+    first = np.maximum(np.ceil(corners.min(axis=1) - EDGE), 0).astype(np.int64)  # (F, 2)
+    last = np.minimum(np.floor(corners.max(axis=1) + EDGE), [width - 1, height - 1]).astype(np.int64)
     spans = np.maximum(last - first + 1, 0)  # (F, 2)
     counts = spans[:, 0] * spans[:, 1]
 
@@ -54,7 +54,7 @@ def rasterize_layout(
     column = first[owner, 0] + within % np.maximum(spans[owner, 0], 1)
     row = first[owner, 1] + within // np.maximum(spans[owner, 0], 1)
     weights = barycentrics_at(points, triangles[owner], np.stack([column, row], axis=1))
-    inside = (weights >= INSIDE).all(axis=1)
+    inside = (weights >= -EDGE).all(axis=1)
 
     texel, winner = np.unique((row * width + column)[inside], return_index=True)
     triangle_ids = np.full(height * width, -1, np.int32)

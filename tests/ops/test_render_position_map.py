@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from pyface3d import MorphableModel, UVAtlas, ops
+from pyface3d.ops import reference
+from pyface3d.testing import check_op
+
+op = torch.ops.pyface3d.render_position_map.default
+
+
+def plane_atlas(size=9, count=4):
+    """An atlas of a square of count x count vertices that leaves a margin of the chart empty."""
+    steps = torch.linspace(0.1, 0.8, count)
+    uv = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+    first = torch.arange(count * count).view(count, count)[:-1, :-1].reshape(-1, 1)
+    triangles = torch.cat([first + torch.tensor([0, count, 1]), first + torch.tensor([1, count, count + 1])])
+    mean = torch.cat([uv, uv.sum(1, keepdim=True)], 1)
+    none = torch.zeros(count * count, 3, 0)
+    return UVAtlas.from_model(MorphableModel(mean, none, none, triangles, uv=uv), size, border=0)
+
+
+def gather(atlas):
+    return atlas.corners, atlas.barycentrics, atlas.reader_offsets, atlas.reader_texels, atlas.reader_weights
+
+
+def vertices(atlas, batch=2):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(batch, atlas.n_vertices, 3, generator=generator, requires_grad=True)
+
+
+@pytest.mark.parametrize("size", [9, 8])  # a number of texels that is no multiple of four, and one that is
+def test_contract(size):
+    atlas = plane_atlas(size)
+    v = vertices(atlas)
+    check_op(
+        lambda v: ops.render_position_map(v, atlas),
+        lambda v: reference.render_position_map(v, atlas),
+        (v,),
+        opcheck=(op, (v, *gather(atlas))),
+    )
+
+
+def test_more_texels_and_vertices_than_a_chunk():
+    atlas = plane_atlas(size=100, count=70)
+    check_op(
+        lambda v: ops.render_position_map(v, atlas),
+        lambda v: reference.render_position_map(v, atlas),
+        (vertices(atlas, 3),),
+        gradcheck=False,
+        compile=False,
+        scale=10,  # a vertex sums several texels
+    )
+
+
+def test_a_map_of_the_chart_is_its_coordinates():
+    atlas = plane_atlas(size=11)
+    uv = atlas.vertex_uv
+    maps = ops.render_position_map(torch.cat([uv, uv[:, :1] * 0 + 1], 1)[None], atlas)[0]
+    covered = atlas.triangle_ids >= 0
+    row, column = torch.nonzero(covered).T
+    torch.testing.assert_close(maps[0][covered], column / 10)
+    torch.testing.assert_close(maps[1][covered], 1 - row / 10)
+    assert maps[:, ~covered].eq(0).all() and maps[2][covered].sub(1).abs().max() < 1e-6
+    assert covered.sum() == 8 * 8  # 0.1 .. 0.8 of ten steps
+
+
+def test_empty_batch():
+    atlas = plane_atlas()
+    v = torch.zeros(0, atlas.n_vertices, 3, requires_grad=True)
+    maps = ops.render_position_map(v, atlas)
+    assert maps.shape == (0, 3, 9, 9)
+    assert torch.autograd.grad(maps.sum(), v)[0].shape == v.shape
+
+
+def test_nan_stays_in_the_texels_of_its_vertex():
+    atlas = plane_atlas()
+    v = vertices(atlas).detach()
+    v[0, 5] = float("nan")
+    maps = ops.render_position_map(v, atlas)
+    reads = ((atlas.corners == 5) & (atlas.triangle_ids >= 0)[..., None]).any(-1)
+    assert torch.equal(maps[0].isnan().any(0), reads) and not maps[1].isnan().any()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda v, g: (v[:, 1:], *g), r"vertices must be \(B, N, 3\) .* = \(\*, 16, 3\), got \(2, 15, 3\)"),
+        (lambda v, g: (v.half(), *g), "vertices must be float32 or float64"),
+        (lambda v, g: (v, g[0] + 1, *g[1:]), r"corners must lie in \[0, 16\)"),
+        (lambda v, g: (v, g[0] - 1, *g[1:]), r"corners must lie in \[0, 16\)"),
+        (lambda v, g: (v, g[0].long(), *g[1:]), "corners must be int32"),
+        (lambda v, g: (v, g[0], g[1].double(), *g[2:]), "weights must be float32"),
+    ],
+)
+def test_bad_input_is_one_sentence(change, message):
+    atlas = plane_atlas()
+    with pytest.raises(RuntimeError, match=message), torch.inference_mode():
+        op(*change(vertices(atlas).detach(), gather(atlas)))
+
+
+def test_backward_refuses_readers_that_do_not_fit():
+    corners, weights, offsets, texels, reader_weights = gather(plane_atlas())
+    backward = torch.ops.pyface3d.render_position_map_backward.default
+    with pytest.raises(RuntimeError, match="readers do not fit"):
+        backward(torch.zeros(1, 3, 9, 9), corners, weights, offsets, texels + 81, reader_weights)
+    with pytest.raises(RuntimeError, match="readers do not fit"):
+        backward(torch.zeros(1, 3, 9, 9), corners, weights, offsets + 1, texels, reader_weights)
