@@ -4,6 +4,8 @@ from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.interpolate import interpolate
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.rasterize import rasterize
+from pyface3d.ops.render_position_map import render_position_map
+from pyface3d.ops.sample_position_map import sample_position_map
 from pyface3d.ops.synthesize_shape import synthesize_shape
 from pyface3d.ops.vertex_distance import vertex_distance
 from pyface3d.ops.vertex_normals import vertex_normals
@@ -13,19 +15,10 @@ __all__ = [
     "interpolate",
     "project_weak_perspective",
     "rasterize",
+    "render_position_map",
+    "sample_position_map",
     "synthesize_shape",
     "vertex_distance",
-    "wing_loss",
-]
-from pyface3d.ops.rasterize import rasterize
-from pyface3d.ops.vertex_normals import vertex_normals
-
-__all__ = ["interpolate", "project_weak_perspective", "rasterize", "vertex_normals"]
-from pyface3d.ops.render_position_map import render_position_map
-from pyface3d.ops.sample_position_map import sample_position_map
-from pyface3d.ops.wing_loss import wing_loss
-
-__all__ = ["project_weak_perspective", "render_position_map", "sample_position_map", "wing_loss"]
     "vertex_normals",
     "wing_loss",
 ]
