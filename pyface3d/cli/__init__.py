@@ -1,0 +1,42 @@
+"""The command line: parse, call one function of the library, show what came back.
+
+Every command lives in the file of its name and imports what it needs when it runs, so that ``--help`` answers at once.
+
+Exit codes: 0 everything was done; 1 nothing could be done; 2 the command line is wrong; 3 some inputs failed and are
+named, the rest is done; 130 interrupted by Ctrl-C.
+"""
+
+import typer
+
+from pyface3d.cli import count, demo, doctor, models
+from pyface3d.cli.command import register
+
+app = typer.Typer(
+    name="pyface3d",
+    help="3D faces from photos with 3D Morphable Models: reconstruct, look, train, measure.",
+    epilog="Every command takes --json, --quiet and --debug. First time here: pyface3d demo",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _function in (demo.demo, count.count, models.models, doctor.doctor):
+    register(app, _function)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if version:
+        from pyface3d import __version__
+
+        typer.echo(f"pyface3d {__version__}")
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Entry point of the ``pyface3d`` command."""
+    app()

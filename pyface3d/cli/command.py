@@ -1,0 +1,140 @@
+"""What all commands share: --json, --quiet, --debug, one-sentence errors and exit codes."""
+
+import functools
+import inspect
+import json as json_format
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+NOTHING_DONE, SOME_FAILED, INTERRUPTED = 1, 3, 130
+
+_SHARED = {
+    "json": Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, nothing else.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+}
+
+
+class CommandError(Exception):
+    """A failure that the user can act on: one sentence, an exit code, and what was done nevertheless.
+
+    Args:
+        message: the sentence.
+        code: exit code of the process.
+        result: what ``--json`` prints; None prints ``{"error": message}``.
+    """
+
+    def __init__(self, message: str, code: int = NOTHING_DONE, result: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.result = result
+
+
+class Screen:
+    """Where commands write: results to standard output, progress and errors to standard error."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    def say(self, text: str) -> None:
+        """Print one line of rich markup, unless the user wants JSON or quiet."""
+        if not self.quiet:
+            self._console().print(text, highlight=False, soft_wrap=True)
+
+    def table(self, columns: list[str], rows: list[list[Any]], title: str | None = None) -> None:
+        """Print a table; cells that are numbers are set to the right."""
+        if self.quiet:
+            return
+        from rich import box
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for i, name in enumerate(columns):
+            numeric = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self._console().print(table)
+
+    @staticmethod
+    def _console() -> Any:
+        from rich.console import Console
+
+        return Console()
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
+
+
+screen = Screen()  # set anew for every command by `register`
+
+
+def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], name: str | None = None) -> None:
+    """Make ``function`` a command of ``app`` that also takes the shared flags.
+
+    The function prints through ``screen`` and returns what ``--json`` shows.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, json: bool, quiet: bool, debug: bool, **options: Any) -> None:
+        screen.quiet = quiet or json
+        try:
+            result = function(*args, **options)
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            _fail("interrupted; files that were being written are left out", INTERRUPTED, None, json)
+        except CommandError as error:
+            _fail(str(error), error.code, error.result, json)
+        except Exception as error:
+            if debug:
+                raise
+            _fail(_sentence(error), NOTHING_DONE, None, json)
+        else:
+            if json:
+                typer.echo(json_format.dumps(result, indent=2, default=_plain))
+
+    signature = inspect.signature(function)
+    extra = [
+        inspect.Parameter(flag, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for flag, annotation in _SHARED.items()
+    ]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *extra], return_annotation=None
+    )
+    run.__annotations__ = {**function.__annotations__, **_SHARED, "return": None}
+    app.command(name or function.__name__.replace("_", "-"), no_args_is_help=_needs_argument(signature))(run)
+
+
+def _needs_argument(signature: inspect.Signature) -> bool:
+    return any(parameter.default is inspect.Parameter.empty for parameter in signature.parameters.values())
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError, TypeError))
+    return text if expected else f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def _fail(message: str, code: int, result: dict[str, Any] | None, json: bool) -> None:
+    try:
+        if json:
+            typer.echo(json_format.dumps({"error": message} if result is None else result, indent=2, default=_plain))
+        typer.echo(f"pyface3d: {message}", err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(code)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON cannot hold: arrays become lists, everything else its text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,31 @@
+#version 300 es
+// Reads its vertex from the synthesised textures; the index buffer alone says what is drawn.
+precision highp float;
+precision highp sampler2D;
+layout(location = 0) in vec4 tint;       // colour without a photo; a: how much of the photo it may take
+layout(location = 1) in uint mirror;     // the vertex on the other side of the face
+uniform sampler2D positions;
+uniform sampler2D normals;
+uniform sampler2D anchors;
+uniform mat4 toClip;
+uniform mat3 toView;
+uniform float lift;                      // moves lines and points towards the viewer
+uniform float pointSize;
+out vec3 viewNormal;
+out vec4 colour;
+out vec3 ownPhoto;                       // (u, v, weight)
+out vec3 mirrorPhoto;
+
+ivec2 texelOf(int index, int width) { return ivec2(index % width, index / width); }
+
+void main() {
+  int width = textureSize(positions, 0).x;
+  ivec2 texel = texelOf(gl_VertexID, width);
+  gl_Position = toClip * texelFetch(positions, texel, 0);
+  gl_Position.z -= lift * gl_Position.w;
+  gl_PointSize = pointSize;
+  viewNormal = toView * texelFetch(normals, texel, 0).xyz;
+  colour = tint;
+  ownPhoto = texelFetch(anchors, texel, 0).xyz;
+  mirrorPhoto = texelFetch(anchors, texelOf(int(mirror), width), 0).xyz;
+}

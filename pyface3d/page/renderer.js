@@ -1,0 +1,248 @@
+// Draws faces with WebGL2. Positions and normals are synthesised from coefficients into textures, one texel per vertex;
+// drawing reads them by vertex number. One renderer serves every view: it draws off screen, views copy the picture.
+
+const TEXEL_WIDTH = 256;
+const SURFACES = { clay: 0, photo: 1, normals: 2 };
+
+class Renderer {
+  constructor(model, shaders) {
+    this.canvas = document.createElement("canvas");
+    const gl = this.canvas.getContext("webgl2", { antialias: true, alpha: true, premultipliedAlpha: true });
+    if (!gl || !gl.getExtension("EXT_color_buffer_float")) throw new Error("This browser has no WebGL2.");
+    this.gl = gl;
+    this.model = model;
+    this.height = Math.ceil((model.vertexCount + 1) / TEXEL_WIDTH);
+    this.programs = {};
+    for (const name of ["synthesize", "normals", "anchor"]) {
+      this.programs[name] = new Program(gl, shaders["square.vert"], shaders[`${name}.frag`]);
+    }
+    this.programs.face = new Program(gl, shaders["face.vert"], shaders["face.frag"]);
+    this.noFaces = gl.createVertexArray();
+    this.basis = this.uploadBasis();
+    this.uploadRing();
+    this.uploadMesh();
+    this.states = new Map();
+  }
+
+  // --- what every face shares
+
+  uploadBasis() {
+    const { gl, model } = this;
+    const texture = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, gl.RGB16F, TEXEL_WIDTH, this.height, Math.max(1, model.modeCount));
+    const layer = new Float32Array(TEXEL_WIDTH * this.height * 3);
+    for (let k = 0; k < model.modeCount; ++k) {
+      const start = k * model.vertexCount * 3;
+      for (let i = 0; i < model.vertexCount * 3; ++i) layer[i] = model.basis.values[start + i] * model.basis.scale;
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, k, TEXEL_WIDTH, this.height, 1, gl.RGB, gl.FLOAT, layer);
+    }
+    nearest(gl, gl.TEXTURE_2D_ARRAY);
+    return texture;
+  }
+
+  // For each vertex the two other corners of every triangle around it, grouped by a counting sort.
+  uploadRing() {
+    const { vertexCount, triangles } = this.model;
+    const starts = new Uint32Array(TEXEL_WIDTH * this.height);
+    for (const vertex of triangles) starts[vertex + 1] += 1;
+    for (let i = 1; i <= vertexCount; ++i) starts[i] += starts[i - 1];
+    const width = 1024;
+    const height = Math.ceil(triangles.length / width);
+    const pairs = new Uint32Array(width * height * 2);
+    const next = starts.slice();
+    for (let i = 0; i < triangles.length; ++i) {
+      const corner = i % 3;
+      const entry = next[triangles[i]]++;
+      pairs[entry * 2] = triangles[i - corner + ((corner + 1) % 3)];
+      pairs[entry * 2 + 1] = triangles[i - corner + ((corner + 2) % 3)];
+    }
+    const { gl } = this;
+    this.ringStarts = texture2D(gl, gl.R32UI, TEXEL_WIDTH, this.height, gl.RED_INTEGER, gl.UNSIGNED_INT, starts);
+    this.ring = texture2D(gl, gl.RG32UI, width, height, gl.RG_INTEGER, gl.UNSIGNED_INT, pairs);
+  }
+
+  uploadMesh() {
+    const { gl, model } = this;
+    this.parts = {
+      surface: this.indexed(model.triangles, gl.TRIANGLES),
+      wire: this.indexed(edgesOf(model.triangles, model.vertexCount), gl.LINES),
+      landmarks: this.indexed(Uint32Array.from(model.landmarks), gl.POINTS),
+    };
+  }
+
+  indexed(indices, primitive) {
+    const { gl, model } = this;
+    const array = gl.createVertexArray();
+    gl.bindVertexArray(array);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indices, gl.STATIC_DRAW);
+    this.attribute(0, model.tint);
+    gl.vertexAttribPointer(0, 4, gl.UNSIGNED_BYTE, true, 0, 0);
+    this.attribute(1, Uint32Array.from(model.mirror));
+    gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_INT, 0, 0);
+    gl.bindVertexArray(null);
+    return { array, primitive, count: indices.length };
+  }
+
+  attribute(location, values) {
+    const { gl } = this;
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
+    gl.enableVertexAttribArray(location);
+  }
+
+  // --- what each face has: its rest shape, its textures, its photo
+
+  state(face) {
+    let state = this.states.get(face);
+    if (state) this.states.delete(face); // moves to the end: the first one is the longest unused
+    else state = this.newState(face);
+    this.states.set(face, state);
+    if (this.states.size > 12) {
+      const [oldest, old] = this.states.entries().next().value;
+      for (const texture of old.textures) this.gl.deleteTexture(texture);
+      this.states.delete(oldest);
+    }
+    return state;
+  }
+
+  newState(face) {
+    const { gl, model } = this;
+    const rest = new Float32Array(TEXEL_WIDTH * this.height * 4);
+    const residual = face.residual;
+    for (let i = 0; i < model.vertexCount; ++i) {
+      for (let c = 0; c < 3; ++c) {
+        const extra = residual ? residual.values[i * 3 + c] * residual.scale : 0;
+        rest[i * 4 + c] = model.mean.values[i * 3 + c] * model.mean.scale + extra;
+      }
+    }
+    const state = { drawn: null };
+    state.rest = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, rest);
+    for (const name of ["positions", "normals", "anchors"]) {
+      state[name] = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, null);
+    }
+    state.photo = this.uploadPhoto(face.photo && face.photo.element);
+    state.textures = [state.rest, state.positions, state.normals, state.anchors, state.photo];
+    this.synthesize(state, face.fitted);
+    if (face.pose) this.anchor(state, face);
+    return state;
+  }
+
+  uploadPhoto(element) {
+    const { gl } = this;
+    if (!element) return texture2D(gl, gl.RGBA8, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array([200, 180, 170, 255]));
+    const texture = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, element);
+    gl.generateMipmap(gl.TEXTURE_2D);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+    return texture;
+  }
+
+  synthesize(state, coefficients) {
+    const modes = [];
+    coefficients.forEach((value, k) => { if (value) modes.push(k, value); });
+    this.fill(this.programs.synthesize, state.positions, (program) => {
+      program.texture("rest", state.rest).texture("basis", this.basis, this.gl.TEXTURE_2D_ARRAY);
+      if (modes.length) this.gl.uniform2fv(program.at("modes"), modes);
+      this.gl.uniform1i(program.at("modeCount"), modes.length / 2);
+    });
+    this.fill(this.programs.normals, state.normals, (program) => {
+      program.texture("positions", state.positions);
+      program.texture("ringStarts", this.ringStarts).texture("ring", this.ring);
+    });
+    state.drawn = coefficients.join();
+  }
+
+  anchor(state, face) {
+    const [x, y] = [face.pose[0], face.pose[1]];
+    const direction = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+    const length = -Math.hypot(...direction); // the photo's y points down: x cross y points away from its camera
+    const { width, height } = face.photo;
+    this.fill(this.programs.anchor, state.anchors, (program) => {
+      program.texture("positions", state.positions).texture("normals", state.normals);
+      const unit = [row(x, width), row(y, height), [0, 0, 0, 0]];
+      this.gl.uniformMatrix4fv(program.at("photoPose"), false, fromRows(unit));
+      this.gl.uniform3fv(program.at("photoDirection"), direction.map((value) => value / length));
+    });
+    function row(values, size) { return values.map((value, i) => (value + (i === 3 ? 0.5 : 0)) / size); }
+  }
+
+  // Runs a program once per texel of `target`.
+  fill(program, target, setUniforms) {
+    const { gl } = this;
+    this.frame = this.frame || gl.createFramebuffer();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, target, 0);
+    gl.viewport(0, 0, TEXEL_WIDTH, this.height);
+    gl.disable(gl.DEPTH_TEST);
+    gl.disable(gl.BLEND);
+    program.use();
+    setUniforms(program);
+    gl.bindVertexArray(this.noFaces);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+  }
+
+  // --- drawing
+
+  // camera: {toClip, toView}; style: {surface, opacity, wire, landmarks, scale}. Returns the canvas to copy from.
+  draw(face, camera, style, width, height) {
+    const { gl, canvas } = this;
+    const state = this.state(face);
+    if (state.drawn !== face.coefficients.join()) this.synthesize(state, face.coefficients);
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    gl.viewport(0, 0, width, height);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    const program = this.programs.face;
+    program.use();
+    program.texture("positions", state.positions).texture("normals", state.normals);
+    program.texture("anchors", state.anchors).texture("photo", state.photo);
+    gl.uniformMatrix4fv(program.at("toClip"), false, camera.toClip);
+    gl.uniformMatrix3fv(program.at("toView"), false, camera.toView);
+    gl.uniform1f(program.at("opacity"), style.opacity);
+    if (style.surface) this.part("surface", SURFACES[style.surface], 0, [0, 0, 0, 0], 1);
+    if (style.wire) this.part("wire", 3, 0.0006, style.wire, 1);
+    if (style.landmarks) {
+      if (style.landmarksInFront) gl.disable(gl.DEPTH_TEST);
+      this.part("landmarks", 4, 0.004, style.landmarks, 7 * style.scale);
+    }
+    return canvas;
+  }
+
+  part(name, surface, lift, colour, size) {
+    const { gl } = this;
+    const program = this.programs.face;
+    const part = this.parts[name];
+    gl.uniform1i(program.at("surface"), surface);
+    gl.uniform1f(program.at("lift"), lift);
+    gl.uniform1f(program.at("pointSize"), size);
+    gl.uniform4fv(program.at("flatColour"), colour);
+    gl.bindVertexArray(part.array);
+    gl.drawElements(part.primitive, part.count, gl.UNSIGNED_INT, 0);
+  }
+
+  // Reads back what the shaders made: {positions, normals, anchors} with four numbers per vertex.
+  readBack(face) {
+    const { gl } = this;
+    const state = this.state(face);
+    if (state.drawn !== face.coefficients.join()) this.synthesize(state, face.coefficients);
+    const out = {};
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
+    for (const name of ["positions", "normals", "anchors"]) {
+      gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, state[name], 0);
+      out[name] = new Float32Array(TEXEL_WIDTH * this.height * 4);
+      gl.readPixels(0, 0, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, out[name]);
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    return out;
+  }
+}
