@@ -3,10 +3,12 @@
 precision highp float;
 precision highp sampler2D;
 layout(location = 0) in vec4 tint;       // colour without a photo; a: how much of the photo it may take
+layout(location = 2) in float skin;      // 1 where the colour is that of the person's skin
 layout(location = 1) in uint mirror;     // the vertex on the other side of the face
 uniform sampler2D positions;
 uniform sampler2D normals;
 uniform sampler2D anchors;
+uniform vec3 skinColour;
 uniform mat4 toClip;
 uniform mat3 toView;
 uniform float lift;                      // moves lines and points towards the viewer
@@ -25,7 +27,7 @@ void main() {
   gl_Position.z -= lift * gl_Position.w;
   gl_PointSize = pointSize;
   viewNormal = toView * texelFetch(normals, texel, 0).xyz;
-  colour = tint;
+  colour = vec4(mix(tint.rgb, skinColour, skin), tint.a);
   ownPhoto = texelFetch(anchors, texel, 0).xyz;
   mirrorPhoto = texelFetch(anchors, texelOf(int(mirror), width), 0).xyz;
 }

@@ -11,6 +11,7 @@ function modelOf(scene, arrays) {
     mirror: arrays.mirror.values,
     landmarks: arrays.landmarks.values,
     tint: arrays.tint.values,
+    skin: arrays.skin.values,
   };
   model.vertexCount = arrays.mean.shape[0];
   model.modeCount = model.modes.length;
@@ -104,7 +105,7 @@ class Page {
     }
     if (!byId("photo").hidden) {
       const overlays = {
-        wire: { wire: [0.35, 0.35, 0.35, 0.35], opacity: 1 },
+        wire: { wire: [0.28, 0.28, 0.28, 0.28], opacity: 1 },
         surface: { surface: "clay", opacity: 0.75 },
         landmarks: { landmarks: [0.2, 0.9, 0.65, 1], landmarksInFront: true, opacity: 1 },
         none: null,
@@ -220,10 +221,9 @@ class Page {
     });
     this.faces.forEach((face, i) => {
       const canvas = element("canvas", { "aria-hidden": true });
-      const name = face.method ? `${face.title} · ${face.method}` : face.title;
       byId("gallery").append(element("button", {
         "data-face": i, onclick: () => { this.show(face); byId("stage").scrollIntoView({ block: "nearest" }); },
-      }, canvas, element("span", {}, name)));
+      }, canvas, element("span", {}, face.title), element("small", {}, face.method)));
       watcher.observe(canvas);
     });
   }

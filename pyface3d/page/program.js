@@ -52,15 +52,15 @@ function nearest(gl, kind) {
   for (const axis of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(kind, axis, gl.CLAMP_TO_EDGE);
 }
 
-// Each edge of the mesh once.
-function edgesOf(triangles, vertexCount) {
+// Each edge between vertices of the skin once.
+function edgesOf(triangles, skin) {
   const seen = new Set();
   const edges = [];
   for (let i = 0; i < triangles.length; ++i) {
     const a = triangles[i];
     const b = triangles[i % 3 === 2 ? i - 2 : i + 1];
-    const key = Math.min(a, b) * vertexCount + Math.max(a, b);
-    if (!seen.has(key)) {
+    const key = Math.min(a, b) * skin.length + Math.max(a, b);
+    if (skin[a] && skin[b] && !seen.has(key)) {
       seen.add(key);
       edges.push(a, b);
     }

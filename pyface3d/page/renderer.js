@@ -67,7 +67,7 @@ class Renderer {
     const { gl, model } = this;
     this.parts = {
       surface: this.indexed(model.triangles, gl.TRIANGLES),
-      wire: this.indexed(edgesOf(model.triangles, model.vertexCount), gl.LINES),
+      wire: this.indexed(edgesOf(model.triangles, model.skin), gl.LINES),
       landmarks: this.indexed(Uint32Array.from(model.landmarks), gl.POINTS),
     };
   }
@@ -82,6 +82,8 @@ class Renderer {
     gl.vertexAttribPointer(0, 4, gl.UNSIGNED_BYTE, true, 0, 0);
     this.attribute(1, Uint32Array.from(model.mirror));
     gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_INT, 0, 0);
+    this.attribute(2, model.skin);
+    gl.vertexAttribPointer(2, 1, gl.UNSIGNED_BYTE, false, 0, 0);
     gl.bindVertexArray(null);
     return { array, primitive, count: indices.length };
   }
@@ -209,7 +211,10 @@ class Renderer {
     gl.uniformMatrix4fv(program.at("toClip"), false, camera.toClip);
     gl.uniformMatrix3fv(program.at("toView"), false, camera.toView);
     gl.uniform1f(program.at("opacity"), style.opacity);
-    if (style.surface) this.part("surface", SURFACES[style.surface], 0, [0, 0, 0, 0], 1);
+    gl.uniform3fv(program.at("skinColour"), face.skin);
+    gl.colorMask(...Array(4).fill(Boolean(style.surface))); // an unseen surface still hides the lines behind it
+    this.part("surface", SURFACES[style.surface || "clay"], 0, [0, 0, 0, 0], 1);
+    gl.colorMask(true, true, true, true);
     if (style.wire) this.part("wire", 3, 0.0006, style.wire, 1);
     if (style.landmarks) {
       if (style.landmarksInFront) gl.disable(gl.DEPTH_TEST);

@@ -20,12 +20,13 @@ class Orbit {
     this.zoom = Math.min(6, Math.max(0.4, this.zoom * factor));
   }
 
-  camera(radius, aspect) {
+  camera({ focus, radius }, aspect) {
     const fit = (1.06 * radius) / Math.tan(LENS / 2) / Math.min(1, aspect);
     const distance = fit / this.zoom;
-    const view = multiply(translation(0, 0, -distance), turn(this.yaw, this.pitch));
-    const near = Math.max(0.1, distance - 2.5 * radius);
-    return { toClip: multiply(perspective(LENS, aspect, near, distance + 2.5 * radius), view), toView: rotationOf(view) };
+    const centred = multiply(turn(this.yaw, this.pitch), translation(-focus[0], -focus[1], -focus[2]));
+    const view = multiply(translation(0, 0, -distance), centred);
+    const near = Math.max(0.1, distance - 3 * radius);
+    return { toClip: multiply(perspective(LENS, aspect, near, distance + 3 * radius), view), toView: rotationOf(view) };
   }
 
   describe() {
@@ -50,7 +51,7 @@ function prepare(canvas) {
 function drawFace(renderer, canvas, face, orbit, style) {
   const context = prepare(canvas);
   const { width, height } = canvas;
-  const camera = orbit.camera(renderer.model.radius, width / height);
+  const camera = orbit.camera(renderer.model, width / height);
   context.drawImage(renderer.draw(face, camera, { ...style, opacity: 1, scale: width / canvas.clientWidth }, width, height), 0, 0);
 }
 
