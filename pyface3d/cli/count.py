@@ -1,5 +1,6 @@
 """``pyface3d count``."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +21,18 @@ def count(
     from pyface3d.nets import count as count_layers
 
     network = create(method)
-    size = size or getattr(network, "input_size", 120)
+    size = size or network.input_size
     counted = count_layers(network, size)
-    return show_count(method, size, counted, layers)
-
-
-def show_count(method: str, size: int, counted: Any, layers: bool) -> dict[str, Any]:
-    """Print what ``nets.count`` measured and return it as plain numbers."""
-    screen.say(f"[bold]{method}[/bold] at {size} x {size} pixels\n{counted}" if layers else f"[bold]{method}[/bold]")
-    return {"method": method, "size": size}
+    if layers:
+        screen.table(
+            ["layer", "type", "output", "parameters", "MACs", "published"],
+            [
+                [row.name, row.kind, " x ".join(map(str, row.output)), row.parameters, row.macs, row.published]
+                for row in counted.layers
+            ],
+        )
+    screen.table(
+        ["method", "input", "parameters", "MACs", "published operations"],
+        [[method, f"{size} x {size}", counted.parameters, counted.macs, counted.published]],
+    )
+    return {"method": method, "input_size": size, **asdict(counted)}

@@ -14,21 +14,25 @@ def demo(
         "pyface3d-demo"
     ),
 ) -> dict[str, Any]:
-    """Draw the embedded face and write its mesh: the first thing to run.
+    """Draw the embedded face: a page to turn it in and mesh files. The first thing to run.
 
     [bold]Example:[/bold] pyface3d demo --out demo
     """
     start = time.perf_counter()
-    import torch
+    import numpy as np
+    import trimesh
 
-    from pyface3d.export import save_mesh
     from pyface3d.morphable import MorphableModel
-    from pyface3d.render import render_face
+    from pyface3d.page import PageFace, write_page
 
-    model = MorphableModel.default()
-    coeffs = torch.zeros(1, model.n_coeffs)
-    vertices = model.synthesize(coeffs)[0]
+    model = MorphableModel.default("head", expression="blendshapes")
+    mesh = trimesh.Trimesh(model.mean.numpy(), model.triangles.numpy(), process=False)
     out.mkdir(parents=True, exist_ok=True)
-    files = [out / "face.obj", out / "face.glb", out / "face.png"]
-    screen.say(f"done in {time.perf_counter() - start:.1f} s")
-    return {"files": [str(file) for file in files], "vertices": len(vertices)}
+    files = [out / "face.html", out / "face.obj", out / "face.glb"]
+    write_page(files[0], [PageFace("mean face", np.zeros(model.n_coeffs))], model, title="The embedded face")
+    for file in files[1:]:
+        mesh.export(file)
+    for file in files:
+        screen.say(f"wrote [bold]{file}[/bold]")
+    screen.say(f"{time.perf_counter() - start:.1f} s. Open {files[0]} in a browser to turn the face.")
+    return {"files": [str(file) for file in files], "vertices": model.n_vertices}

@@ -144,7 +144,7 @@ class PageModel:
         if self.model.landmarks is not None:  # the photo fades out towards neck and back of the head
             middle, radius = self.landmark_ball()
             away = np.linalg.norm((self.mean - middle) * [1.0, 0.85, 1.0], axis=1) / radius
-            tint[:, 3] = np.clip((1.5 - away) / 0.35, 0, 1)
+            tint[:, 3] = np.clip((1.4 - away) / 0.3, 0, 1)
         if self.model.colors is not None:
             tint[:, :3] = self.model.colors.cpu().numpy()
         for name, ids in self.model.parts.items():
