@@ -117,7 +117,7 @@ def cuda_flags():
 class NinjaBuild(build_ext):
     """One ninja file for all objects: .cpp through the C++ compiler, .cu through nvcc; nvcc never sees torch."""
 
-    def build_extension(self, ext):
+    def build_extension(self, ext):  # noqa: D102 (setuptools names it)
         out = Path(self.get_ext_fullpath(ext.name)).absolute()
         work = Path(self.build_temp).absolute()  # one folder for both modules: they share the kernels' objects
         for folder in (work, out.parent):
