@@ -84,6 +84,11 @@ def compiler():
     return command
 
 
+def emulating():
+    """Whether the CUDA kernels are compiled for CPU tensors (tests/emulation), to test them without a GPU."""
+    return os.environ.get("PYFACE3D_EMULATE_CUDA") == "1"
+
+
 def cuda_toolkit():
     """(nvcc, include, cudart_static) of the toolkit that owns the headers, not of an nvcc wrapper; None without one."""
     if os.environ.get("PYFACE3D_CUDA") == "0":
@@ -166,20 +171,24 @@ def kernel_objects(rules):
 
 def torch_module(out):
     """Ninja file of pyface3d._C: kernels and their torch registration, against the stable ABI only."""
-    torch, cuda = usable_torch(), cuda_toolkit()
+    torch, cuda = usable_torch(), None if emulating() else cuda_toolkit()
     rules = common_rules(cuda)
     objects = kernel_objects(rules)
     include = f"-isystem {torch}/include -isystem {sysconfig.get_path('include')}"
     include += f" -DPYFACE3D_WITH_CUDA -isystem {cuda[1]}" if cuda else ""
+    if emulating():
+        include += f" -DPYFACE3D_EMULATE_CUDA -I{ROOT}/tests/emulation"
     for source in sorted((ROOT / "csrc/torch").glob("*.cpp")):
         objects.append(f"torch_{source.stem}.o")
         rules.append(f"build {objects[-1]}: cc {source}")
         rules.append(f" more = -DTORCH_TARGET_VERSION={TORCH_TARGET} -DPy_LIMITED_API=0x030a0000 {include}")
-    libs = f"-L{torch}/lib -ltorch -ltorch_cpu"  # the stable shim; no libtorch_python
-    if cuda:
+    if cuda or emulating():
         for source in sorted((ROOT / "csrc/kernels").glob("*.cu")):
             objects.append(f"cuda_{source.stem}.o")
-            rules.append(f"build {objects[-1]}: nv {source}")
+            rules.append(f"build {objects[-1]}: {'nv' if cuda else 'cc'} {source}")
+            rules.append("" if cuda else f" more = -x c++ {include}")
+    libs = f"-L{torch}/lib -ltorch -ltorch_cpu"  # the stable shim; no libtorch_python
+    if cuda:
         libs += f" {cuda[2]} -lrt -ldl -lpthread"
     rules.append(f"build {out}: ld {' '.join(objects)}\n libs = {libs}")
     return rules

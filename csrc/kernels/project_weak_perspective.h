@@ -2,6 +2,7 @@
 // vjp: grad_V = M^T grad_V'; grad_M = sum_n grad_V' V^T; grad_t = sum_n grad_V'.
 // (3DDFA, Zhu et al. 2016, eq. 2; f Pr R S + t2d of MARN is the 2-row form.)
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
@@ -18,7 +19,10 @@ struct ProjectWeakPerspective {       // contiguous, one scalar type
 // Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.
 constexpr int64_t kProjectChunk = 4096;
 
-inline int64_t project_chunks(int64_t vertex_count) { return (vertex_count + kProjectChunk - 1) / kProjectChunk; }
+PYFACE3D_INLINE int64_t project_chunks(int64_t vertex_count) { return (vertex_count + kProjectChunk - 1) / kProjectChunk; }
+
+template <typename T> const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& p, void* stream);
+template <typename T> const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of vertices) pairs, numbered face-major.

@@ -4,6 +4,7 @@
 //   grad_mean[n] = sum_b h[b, n];  grad_basis[n] = sum_b h[b, n] c[b]^T.
 // CPU scheme: a block of vertices is packed once to [tile][k][xyz][lane] and stays in cache while all faces pass over it.
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
@@ -15,7 +16,8 @@ struct SynthesizeShape {   // contiguous, one scalar type
   const int64_t* indices;  // (L,) rows of mean and basis, or null: all, L = N
   const void* grad_out;    // (B, L, 3), backward only
   void* out;               // (B, L, 3), forward only
-  void* grad_parts;        // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices
+  void* grad_parts;        // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices; CUDA: (1, B, K + 12)
+  void* moments;           // CUDA workspace: (C, 3 B, synthesize_moments(K))
   void* grad_mean;         // (L, 3), or null
   void* grad_basis;        // (L, 3, K), or null
   int64_t batch, coeff_count, vertex_count;  // B, K, L
@@ -25,9 +27,14 @@ constexpr int64_t kSynthesizeBlock = 64;        // vertices packed together; a m
 constexpr int64_t kSynthesizeChunk = 64 * 56;   // vertices per partial sum: fixed, so threads do not change the bits
 constexpr int64_t kSynthesizeFaces = 128;       // faces per backward item: bounds its scratch memory
 
-inline int64_t synthesize_blocks(int64_t vertices) { return (vertices + kSynthesizeBlock - 1) / kSynthesizeBlock; }
-inline int64_t synthesize_chunks(int64_t vertices) { return (vertices + kSynthesizeChunk - 1) / kSynthesizeChunk; }
-inline int64_t synthesize_face_groups(int64_t batch) { return (batch + kSynthesizeFaces - 1) / kSynthesizeFaces; }
+PYFACE3D_INLINE int64_t synthesize_blocks(int64_t vertices) { return (vertices + kSynthesizeBlock - 1) / kSynthesizeBlock; }
+PYFACE3D_INLINE int64_t synthesize_chunks(int64_t vertices) { return (vertices + kSynthesizeChunk - 1) / kSynthesizeChunk; }
+PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) { return (batch + kSynthesizeFaces - 1) / kSynthesizeFaces; }
+
+PYFACE3D_INLINE int64_t synthesize_moments(int64_t coeff_count) { return (coeff_count + 1) * 3 + 1; }
+
+template <typename T> const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream);
+template <typename T> const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs; `backward`: for synthesize_shape_backward.

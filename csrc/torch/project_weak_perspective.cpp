@@ -13,23 +13,40 @@ static void check(const Tensor& vertices, const Tensor& pose) {
   check_like(kOp, "pose", pose, "vertices", vertices);
 }
 
-static Tensor forward_cpu(const Tensor& vertices, const Tensor& pose) {
+template <typename T>
+static void run_forward(const ProjectWeakPerspective& p, const Tensor& like) {
+  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(kOp, like, [&](void* stream) {
+    return project_weak_perspective_forward_cuda<T>(p, stream);
+  });)
+  torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(project_weak_perspective_forward<T>(p, begin, end));
+  });
+}
+
+template <typename T>
+static void run_backward(const ProjectWeakPerspective& p, const Tensor& like) {
+  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(kOp, like, [&](void* stream) {
+    return project_weak_perspective_backward_cuda<T>(p, stream);
+  });)
+  torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(project_weak_perspective_backward<T>(p, begin, end));
+  });
+}
+
+static Tensor forward(const Tensor& vertices, const Tensor& pose) {
   check(vertices, pose);
   const Tensor v = packed(vertices), m = packed(pose);
   ProjectWeakPerspective p{};
   p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
   Tensor out = new_tensor(v, {p.batch, p.vertex_count, p.rows});  // (B, N, R)
   p.vertices = pointer(v), p.pose = pointer(m), p.out = out.mutable_data_ptr();
-  torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? PYFACE3D_DISPATCH(project_weak_perspective_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(project_weak_perspective_forward<double>(p, begin, end));
-  });
+  is_float32(v) ? run_forward<float>(p, v) : run_forward<double>(p, v);
   return out;
 }
 
 // Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
-static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& vertices, const Tensor& pose,
-                                               bool want_vertices, bool want_pose) {
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& vertices, const Tensor& pose,
+                                           bool want_vertices, bool want_pose) {
   check(vertices, pose);
   check_shape(kOp, "grad_out", grad_out, {vertices.size(0), vertices.size(1), pose.size(1)}, "(B, N, R)");
   const Tensor g = packed(grad_out), v = packed(vertices), m = packed(pose);
@@ -41,10 +58,7 @@ static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Ten
   p.vertices = pointer(v), p.pose = pointer(m), p.grad_out = pointer(g);
   p.grad_vertices = want_vertices ? grad_v.mutable_data_ptr() : nullptr;
   p.grad_pose_parts = want_pose ? parts.mutable_data_ptr() : nullptr;
-  torch::stable::parallel_for(0, p.batch * chunks, 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? PYFACE3D_DISPATCH(project_weak_perspective_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(project_weak_perspective_backward<double>(p, begin, end));
-  });
+  is_float32(v) ? run_backward<float>(p, v) : run_backward<double>(p, v);
   const std::vector<int64_t> over_chunks{1};
   return {grad_v, want_pose ? torch::stable::sum(parts, over_chunks) : parts};
 }
@@ -55,8 +69,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "project_weak_perspective_backward(Tensor grad_out, Tensor vertices, Tensor pose, bool want_vertices, "
       "bool want_pose) -> (Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("project_weak_perspective", TORCH_BOX(&forward_cpu));
-  m.impl("project_weak_perspective_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("project_weak_perspective", TORCH_BOX(&forward));
+  m.impl("project_weak_perspective_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -25,7 +25,8 @@ static void check(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
   }
 }
 
-static void check_range(const Tensor& indices, int64_t vertex_count) {  // CPU: before any row is read
+static void check_range(const Tensor& indices, int64_t vertex_count) {
+  if (!indices.is_cpu()) return;  // reading indices back would stop the stream; the caller vouches for them
   const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
   for (int64_t i = 0; i < indices.size(0); ++i)
     STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, kOp, ": indices must lie in [0, ", vertex_count, "), got ",
@@ -62,13 +63,17 @@ static void parallel(int64_t items, int64_t scratch_size, Kernel kernel) {  // e
 }
 
 template <typename T>
-static void run_forward(const SynthesizeShape& p) {
+static void run_forward(const SynthesizeShape& p, const Tensor& like) {
+  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
+      kOp, like, [&](void* stream) { return synthesize_shape_forward_cuda<T>(p, stream); });)
   parallel<T>(synthesize_blocks(p.vertex_count), PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
               [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end)); });
 }
 
 template <typename T>
-static void run_backward(const SynthesizeShape& p) {
+static void run_backward(const SynthesizeShape& p, const Tensor& like) {
+  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
+      kOp, like, [&](void* stream) { return synthesize_shape_backward_cuda<T>(p, stream); });)
   if (p.grad_parts)
     parallel<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch),
                 PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
@@ -78,7 +83,7 @@ static void run_backward(const SynthesizeShape& p) {
                 [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward_model<T>(p, scratch, begin, end)); });
 }
 
-static Tensor forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor& coeffs, const std::optional<Tensor>& pose,
+static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coeffs, const std::optional<Tensor>& pose,
                           const std::optional<Tensor>& indices) {
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
@@ -86,12 +91,12 @@ static Tensor forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor&
   SynthesizeShape p = inputs.parameters();
   Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
   p.out = out.mutable_data_ptr();
-  is_float32(mean) ? run_forward<float>(p) : run_forward<double>(p);
+  is_float32(mean) ? run_forward<float>(p, mean) : run_forward<double>(p, mean);
   return out;
 }
 
 // grad_parts (C, B, K + 12), grad_mean (L, 3), grad_basis (L, 3, K) of the rows used; empty where not wanted.
-static std::tuple<Tensor, Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& mean, const Tensor& basis,
+static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& mean, const Tensor& basis,
                                                        const Tensor& coeffs, const std::optional<Tensor>& pose,
                                                        const std::optional<Tensor>& indices, bool want_params,
                                                        bool want_mean, bool want_basis) {
@@ -101,16 +106,19 @@ static std::tuple<Tensor, Tensor, Tensor> backward_cpu(const Tensor& grad_out, c
   SynthesizeShape p = inputs.parameters();
   check_shape(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)");
   const Tensor grad = packed(grad_out);
-  Tensor parts = want_params ? new_tensor(mean, {synthesize_chunks(p.vertex_count), p.batch, p.coeff_count + 12}) : new_tensor(mean, {0});
+  const int64_t chunks = synthesize_chunks(p.vertex_count), width = synthesize_moments(p.coeff_count);
+  const bool cuda = on_cuda(mean);  // there the chunks' sums live in `moments`, and `parts` has one
+  Tensor parts = new_tensor(mean, {cuda ? 1 : chunks, want_params ? p.batch : 0, p.coeff_count + 12});
+  Tensor moments = new_tensor(mean, {cuda && want_params ? chunks * 3 * p.batch * width : 0});
   Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
   Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
   p.grad_out = pointer(grad);
-  p.grad_parts = want_params ? parts.mutable_data_ptr() : nullptr;
+  p.grad_parts = want_params ? parts.mutable_data_ptr() : nullptr, p.moments = moments.mutable_data_ptr();
   p.grad_mean = want_mean ? grad_mean.mutable_data_ptr() : nullptr;
   p.grad_basis = want_basis ? grad_basis.mutable_data_ptr() : nullptr;
-  is_float32(mean) ? run_backward<float>(p) : run_backward<double>(p);
+  is_float32(mean) ? run_backward<float>(p, mean) : run_backward<double>(p, mean);
   const std::vector<int64_t> over_chunks{0};
-  return {want_params ? torch::stable::sum(parts, over_chunks) : parts, grad_mean, grad_basis};
+  return {want_params ? torch::stable::sum(parts, over_chunks) : new_tensor(mean, {0}), grad_mean, grad_basis};
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
@@ -119,8 +127,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices, "
       "bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("synthesize_shape", TORCH_BOX(&forward_cpu));
-  m.impl("synthesize_shape_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("synthesize_shape", TORCH_BOX(&forward));
+  m.impl("synthesize_shape_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -90,11 +90,46 @@ inline Tensor packed(const Tensor& x) { return torch::stable::contiguous(x); }
 inline const void* pointer(const Tensor& x) { return x.const_data_ptr(); }
 inline const void* pointer(const std::optional<Tensor>& x) { return x ? x->const_data_ptr() : nullptr; }
 
-#ifdef PYFACE3D_WITH_CUDA
-inline void* current_stream(const Tensor& x) {
+// Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and, for
+// tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).
+#if defined(PYFACE3D_EMULATE_CUDA)
+inline bool on_cuda(const Tensor&) { return true; }
+
+template <typename Launch>
+inline void launch_cuda(const char* op, const Tensor&, Launch launch) {
+  const char* error = launch(nullptr);
+  STD_TORCH_CHECK(!error, op, ": ", error);
+}
+#elif defined(PYFACE3D_WITH_CUDA)
+inline bool on_cuda(const Tensor& x) { return x.is_cuda(); }
+
+// Calls launch(stream) with the current stream of x's device, that device being current.
+template <typename Launch>
+inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
+  const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
   void* stream = nullptr;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
-  return stream;
+  const char* error = launch(stream);
+  STD_TORCH_CHECK(!error, op, ": ", error);
 }
+#else
+constexpr bool on_cuda(const Tensor&) { return false; }
+#endif
+
+#if defined(PYFACE3D_WITH_CUDA) || defined(PYFACE3D_EMULATE_CUDA)
+#define PYFACE3D_IF_CUDA(...) __VA_ARGS__
+#else
+#define PYFACE3D_IF_CUDA(...)
 #endif
 }  // namespace pyface3d
+
+// Registers implementations for every device of this build: PYFACE3D_IMPL(m) { m.impl("name", TORCH_BOX(&function)); }
+#if defined(PYFACE3D_WITH_CUDA) && !defined(PYFACE3D_EMULATE_CUDA)
+#define PYFACE3D_IMPL(M)                                                                        \
+  static void register_implementations(torch::stable::detail::StableLibrary& M);                \
+  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, cpu_library) { register_implementations(cpu_library); }    \
+  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CUDA, cuda_library) { register_implementations(cuda_library); } \
+  static void register_implementations(torch::stable::detail::StableLibrary& M)
+#else
+#define PYFACE3D_IMPL(M) STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, M)
+#endif

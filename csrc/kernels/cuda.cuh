@@ -1,0 +1,48 @@
+// What every CUDA kernel file needs: launching on a stream, index arithmetic, sums with a fixed order.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace pyface3d {
+constexpr int kCudaThreads = 256;
+
+// Blocks of kCudaThreads for `count` items, at most 2^20: kernels stride over what is left (64-bit indices).
+inline unsigned cuda_blocks(int64_t count, int64_t per_block = kCudaThreads) {
+  const int64_t blocks = (count + per_block - 1) / per_block;
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > (1 << 20) ? (1 << 20) : blocks);
+}
+
+// The first item and the stride of this thread in a loop over all items of a one-dimensional grid.
+__device__ __forceinline__ int64_t cuda_first() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ int64_t cuda_stride() { return int64_t{gridDim.x} * blockDim.x; }
+
+// Launches; returns nullptr or the CUDA error's text. No synchronisation: errors inside the kernel surface later.
+template <typename... Parameters, typename... Arguments>
+const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream, Arguments... arguments) {
+#ifdef PYFACE3D_EMULATE_CUDA
+  (void)stream;
+  emulation::launch(grid, block, [&] { kernel(arguments...); });
+  return nullptr;
+#else
+  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(arguments...);
+  const cudaError_t error = cudaGetLastError();
+  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+#endif
+}
+
+// Sum over a block's kCudaThreads threads, in a fixed order; every thread gets it. `shared` holds kCudaThreads values.
+template <typename T>
+__device__ __forceinline__ T block_sum(T value, T* shared) {
+  const unsigned t = threadIdx.x;
+  shared[t] = value;
+  __syncthreads();
+  for (unsigned half = kCudaThreads / 2; half > 0; half /= 2) {
+    if (t < half) shared[t] += shared[t + half];
+    __syncthreads();
+  }
+  const T sum = shared[0];
+  __syncthreads();  // before the next use of `shared`
+  return sum;
+}
+}  // namespace pyface3d
