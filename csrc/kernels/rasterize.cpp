@@ -1,11 +1,35 @@
-// Most triangles of a dense face hold no pixel centre: each vertex gets the number of its pixel cell, and a block of
-// triangles is rejected by comparing the cells of its corners; only the survivors reach the edge tests.
+// Most triangles of a dense face are smaller than a pixel. Three stages per block of triangles, the first two vectorised:
+// select drops those whose corners share a cell of the pixel grid (no pixel centre between them); cover tests the up to
+// 2 x 2 pixels of the small ones in 32-bit integers; draw writes the covered pixels and fills the few large triangles.
 #include "kernels/rasterize.h"
 
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
-constexpr int64_t kRejectBlock = 1024;
+constexpr int64_t kBlock = 512;             // triangles
+constexpr int32_t kSmall = 4 * kSubpixels;  // a small triangle's extent stays below: products of two fit 32 bits
+constexpr int32_t kLarge = 16;              // the coverage that stands for "too large for cover"
+
+struct Selected {  // up to a block of triangles that may own a pixel, in rising order
+  int64_t count;
+  int32_t ids[kBlock];
+  int32_t coverage[kBlock];  // bit x + 2 y: owns pixel (x, y) of the 2 x 2 at origin; or kLarge
+  uint32_t origins[kBlock];  // first pixel of the box: x | y << 16
+};
+
+PYFACE3D_INLINE int32_t least(int32_t a, int32_t b, int32_t c) { return a < b ? (a < c ? a : c) : (b < c ? b : c); }
+PYFACE3D_INLINE int32_t most(int32_t a, int32_t b, int32_t c) { return a > b ? (a > c ? a : c) : (b > c ? b : c); }
+
+// One edge a -> b of a small triangle against the 2 x 2 pixels at the origin; negative where the pixel is not inside.
+struct SmallEdge {
+  int32_t at00, at10, at01, at11;
+  PYFACE3D_INLINE SmallEdge(int32_t ax, int32_t ay, int32_t bx, int32_t by, int32_t turn) {
+    const int32_t dx = (bx - ax) * turn, dy = (by - ay) * turn;
+    const int32_t not_owned = (dy < 0) | ((dy == 0) & (dx > 0)) ? 0 : 1;
+    at00 = dy * ax - dx * ay - not_owned;
+    at10 = at00 - dy * kSubpixels, at01 = at00 + dx * kSubpixels, at11 = at10 + dx * kSubpixels;
+  }
+};
 
 template <typename T>
 struct Band {  // rows [row_begin, row_end) of one face's image, and where its results go
@@ -15,7 +39,7 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
   int32_t* triangle_ids;  // (H, W)
   T* barycentrics;        // (H, W, 3)
   T* depth;               // (H, W)
-  int32_t row_begin, row_end;
+  int32_t width, row_begin, row_end;
 
   Band(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin, int64_t row_end)
       : p(p),
@@ -24,6 +48,7 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
         triangle_ids(p.triangle_ids + face * p.height * p.width),
         barycentrics(static_cast<T*>(p.barycentrics) + face * p.height * p.width * 3),
         depth(static_cast<T*>(p.depth) + face * p.height * p.width),
+        width(static_cast<int32_t>(p.width)),
         row_begin(static_cast<int32_t>(row_begin)),
         row_end(static_cast<int32_t>(row_end)) {}
 
@@ -35,7 +60,6 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
   }
 
   void snap_vertices() const {
-    const int32_t width = static_cast<int32_t>(p.width);
     for (int64_t n = 0; n < p.vertex_count; ++n) {
       const SnappedVertex v = snap_vertex(vertices[n * 3], vertices[n * 3 + 1], vertices[n * 3 + 2]);
       const uint32_t cx = pixel_cell(v.x, 0, width), cy = pixel_cell(v.y, row_begin, row_end);
@@ -44,40 +68,61 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
     }
   }
 
-  // Writes the triangles of [first, last) that may own a pixel, in order; returns how many.
-  int64_t select(int64_t first, int64_t last, int32_t* selected) const {
+  void select(int64_t first, int64_t last, Selected& s) const {
     const int32_t *c0 = p.corners, *c1 = c0 + p.triangle_count, *c2 = c1 + p.triangle_count;
-    uint8_t keep[kRejectBlock];
+    uint8_t keep[kBlock];
     for (int64_t i = first; i < last; ++i) {
       const uint32_t a = scratch.cells[c0[i]], span = (a ^ scratch.cells[c1[i]]) | (a ^ scratch.cells[c2[i]]);
       keep[i - first] = ((span & 0xffff) != 0) & ((span >> 16) != 0);
     }
-    int64_t count = 0;
+    s.count = 0;
     for (int64_t i = first; i < last; ++i) {
-      selected[count] = static_cast<int32_t>(i);
-      count += keep[i - first];
+      s.ids[s.count] = static_cast<int32_t>(i);
+      s.count += keep[i - first];
     }
-    return count;
   }
 
-  void draw(int32_t id) const {
-    const int32_t* corner = p.corners + id;
-    int32_t n0 = corner[0], n1 = corner[p.triangle_count], n2 = corner[2 * p.triangle_count];
-    SnappedVertex a = scratch.snapped[n0], b = scratch.snapped[n1], c = scratch.snapped[n2];
-    if (a.x == kNowhere || b.x == kNowhere || c.x == kNowhere) return;
-    const int64_t area = doubled_area(a, b, c);
-    if (area == 0 || (p.cull_backfaces && area > 0)) return;
-    const Box box = box_of(scratch.cells[n0], scratch.cells[n1], scratch.cells[n2]);
-    const T *v0 = vertices + n0 * int64_t{3}, *v1 = vertices + n1 * int64_t{3}, *v2 = vertices + n2 * int64_t{3};
-    area > 0 ? fill(id, box, a, b, c, v0, v1, v2) : fill(id, box, a, c, b, v0, v1, v2);
+  void cover(Selected& s) const {
+    const int32_t *c0 = p.corners, *c1 = c0 + p.triangle_count, *c2 = c1 + p.triangle_count;
+    const int32_t clockwise = p.cull_backfaces ? 0 : 1;
+    for (int64_t i = 0; i < s.count; ++i) {
+      const int64_t na = c0[s.ids[i]], nb = c1[s.ids[i]], nc = c2[s.ids[i]];
+      int32_t ax = scratch.snapped[na].x, bx = scratch.snapped[nb].x, cx = scratch.snapped[nc].x;
+      int32_t ay = scratch.snapped[na].y, by = scratch.snapped[nb].y, cy = scratch.snapped[nc].y;
+      const int32_t low_x = least(ax, bx, cx), high_x = most(ax, bx, cx), low_y = least(ay, by, cy), high_y = most(ay, by, cy);
+      const int32_t x = pixel_cell(low_x, 0, width), columns = pixel_cell(high_x, 0, width) - x;
+      const int32_t y = pixel_cell(low_y, row_begin, row_end), rows = pixel_cell(high_y, row_begin, row_end) - y;
+      const bool small = (high_x - low_x < kSmall) & (high_y - low_y < kSmall) & (columns <= 2) & (rows <= 2);
+      // corners as seen from pixel (x, y); 0 where products could overflow
+      ax = small ? ax - x * kSubpixels : 0, bx = small ? bx - x * kSubpixels : 0, cx = small ? cx - x * kSubpixels : 0;
+      ay = small ? ay - y * kSubpixels : 0, by = small ? by - y * kSubpixels : 0, cy = small ? cy - y * kSubpixels : 0;
+      const int32_t area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+      const int32_t turn = area > 0 ? clockwise : area < 0 ? -1 : 0;  // makes the corners clockwise; 0: draws nothing
+      const SmallEdge ab(ax, ay, bx, by, turn), bc(bx, by, cx, cy, turn), ca(cx, cy, ax, ay, turn);
+      const int32_t in_box = (columns > 1 ? 15 : 5) & (rows > 1 ? 15 : 3);
+      const int32_t owned = ((ab.at00 | bc.at00 | ca.at00) >= 0 ? 1 : 0) | ((ab.at10 | bc.at10 | ca.at10) >= 0 ? 2 : 0) |
+                            ((ab.at01 | bc.at01 | ca.at01) >= 0 ? 4 : 0) | ((ab.at11 | bc.at11 | ca.at11) >= 0 ? 8 : 0);
+      s.coverage[i] = small ? owned & in_box : kLarge;
+      s.origins[i] = static_cast<uint32_t>(x) | static_cast<uint32_t>(y) << 16;
+    }
+  }
+
+  void draw(const Selected& s) const {
+    for (int64_t i = 0; i < s.count; ++i) {
+      if (!s.coverage[i]) continue;
+      if (s.coverage[i] == kLarge) {
+        fill(s.ids[i]);
+        continue;
+      }
+      const TrianglePlane<T> plane = plane_of(s.ids[i]);
+      const int32_t x = s.origins[i] & 0xffff, y = s.origins[i] >> 16;
+      for (int32_t k = 0; k < 4; ++k)
+        if (s.coverage[i] >> k & 1) write(s.ids[i], x + (k & 1), y + (k >> 1), plane);
+    }
   }
 
  private:
-  struct Box {  // pixels [x0, x1) x [y0, y1)
-    int32_t x0, x1, y0, y1;
-  };
-
-  struct Edge {  // inside where value >= 0
+  struct Edge {  // of a clockwise triangle; inside where value >= 0
     int64_t value, step_x, step_y;
     Edge(SnappedVertex a, SnappedVertex b, int32_t px, int32_t py)
         : value(doubled_area(a, b, {px * kSubpixels, py * kSubpixels}) - (owns_edge(a, b) ? 0 : 1)),
@@ -85,24 +130,34 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
           step_y(static_cast<int64_t>(b.x - a.x) * kSubpixels) {}
   };
 
-  static int32_t least(int32_t a, int32_t b, int32_t c) { return a < b ? (a < c ? a : c) : (b < c ? b : c); }
-  static int32_t most(int32_t a, int32_t b, int32_t c) { return a > b ? (a > c ? a : c) : (b > c ? b : c); }
-
-  static Box box_of(uint32_t a, uint32_t b, uint32_t c) {
-    const int32_t ax = a & 0xffff, bx = b & 0xffff, cx = c & 0xffff, ay = a >> 16, by = b >> 16, cy = c >> 16;
-    return {least(ax, bx, cx), most(ax, bx, cx), least(ay, by, cy), most(ay, by, cy)};
+  TrianglePlane<T> plane_of(int32_t id) const {
+    const int32_t* corner = p.corners + id;
+    return {vertices + int64_t{3} * corner[0], vertices + int64_t{3} * corner[p.triangle_count],
+            vertices + int64_t{3} * corner[2 * p.triangle_count]};
   }
 
-  // a, b, c: the corners clockwise; v0, v1, v2: as the triangle lists them.
-  void fill(int32_t id, Box box, SnappedVertex a, SnappedVertex b, SnappedVertex c, const T* v0, const T* v1, const T* v2) const {
-    Edge e0(a, b, box.x0, box.y0), e1(b, c, box.x0, box.y0), e2(c, a, box.x0, box.y0);
-    for (int32_t y = box.y0; y < box.y1; ++y) {
-      int64_t s0 = e0.value, s1 = e1.value, s2 = e2.value;
-      for (int32_t x = box.x0; x < box.x1; ++x) {
-        if ((s0 | s1 | s2) >= 0) write(id, x, y, TrianglePlane<T>(v0, v1, v2));
-        s0 += e0.step_x, s1 += e1.step_x, s2 += e2.step_x;
+  void fill(int32_t id) const {  // a triangle of any size
+    const int32_t* corner = p.corners + id;
+    const SnappedVertex a = scratch.snapped[corner[0]];
+    SnappedVertex b = scratch.snapped[corner[p.triangle_count]], c = scratch.snapped[corner[2 * p.triangle_count]];
+    if (a.x == kNowhere || b.x == kNowhere || c.x == kNowhere) return;
+    const int64_t area = doubled_area(a, b, c);
+    if (area == 0 || (p.cull_backfaces && area > 0)) return;
+    if (area < 0) {
+      const SnappedVertex swap = b;
+      b = c, c = swap;
+    }
+    const int32_t x0 = pixel_cell(least(a.x, b.x, c.x), 0, width), x1 = pixel_cell(most(a.x, b.x, c.x), 0, width);
+    const int32_t y0 = pixel_cell(least(a.y, b.y, c.y), row_begin, row_end), y1 = pixel_cell(most(a.y, b.y, c.y), row_begin, row_end);
+    const TrianglePlane<T> plane = plane_of(id);
+    Edge ab(a, b, x0, y0), bc(b, c, x0, y0), ca(c, a, x0, y0);
+    for (int32_t y = y0; y < y1; ++y) {
+      int64_t in_ab = ab.value, in_bc = bc.value, in_ca = ca.value;
+      for (int32_t x = x0; x < x1; ++x) {
+        if ((in_ab | in_bc | in_ca) >= 0) write(id, x, y, plane);
+        in_ab += ab.step_x, in_bc += bc.step_x, in_ca += ca.step_x;
       }
-      e0.value += e0.step_y, e1.value += e1.step_y, e2.value += e2.step_y;
+      ab.value += ab.step_y, bc.value += bc.step_y, ca.value += ca.step_y;
     }
   }
 
@@ -121,13 +176,13 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
 template <typename T>
 void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin, int64_t row_end) {
   const Band<T> band(p, scratch, face, row_begin, row_end);
+  Selected selected;
   band.clear();
   band.snap_vertices();
-  int32_t selected[kRejectBlock];
-  for (int64_t first = 0; first < p.triangle_count; first += kRejectBlock) {
-    const int64_t last = first + kRejectBlock < p.triangle_count ? first + kRejectBlock : p.triangle_count;
-    const int64_t count = band.select(first, last, selected);
-    for (int64_t i = 0; i < count; ++i) band.draw(selected[i]);
+  for (int64_t first = 0; first < p.triangle_count; first += kBlock) {
+    band.select(first, first + kBlock < p.triangle_count ? first + kBlock : p.triangle_count, selected);
+    band.cover(selected);
+    band.draw(selected);
   }
 }
 

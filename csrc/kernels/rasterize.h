@@ -25,7 +25,7 @@ constexpr int64_t kRasterizeMaxSize = 32767;  // pixels a side: cells are packed
 constexpr int kSubpixelBits = 12;
 constexpr int32_t kSubpixels = 1 << kSubpixelBits;
 constexpr int32_t kReach = 1 << 17;            // pixels; a vertex farther out cannot be drawn (products stay below 2^63)
-constexpr int32_t kNowhere = INT32_MIN;        // snapped x of a vertex that cannot be drawn
+constexpr int32_t kNowhere = -(1 << 30);       // snapped x of a vertex that cannot be drawn
 
 struct SnappedVertex {  // in 1/4096 pixel
   int32_t x, y;
