@@ -8,5 +8,6 @@ torch.Size([2, 9409, 3])
 
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.model import MorphableModel
+from pyface3d.morphable.readers import load_model
 
-__all__ = ["Blendshapes", "MorphableModel"]
+__all__ = ["Blendshapes", "MorphableModel", "load_model"]

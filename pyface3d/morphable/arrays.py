@@ -1,14 +1,21 @@
 """Checked conversion of the arrays a face model is built from."""
 
+from typing import overload
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 ArrayOrTensor = ArrayLike | Tensor
+Shape = tuple[int | None, ...]
 
 
-def as_real(name: str, array: ArrayOrTensor | None, shape: tuple[int | None, ...]) -> Tensor | None:
+@overload
+def as_real(name: str, array: ArrayOrTensor, shape: Shape) -> Tensor: ...
+@overload
+def as_real(name: str, array: ArrayOrTensor | None, shape: Shape) -> Tensor | None: ...
+def as_real(name: str, array: ArrayOrTensor | None, shape: Shape) -> Tensor | None:
     """``array`` as a floating-point tensor of the given shape, in which None stands for any size."""
     if array is None:
         return None
@@ -19,7 +26,11 @@ def as_real(name: str, array: ArrayOrTensor | None, shape: tuple[int | None, ...
     return tensor if tensor.is_floating_point() else tensor.float()
 
 
-def as_index(name: str, array: ArrayOrTensor | None, shape: tuple[int | None, ...], size: int) -> Tensor | None:
+@overload
+def as_index(name: str, array: ArrayOrTensor, shape: Shape, size: int) -> Tensor: ...
+@overload
+def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) -> Tensor | None: ...
+def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) -> Tensor | None:
     """``array`` as an int64 tensor of the given shape with entries in [0, size)."""
     if array is None:
         return None
@@ -45,7 +56,7 @@ def _as_tensor(array: ArrayOrTensor) -> Tensor:
     return torch.from_numpy(native if native.flags.writeable else native.copy())
 
 
-def _check_shape(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
+def _check_shape(name: str, tensor: Tensor, shape: Shape) -> None:
     if tensor.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, tensor.shape)):
         wanted = ", ".join("*" if size is None else str(size) for size in shape)
         raise ValueError(f"MorphableModel: {name} must be ({wanted}), got {tuple(tensor.shape)}")

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.optimize import lsq_linear
 from torch import Tensor
 
 
@@ -41,6 +40,8 @@ class Blendshapes:
         Nearest over all vertices: bounded least squares on |D w - D directions c|. Not differentiable.
         """
         self._check(coeffs, "coeffs", self.directions.shape[1])
+        from scipy.optimize import lsq_linear  # here: it takes as long to import as the face to load
+
         factor = np.linalg.cholesky(self.gram).T  # |factor v| = |D v|
         targets = coeffs.detach().cpu().numpy().astype(np.float64) @ self.directions.T @ factor.T  # (B, M)
         if not np.isfinite(targets).all():

@@ -82,41 +82,40 @@ class MorphableModel(nn.Module):
         name: str = "model",
     ):
         super().__init__()
-        mean = as_real("mean", mean, (None, 3))
-        n = len(mean)
-        identity_basis = as_real("identity_basis", identity_basis, (n, 3, None)).to(mean)
-        expression_basis = as_real("expression_basis", expression_basis, (n, 3, None)).to(mean)
-        self.n_identity, self.n_expression = identity_basis.shape[2], expression_basis.shape[2]
+        middle = as_real("mean", mean, (None, 3))
+        n = len(middle)
+        identity = as_real("identity_basis", identity_basis, (n, 3, None)).to(middle)
+        expression = as_real("expression_basis", expression_basis, (n, 3, None)).to(middle)
+        corners = as_index("triangles", triangles, (None, 3), n)
+        self.n_identity, self.n_expression = identity.shape[2], expression.shape[2]
         self.unit, self.name, self.blendshapes = unit, name, blendshapes
         self.expression_names = list(expression_names or (f"expression_{k}" for k in range(self.n_expression)))
         if len(self.expression_names) != self.n_expression:
             got = len(self.expression_names)
             raise ValueError(f"MorphableModel: expression_names must have {self.n_expression} names, got {got}")
+        self.parts = {key: as_index(f"parts[{key!r}]", ids, (None,), n) for key, ids in (parts or {}).items()}
 
-        triangles = as_index("triangles", triangles, (None, 3), n)
-        uv = as_real("uv", uv, (None, 2))
-        if uv is not None and uv_triangles is None:
-            uv_triangles = triangles
+        identity_std = torch.ones(self.n_identity) if identity_std is None else identity_std
+        expression_std = torch.ones(self.n_expression) if expression_std is None else expression_std
+        chart = as_real("uv", uv, (None, 2))
+        uv_triangles = corners if uv_triangles is None and chart is not None else uv_triangles
+        n_uv = 0 if chart is None else len(chart)
         buffers = {
-            "mean": mean,
-            "basis": torch.cat([identity_basis, expression_basis], dim=2),
+            "mean": middle,
+            "basis": torch.cat([identity, expression], dim=2),
             "identity_std": as_real("identity_std", identity_std, (self.n_identity,)),
             "expression_std": as_real("expression_std", expression_std, (self.n_expression,)),
-            "triangles": triangles,
-            "uv": uv,
-            "uv_triangles": as_index("uv_triangles", uv_triangles, (len(triangles), 3), 0 if uv is None else len(uv)),
+            "triangles": corners,
+            "uv": chart,
+            "uv_triangles": as_index("uv_triangles", uv_triangles, tuple(corners.shape), n_uv),
             "landmarks": as_index("landmarks", landmarks, (68,), n),
             "forehead": as_index("forehead", forehead, (13,), n),
             "colors": as_real("colors", colors, (n, 3)),
         }
-        for std, count in (("identity_std", self.n_identity), ("expression_std", self.n_expression)):
-            if buffers[std] is None:
-                buffers[std] = torch.ones(count)
         for key, tensor in buffers.items():
             if tensor is not None:
-                tensor = tensor.to(mean) if tensor.is_floating_point() else tensor.to(mean.device)
+                tensor = tensor.to(middle) if tensor.is_floating_point() else tensor.to(middle.device)
             self.register_buffer(key, tensor, persistent=False)
-        self.parts = {key: as_index(f"parts[{key!r}]", ids, (None,), n) for key, ids in (parts or {}).items()}
 
     @staticmethod
     def default(

@@ -33,7 +33,7 @@ def save_native(model: MorphableModel, path: str | Path) -> None:
         if path.suffix == ".npz":
             with partial.open("wb") as stream:
                 arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-                np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)
+                np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
         else:
             save_file(tensors, partial, metadata={"format": FORMAT, "header": json.dumps(header)})
         os.replace(partial, path)
@@ -63,7 +63,7 @@ def load_native(path: str | Path) -> MorphableModel:
 
 
 def _disassemble(model: MorphableModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors = {name: tensor for name, tensor in model.named_buffers() if name != "basis"}
+    tensors: dict[str, Tensor] = {name: tensor for name, tensor in model.named_buffers() if name != "basis"}
     tensors["identity_basis"], tensors["expression_basis"] = model.identity_basis, model.expression_basis
     tensors |= {f"part.{name}": ids for name, ids in model.parts.items()}
     header = {
