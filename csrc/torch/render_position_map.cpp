@@ -73,11 +73,19 @@ static Tensor backward_cpu(const Tensor& grad_maps, const Tensor& corners, const
                       PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1)),
                   kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
   Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-  p.grad_vertices = grad.mutable_data_ptr();
-  torch::stable::parallel_for(0, p.batch * map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
-    is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
-  });
+  Tensor points = new_tensor(g, {p.batch < kMapGroup ? p.batch : kMapGroup, p.texel_count, 4});  // (G, UV, 4)
+  p.grad_vertices = grad.mutable_data_ptr(), p.grad_points = points.mutable_data_ptr();
+  for (; p.first_face < p.batch; p.first_face += kMapGroup) {
+    const int64_t left = p.batch - p.first_face, faces = left < kMapGroup ? left : kMapGroup;
+    torch::stable::parallel_for(0, faces * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
+      is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_interleave<float>(p, begin, end))
+                    : PYFACE3D_DISPATCH(render_position_map_interleave<double>(p, begin, end));
+    });
+    torch::stable::parallel_for(0, faces * map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+      is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
+                    : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
+    });
+  }
   return grad;
 }
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pyface3d import ops
 from pyface3d.atlas import regions
+from pyface3d.atlas.baking import MapBasis
 from pyface3d.atlas.build import Layout, layout_of
 from pyface3d.atlas.layout import transpose_gather
 from pyface3d.atlas.storage import read_tensors, write_tensors
@@ -111,6 +112,10 @@ class UVAtlas(nn.Module):
     def render(self, vertices: Tensor) -> Tensor:
         """Position maps (B, 3, U, V) of vertices (B, N, 3): :func:`pyface3d.ops.render_position_map`."""
         return ops.render_position_map(vertices, self)
+
+    def bake(self, model: "MorphableModel") -> MapBasis:
+        """The model's basis prepared for :func:`pyface3d.ops.synthesize_position_map` with this atlas."""
+        return MapBasis(self, model)
 
     def vertices(self, maps: Tensor) -> Tensor:
         """Reads the mesh ``vertex_ids``, ``triangles`` back from maps (B, 3, U, V): (B, M, 3)."""
