@@ -32,12 +32,10 @@ inline void pack_tile(const T* mean, const T* basis, const int64_t* indices, int
   }
 }
 
-// S = mean + basis c of one tile for F faces, whose coefficients are `stride` apart.
+// shape += basis c of one tile for F faces, whose coefficients are `stride` apart.
 template <typename T, int F>
-inline void synthesize_tile(const T* tile, int64_t coeff_count, const T* coeffs, int64_t stride, Vec<T> (&shape)[F][3]) {
+inline void add_basis(const T* tile, int64_t coeff_count, const T* coeffs, int64_t stride, Vec<T> (&shape)[F][3]) {
   constexpr int L = kLanes<T>;
-  for (int f = 0; f < F; ++f)
-    for (int d = 0; d < 3; ++d) shape[f][d] = load<T>(tile + d * L);
   for (int64_t k = 0; k < coeff_count; ++k) {
     const T* column = tile + (k + 1) * 3 * L;
     const Vec<T> x = load<T>(column), y = load<T>(column + L), z = load<T>(column + 2 * L);
@@ -48,6 +46,14 @@ inline void synthesize_tile(const T* tile, int64_t coeff_count, const T* coeffs,
       shape[f][2] += z * c;
     }
   }
+}
+
+// S = mean + basis c of one tile for F faces.
+template <typename T, int F>
+inline void synthesize_tile(const T* tile, int64_t coeff_count, const T* coeffs, int64_t stride, Vec<T> (&shape)[F][3]) {
+  for (int f = 0; f < F; ++f)
+    for (int d = 0; d < 3; ++d) shape[f][d] = load<T>(tile + d * kLanes<T>);
+  add_basis<T, F>(tile, coeff_count, coeffs, stride, shape);
 }
 
 // V = M S + t, pose = [M | t] row-major.

@@ -14,7 +14,7 @@ struct Face {  // one face and its target
 
 template <typename T>
 Face<T> face_of(const VertexDistance& p, int64_t b) {
-  const int64_t K = p.coefficients, P = p.rows * (p.axes + 1);
+  const int64_t K = p.coeff_count, P = p.rows * (p.axes + 1);
   return {static_cast<const T*>(p.coeffs) + b * K, static_cast<const T*>(p.pose) + b * P,
           static_cast<const T*>(p.target_coeffs) + b * K, static_cast<const T*>(p.target_pose) + b * P};
 }
@@ -22,7 +22,7 @@ Face<T> face_of(const VertexDistance& p, int64_t b) {
 // D of one face into its rows of d (J, F R), and e_r.
 template <typename T, int R>
 void difference(const VertexDistance& p, const Face<T>& face, T* d, T (&e)[R]) {
-  const int64_t columns = p.coefficients + 1, J = p.axes * columns, width = p.axes + 1;
+  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
   const T* centre = static_cast<const T*>(p.gram) + J * (J + 1);
   for (int r = 0; r < R; ++r) {
     e[r] = face.pose[r * width + p.axes] - face.target_pose[r * width + p.axes];
@@ -54,7 +54,7 @@ void multiply(const T* d, const T* C, int64_t J, T* product) {
 
 template <typename T, int R>
 void forward_block(const VertexDistance& p, int64_t block, T* scratch) {
-  const int64_t J = p.axes * (p.coefficients + 1), padded = distance_padded(J);
+  const int64_t J = p.axes * (p.coeff_count + 1), padded = distance_padded(J);
   const T *centre = static_cast<const T*>(p.gram) + J * (J + 1), total = centre[J];
   T *d = scratch, *product = scratch + padded * F * R, e[F][R];
   const int64_t faces = p.batch - block * F < F ? p.batch - block * F : F;
@@ -80,24 +80,24 @@ void forward_block(const VertexDistance& p, int64_t block, T* scratch) {
 
 template <typename T>
 void backward_face(const VertexDistance& p, int64_t b) {
-  const int64_t columns = p.coefficients + 1, J = p.axes * columns, width = p.axes + 1;
+  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
   const Face<T> face = face_of<T>(p, b);
   const T g = 2 * static_cast<const T*>(p.grad_out)[b];
   const bool target = p.grad_target_coeffs;
-  T* grad[2] = {static_cast<T*>(p.grad_coeffs) + b * p.coefficients,
-                target ? static_cast<T*>(p.grad_target_coeffs) + b * p.coefficients : nullptr};
+  T* grad[2] = {static_cast<T*>(p.grad_coeffs) + b * p.coeff_count,
+                target ? static_cast<T*>(p.grad_target_coeffs) + b * p.coeff_count : nullptr};
   T* grad_pose[2] = {static_cast<T*>(p.grad_pose) + b * p.rows * width,
                      target ? static_cast<T*>(p.grad_target_pose) + b * p.rows * width : nullptr};
   const T *pose[2] = {face.pose, face.target_pose}, sign[2] = {g, -g};
   for (int side = 0; side < 1 + target; ++side) {
-    for (int64_t k = 0; k < p.coefficients; ++k) grad[side][k] = 0;
+    for (int64_t k = 0; k < p.coeff_count; ++k) grad[side][k] = 0;
     for (int64_t r = 0; r < p.rows; ++r) {
       const T* slope = static_cast<const T*>(p.slope) + (b * p.rows + r) * (J + 1);
       for (int64_t x = 0; x < p.axes; ++x) {
         const T *row = slope + x * columns, m = pose[side][r * width + x] * sign[side];
         const T* a = side ? face.target_coeffs : face.coeffs;
         T sum[4] = {row[0], 0, 0, 0};  // the mean's coefficient is 1
-        for (int64_t k = 0; k < p.coefficients; ++k) {
+        for (int64_t k = 0; k < p.coeff_count; ++k) {
           sum[k % 4] += row[k + 1] * a[k];
           grad[side][k] += row[k + 1] * m;
         }
@@ -111,17 +111,16 @@ void backward_face(const VertexDistance& p, int64_t b) {
 
 template <typename T>
 void vertex_distance_prepare(const VertexDistance& p) {
-  const int64_t J = p.axes * (p.coefficients + 1), padded = distance_padded(J);
+  const int64_t J = p.axes * (p.coeff_count + 1), padded = distance_padded(J);
   for (int64_t i = 0; i < J; ++i)
     for (int64_t j = 0; j < padded; ++j)
       static_cast<T*>(p.columns)[i * padded + j] = j < J ? static_cast<const T*>(p.gram)[i * (J + 1) + j] : T(0);
 }
 
 template <typename T>
-void vertex_distance_forward(const VertexDistance& p, int64_t begin, int64_t end, void* scratch) {
-  T* s = static_cast<T*>(scratch);
+void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end) {
   for (int64_t block = begin; block < end; ++block)
-    p.rows == 3 ? forward_block<T, 3>(p, block, s) : p.rows == 2 ? forward_block<T, 2>(p, block, s) : forward_block<T, 1>(p, block, s);
+    p.rows == 3 ? forward_block<T, 3>(p, block, scratch) : p.rows == 2 ? forward_block<T, 2>(p, block, scratch) : forward_block<T, 1>(p, block, scratch);
 }
 
 template <typename T>
@@ -131,7 +130,7 @@ void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t en
 
 #define PYFACE3D_INSTANTIATE(T)                                                                  \
   template void vertex_distance_prepare<T>(const VertexDistance&);                               \
-  template void vertex_distance_forward<T>(const VertexDistance&, int64_t, int64_t, void*);      \
+  template void vertex_distance_forward<T>(const VertexDistance&, T*, int64_t, int64_t);      \
   template void vertex_distance_backward<T>(const VertexDistance&, int64_t, int64_t);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

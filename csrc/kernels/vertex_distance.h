@@ -27,7 +27,7 @@ struct VertexDistance {                      // contiguous, one scalar type; J =
   void* grad_pose;                           // (B, R, X + 1)
   void* grad_target_coeffs;                  // (B, K), or null: not wanted, together with the next
   void* grad_target_pose;                    // (B, R, X + 1)
-  int64_t batch, rows, axes, coefficients;   // B, R, X, K
+  int64_t batch, rows, axes, coeff_count;    // B, R, X, K
 };
 
 constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C
@@ -39,7 +39,7 @@ inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 2 * dist
 PYFACE3D_EACH_ISA(
     template <typename T> void vertex_distance_prepare(const VertexDistance& p);
     // Blocks [begin, end) of kDistanceFaces faces.
-    template <typename T> void vertex_distance_forward(const VertexDistance& p, int64_t begin, int64_t end, void* scratch);
+    template <typename T> void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end);
     // Faces [begin, end).
     template <typename T> void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

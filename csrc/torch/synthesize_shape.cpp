@@ -25,14 +25,6 @@ static void check(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
   }
 }
 
-static void check_range(const Tensor& indices, int64_t vertex_count) {
-  if (!indices.is_cpu()) return;  // reading indices back would stop the stream; the caller vouches for them
-  const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
-  for (int64_t i = 0; i < indices.size(0); ++i)
-    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, kOp, ": indices must lie in [0, ", vertex_count, "), got ",
-                    index[i], " at position ", i);
-}
-
 struct Inputs {  // contiguous, and alive as long as the kernel runs
   Tensor mean, basis, coeffs;
   std::optional<Tensor> pose, indices;
@@ -54,19 +46,11 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
   }
 };
 
-template <typename T, typename Kernel>
-static void parallel(int64_t items, int64_t scratch_size, Kernel kernel) {  // each thread gets its own scratch memory
-  torch::stable::parallel_for(0, items, 1, [&](int64_t begin, int64_t end) {
-    std::vector<T> scratch(static_cast<size_t>(scratch_size));
-    kernel(scratch.data(), begin, end);
-  });
-}
-
 template <typename T>
 static void run_forward(const SynthesizeShape& p, const Tensor& like) {
   PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
       kOp, like, [&](void* stream) { return synthesize_shape_forward_cuda<T>(p, stream); });)
-  parallel<T>(synthesize_blocks(p.vertex_count), PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+  parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1, PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
               [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end)); });
 }
 
@@ -75,11 +59,11 @@ static void run_backward(const SynthesizeShape& p, const Tensor& like) {
   PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
       kOp, like, [&](void* stream) { return synthesize_shape_backward_cuda<T>(p, stream); });)
   if (p.grad_parts)
-    parallel<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch),
+    parallel_with_scratch<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch), 1,
                 PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
                 [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward<T>(p, scratch, begin, end)); });
   if (p.grad_mean || p.grad_basis)
-    parallel<T>(synthesize_blocks(p.vertex_count), PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+    parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1, PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
                 [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward_model<T>(p, scratch, begin, end)); });
 }
 
@@ -87,7 +71,7 @@ static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coe
                           const std::optional<Tensor>& indices) {
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
-  if (inputs.indices) check_range(*inputs.indices, mean.size(0));
+  if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
   SynthesizeShape p = inputs.parameters();
   Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
   p.out = out.mutable_data_ptr();
@@ -102,7 +86,7 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
                                                        bool want_mean, bool want_basis) {
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
-  if (inputs.indices) check_range(*inputs.indices, mean.size(0));
+  if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
   SynthesizeShape p = inputs.parameters();
   check_shape(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)");
   const Tensor grad = packed(grad_out);

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -64,6 +66,15 @@ inline void check_index(const char* op, const char* name, const Tensor& x, const
                   "; move one of them with .to()");
 }
 
+// Checks every index before any row is read.
+inline void check_range(const char* op, const Tensor& indices, int64_t vertex_count) {
+  if (!indices.is_cpu()) return;  // reading indices back would stop the stream; the caller vouches for them
+  const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
+  for (int64_t i = 0; i < indices.size(0); ++i)
+    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, op, ": indices must lie in [0, ", vertex_count, "), got ",
+                    index[i], " at position ", i);
+}
+
 inline bool is_float32(const Tensor& x) { return x.scalar_type() == ScalarType::Float; }
 
 // Most of a large fresh CPU output's cost is page faults: ask for huge pages before the first write.
@@ -86,9 +97,25 @@ inline Tensor new_tensor(const Tensor& like, const std::vector<int64_t>& sizes,
 
 // The input as contiguous memory (the same tensor where it already is).
 inline Tensor packed(const Tensor& x) { return torch::stable::contiguous(x); }
+inline std::optional<Tensor> packed(const std::optional<Tensor>& x) {
+  return x ? std::optional<Tensor>(packed(*x)) : std::nullopt;
+}
 
 inline const void* pointer(const Tensor& x) { return x.const_data_ptr(); }
 inline const void* pointer(const std::optional<Tensor>& x) { return x ? x->const_data_ptr() : nullptr; }
+
+// Runs kernel(scratch, begin, end) over [0, items) on torch's threads, `grain` items or more at a time; each call has
+// `size` elements of memory of its own, not initialised, aligned to a cache line (split loads halve the speed).
+template <typename T, typename Kernel>
+void parallel_with_scratch(int64_t items, int64_t grain, int64_t size, Kernel kernel) {
+  torch::stable::parallel_for(0, items, grain, [&](int64_t begin, int64_t end) {
+    constexpr std::align_val_t kLine{64};
+    const auto release = [](T* memory) { ::operator delete(memory, std::align_val_t{64}); };
+    const std::unique_ptr<T, decltype(release)> scratch(
+        static_cast<T*>(::operator new(static_cast<size_t>(size) * sizeof(T), kLine)), release);
+    kernel(scratch.get(), begin, end);
+  });
+}
 
 // Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and, for
 // tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).

@@ -28,8 +28,16 @@ static VertexDistance parameters(const Tensor& coeffs, const Tensor& pose, const
   VertexDistance p{};
   p.coeffs = pointer(coeffs), p.pose = pointer(pose);
   p.target_coeffs = pointer(target_coeffs), p.target_pose = pointer(target_pose);
-  p.batch = coeffs.size(0), p.rows = pose.size(1), p.axes = pose.size(2) - 1, p.coefficients = coeffs.size(1);
+  p.batch = coeffs.size(0), p.rows = pose.size(1), p.axes = pose.size(2) - 1, p.coeff_count = coeffs.size(1);
   return p;
+}
+
+template <typename T>
+static void run_forward(const VertexDistance& p) {
+  PYFACE3D_DISPATCH(vertex_distance_prepare<T>(p));
+  parallel_with_scratch<T>(
+      distance_blocks(p.batch), 4, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
+      [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(vertex_distance_forward<T>(p, scratch, begin, end)); });
 }
 
 static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
@@ -42,13 +50,7 @@ static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& gram, const Tensor& 
   Tensor columns = new_tensor(c, {J, distance_padded(J)});
   p.gram = pointer(g), p.columns = columns.mutable_data_ptr();
   p.distance = distance.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
-  const bool f32 = is_float32(c);
-  f32 ? PYFACE3D_DISPATCH(vertex_distance_prepare<float>(p)) : PYFACE3D_DISPATCH(vertex_distance_prepare<double>(p));
-  torch::stable::parallel_for(0, distance_blocks(p.batch), 4, [&](int64_t begin, int64_t end) {
-    std::vector<double> scratch(static_cast<size_t>(distance_scratch(J, p.rows)));
-    f32 ? PYFACE3D_DISPATCH(vertex_distance_forward<float>(p, begin, end, scratch.data()))
-        : PYFACE3D_DISPATCH(vertex_distance_forward<double>(p, begin, end, scratch.data()));
-  });
+  is_float32(c) ? run_forward<float>(p) : run_forward<double>(p);
   return {distance, slope};
 }
 

@@ -11,6 +11,7 @@ from pyface3d.ops.synthesize_shape import synthesize_shape
 from pyface3d.ops.vertex_distance import vertex_distance
 from pyface3d.ops.vertex_normals import vertex_normals
 from pyface3d.ops.wing_loss import wing_loss
+from pyface3d.ops.wing_vertex_loss import wing_vertex_loss
 
 __all__ = [
     "interpolate",
@@ -23,4 +24,5 @@ __all__ = [
     "vertex_distance",
     "vertex_normals",
     "wing_loss",
+    "wing_vertex_loss",
 ]

@@ -10,6 +10,7 @@ from pyface3d.ops.reference.synthesize_shape import synthesize_shape
 from pyface3d.ops.reference.vertex_distance import vertex_distance
 from pyface3d.ops.reference.vertex_normals import vertex_normals
 from pyface3d.ops.reference.wing_loss import wing_loss
+from pyface3d.ops.reference.wing_vertex_loss import wing_vertex_loss
 
 __all__ = [
     "interpolate",
@@ -22,4 +23,5 @@ __all__ = [
     "vertex_distance",
     "vertex_normals",
     "wing_loss",
+    "wing_vertex_loss",
 ]

@@ -1,0 +1,53 @@
+// Penalty (penalty.h: Wing, L1, smooth L1 or L2) on the posed dense vertices of two faces, straight from parameters:
+//   loss[b] = sum_n weight[n] sum_r f(e_r),  e = M (mean + A c) + t - M' (mean + A c') - t'  at vertex n,
+// with [M | t] = pose[b], c = coeffs[b], primes for the target. It is evaluated from differences, exact near e = 0:
+//   e = M U + (M - M') S' + (t - t'),  U = A (c - c'),  S' = mean + A c'.
+// vjp, made in the same pass, with g = weight f'(e) and S = S' + U:
+//   grad_t = sum_n g,  grad_M = sum_n g S^T,  grad_c = sum_n A^T M^T g;  the backward only scales them by grad_loss.
+// CPU scheme: a group of vertices is packed once and stays in cache while all faces pass over it; no (B, N, 3) is
+// written. A slab of groups has sums of its own, added up in a fixed order at the end.
+#pragma once
+#include "kernels/penalty.h"
+
+namespace pyface3d {
+struct WingVertexLoss {                       // contiguous, one scalar type
+  const void* mean;                           // (N, 3)
+  const void* basis;                          // (N, 3, K)
+  const int64_t* indices;                     // (L,) the vertices that count, or null: all, L = N
+  const void* weights;                        // (L,), or null: ones
+  const void* coeffs;                         // (B, K)
+  const void* pose;                           // (B, 3, 4)
+  const void* target_coeffs;                  // (B, K)
+  const void* target_pose;                    // (B, 3, 4)
+  void* difference;                           // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
+  void* sums;                                 // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
+  void* loss;                                 // (B,)
+  void* grad_coeffs;                          // (B, K), or null: no gradients wanted
+  void* grad_pose;                            // (B, 3, 4), null together with grad_coeffs
+  int64_t batch, vertex_count, coeff_count;   // B, L, K
+  PenaltyShape penalty;
+};
+
+constexpr int64_t kWingGroup = 256;  // vertices packed together: they fit the second-level cache
+constexpr int64_t kWingSlabs = 64;   // at most: bounds the workspace, and the number of threads that can help
+
+// Vertices per slab: a function of L alone, so that the sums do not depend on the number of threads.
+inline int64_t wing_vertex_slab(int64_t vertices) {
+  return (vertices + kWingSlabs * kWingGroup - 1) / (kWingSlabs * kWingGroup) * kWingGroup;
+}
+inline int64_t wing_vertex_slabs(int64_t vertices) {
+  return vertices ? (vertices - 1) / wing_vertex_slab(vertices) + 1 : 0;
+}
+
+PYFACE3D_EACH_ISA(
+    // Elements of T that one thread needs.
+    template <typename T> int64_t wing_vertex_loss_scratch(const WingVertexLoss& p);
+    // Fills `difference`.
+    template <typename T> void wing_vertex_loss_prepare(const WingVertexLoss& p);
+    // Slabs [begin, end): fills their `sums`.
+    template <typename T> void wing_vertex_loss_slabs(const WingVertexLoss& p, T* scratch, int64_t begin, int64_t end);
+    // Adds the slabs up: fills the outputs.
+    template <typename T> void wing_vertex_loss_finish(const WingVertexLoss& p);
+    // The backward: out[b] = grad_loss[b] * gradient[b], rows of `width` elements.
+    template <typename T> void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch, int64_t width, T* out);)
+}  // namespace pyface3d

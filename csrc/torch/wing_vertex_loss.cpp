@@ -1,0 +1,120 @@
+#include "kernels/wing_vertex_loss.h"
+
+#include "torch/penalty.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "wing_vertex_loss";
+
+struct Arguments {
+  Tensor mean, basis, coeffs, pose, target_coeffs, target_pose;
+  double w, epsilon;
+  std::optional<Tensor> weights, indices;
+  int64_t kind;
+};
+
+static void check(const Arguments& a) {
+  check_shape(kOp, "mean", a.mean, {-1, 3}, "(N, 3)");
+  check_floating(kOp, "mean", a.mean);
+  check_shape(kOp, "basis", a.basis, {a.mean.size(0), 3, -1}, "(N, 3, K)");
+  check_shape(kOp, "coeffs", a.coeffs, {-1, a.basis.size(2)}, "(B, K)");
+  const int64_t B = a.coeffs.size(0), L = a.indices ? a.indices->numel() : a.mean.size(0);
+  check_shape(kOp, "pose", a.pose, {B, 3, 4}, "(B, 3, 4)");
+  check_shape(kOp, "target_coeffs", a.target_coeffs, {B, a.basis.size(2)}, "(B, K)");
+  check_shape(kOp, "target_pose", a.target_pose, {B, 3, 4}, "(B, 3, 4)");
+  check_like(kOp, "basis", a.basis, "mean", a.mean);
+  check_like(kOp, "coeffs", a.coeffs, "mean", a.mean);
+  check_like(kOp, "pose", a.pose, "mean", a.mean);
+  check_like(kOp, "target_coeffs", a.target_coeffs, "mean", a.mean);
+  check_like(kOp, "target_pose", a.target_pose, "mean", a.mean);
+  if (a.indices) {
+    check_shape(kOp, "indices", *a.indices, {-1}, "(L,)");
+    check_index(kOp, "indices", *a.indices, "mean", a.mean);
+  }
+  if (a.weights) {
+    check_shape(kOp, "weights", *a.weights, {L}, a.indices ? "(L,), one per index" : "(N,)");
+    check_like(kOp, "weights", *a.weights, "mean", a.mean);
+  }
+  check_wing(kOp, a.w, a.epsilon);
+  STD_TORCH_CHECK(a.kind >= 0 && a.kind <= 3, kOp, ": kind must be 0 (wing), 1 (l1), 2 (smooth_l1) or 3 (l2), got ", a.kind);
+}
+
+template <typename T>
+static void check_weights(const Tensor& weights) {
+  const T* w = static_cast<const T*>(weights.const_data_ptr());
+  bool positive = weights.size(0) == 0;
+  for (int64_t i = 0; i < weights.size(0); ++i) {
+    STD_TORCH_CHECK(w[i] >= 0, kOp, ": weights must not be negative, got ", w[i], " at position ", i);
+    positive |= w[i] > 0;
+  }
+  STD_TORCH_CHECK(positive, kOp, ": weights are all zero; leave out the term instead");
+}
+
+template <typename T>
+static void run(const WingVertexLoss& p) {
+  PYFACE3D_DISPATCH(wing_vertex_loss_prepare<T>(p));
+  parallel_with_scratch<T>(
+      wing_vertex_slabs(p.vertex_count), 1, PYFACE3D_DISPATCH(wing_vertex_loss_scratch<T>(p)),
+      [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(wing_vertex_loss_slabs<T>(p, scratch, begin, end)); });
+  PYFACE3D_DISPATCH(wing_vertex_loss_finish<T>(p));
+}
+
+// loss (B,), and its gradients by coeffs (B, K) and pose (B, 3, 4): empty where not wanted.
+static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
+                                                      const Tensor& pose, const Tensor& target_coeffs,
+                                                      const Tensor& target_pose, double w, double epsilon,
+                                                      const std::optional<Tensor>& weights,
+                                                      const std::optional<Tensor>& indices, int64_t kind, bool want_grad) {
+  check({mean, basis, coeffs, pose, target_coeffs, target_pose, w, epsilon, weights, indices, kind});
+  if (indices) check_range(kOp, *indices, mean.size(0));
+  const Tensor m = packed(mean), a = packed(basis), c = packed(coeffs), q = packed(pose);
+  const Tensor tc = packed(target_coeffs), tq = packed(target_pose);
+  const std::optional<Tensor> weight = packed(weights), index = packed(indices);
+  if (weight && weight->is_cpu())  // reading them back from a GPU would stop the stream
+    is_float32(m) ? check_weights<float>(*weight) : check_weights<double>(*weight);
+  WingVertexLoss p{};
+  p.mean = pointer(m), p.basis = pointer(a), p.coeffs = pointer(c), p.pose = pointer(q);
+  p.target_coeffs = pointer(tc), p.target_pose = pointer(tq);
+  p.weights = pointer(weight), p.indices = static_cast<const int64_t*>(pointer(index));
+  p.batch = c.size(0), p.coeff_count = c.size(1), p.vertex_count = index ? index->size(0) : m.size(0);
+  p.penalty = {static_cast<Penalty>(kind), w, epsilon};
+  Tensor loss = new_tensor(m, {p.batch});
+  Tensor grad_c = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, p.coeff_count} : std::vector<int64_t>{0});
+  Tensor grad_q = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, 3, 4} : std::vector<int64_t>{0});
+  Tensor difference = new_tensor(m, {p.batch, p.coeff_count + 12});
+  Tensor sums = new_tensor(m, {wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
+  p.difference = difference.mutable_data_ptr(), p.sums = sums.mutable_data_ptr(), p.loss = loss.mutable_data_ptr();
+  p.grad_coeffs = want_grad ? grad_c.mutable_data_ptr() : nullptr;
+  p.grad_pose = want_grad ? grad_q.mutable_data_ptr() : nullptr;
+  is_float32(m) ? run<float>(p) : run<double>(p);
+  return {loss, grad_c, grad_q};
+}
+
+static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
+  const int64_t B = grad_loss.size(0), width = B ? gradient.numel() / B : 0;
+  const Tensor g = packed(grad_loss), x = packed(gradient);
+  Tensor out = torch::stable::empty_like(x);
+  if (is_float32(x))
+    PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)), static_cast<const float*>(pointer(x)),
+                                                    B, width, static_cast<float*>(out.mutable_data_ptr())));
+  else
+    PYFACE3D_DISPATCH(wing_vertex_loss_scale<double>(static_cast<const double*>(pointer(g)), static_cast<const double*>(pointer(x)),
+                                                     B, width, static_cast<double*>(out.mutable_data_ptr())));
+  return out;
+}
+
+static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_loss, const Tensor& grad_coeffs, const Tensor& grad_pose) {
+  check_shape(kOp, "grad_loss", grad_loss, {grad_coeffs.size(0)}, "(B,)");
+  return {scaled(grad_loss, grad_coeffs), scaled(grad_loss, grad_pose)};
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def(
+      "wing_vertex_loss(Tensor mean, Tensor basis, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose, "
+      "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, Tensor)");
+  m.def("wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("wing_vertex_loss", TORCH_BOX(&forward_cpu));
+  m.impl("wing_vertex_loss_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d
