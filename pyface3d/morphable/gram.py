@@ -1,6 +1,7 @@
 """Gram matrices of a face model: what squared distances between its faces are made of."""
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from pyface3d.morphable.model import MorphableModel
 
 _CHUNK = 4096  # vertices widened to float64 at a time
+_whole: WeakKeyDictionary = WeakKeyDictionary()  # model -> (state of its arrays, moments over all vertices)
 
 
 class Gram(nn.Module):
@@ -25,15 +27,16 @@ class Gram(nn.Module):
         axes: (3, K+1, K+1) uncentred moments of the columns per coordinate x, y, z.
         rows: pose rows that count in posed distances: 3 (x, y, z) or 2 (x, y).
         n_vertices: vertices summed over.
+        unit: unit of the model's vertices.
     """
 
     posed: Tensor
     unposed: Tensor
     axes: Tensor
 
-    def __init__(self, posed: Tensor, axes: Tensor, rows: int, n_vertices: int):
+    def __init__(self, posed: Tensor, axes: Tensor, rows: int, n_vertices: int, unit: str):
         super().__init__()
-        self.rows, self.n_vertices = rows, n_vertices
+        self.rows, self.n_vertices, self.unit = rows, n_vertices, unit
         unposed = torch.zeros(axes.shape[1] + 1, axes.shape[1] + 1, dtype=axes.dtype, device=axes.device)
         unposed[:-1, :-1] = axes.sum(0)  # (K+2, K+2): centre and weight stay zero, as nothing is translated
         for name, tensor in (("posed", posed), ("unposed", unposed), ("axes", axes)):
@@ -55,24 +58,33 @@ def build_gram(model: "MorphableModel", weights: Tensor | None, indices: Tensor 
     if rows not in (2, 3):
         raise ValueError(f"MorphableModel.gram: rows must be 3 (x, y, z) or 2 (x, y), got {rows}")
     mean, basis = model.mean, model.basis
+    if weights is None and indices is None:
+        state = [(x.data_ptr(), x._version, x.dtype, x.device) for x in (mean, basis)]
+        if _whole.get(model, (None,))[0] != state:
+            _whole[model] = state, _moments(mean, basis, None)
+        return Gram(*_whole[model][1], rows, len(mean), model.unit)
     if indices is not None:
         mean, basis = mean[indices], basis[indices]
+    return Gram(*_moments(mean, basis, weights), rows, len(mean), model.unit)
+
+
+def _moments(mean: Tensor, basis: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """``posed`` and ``axes`` of :class:`Gram`."""
     weights = _checked(weights, len(mean), mean.device)
     columns = torch.cat([mean[:, :, None], basis], 2).flatten(1)  # (N, 3 (K+1))
-    chunks = [(c.double(), w) for c, w in zip(columns.split(_CHUNK), weights.split(_CHUNK))]
-    total = weights.sum()
-    centre = sum((w @ c for c, w in chunks), columns.new_zeros(columns.shape[1], dtype=torch.float64)) / total
-    size = len(centre)
-    posed = centre.new_zeros(size + 1, size + 1)
+    chunks = list(zip(columns.split(_CHUNK), weights.split(_CHUNK)))
+    total, size = weights.sum(), columns.shape[1]
+    centre = sum((w @ c.double() for c, w in chunks), weights.new_zeros(size)) / total.clamp(min=1e-300)
+    posed = weights.new_zeros(size + 1, size + 1)
     for c, w in chunks:
-        centred = c - centre
+        centred = c.double() - centre
         posed[:-1, :-1] += centred.T @ (w[:, None] * centred)
     moments = posed[:-1, :-1] + total * torch.outer(centre, centre)
     posed[-1, :-1], posed[-1, -1] = centre, total
-    k = size // 3
-    axes = torch.stack([moments[x * k : (x + 1) * k, x * k : (x + 1) * k] for x in range(3)])
+    blocks = moments.unflatten(0, (3, -1)).unflatten(2, (3, -1))  # (3, K+1, 3, K+1)
+    axes = blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
     dtype = torch.promote_types(mean.dtype, torch.float32)
-    return Gram(posed.to(dtype), axes.to(dtype), rows, len(mean))
+    return posed.to(dtype), axes.to(dtype).contiguous()
 
 
 def _checked(weights: Tensor | None, n: int, device: torch.device) -> Tensor:

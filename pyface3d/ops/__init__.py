@@ -12,6 +12,7 @@ from pyface3d.ops.vertex_distance import vertex_distance
 from pyface3d.ops.vertex_normals import vertex_normals
 from pyface3d.ops.wing_loss import wing_loss
 from pyface3d.ops.wing_vertex_loss import wing_vertex_loss
+from pyface3d.ops.wpdc_loss import wpdc_loss, wpdc_weights
 
 __all__ = [
     "interpolate",
@@ -25,4 +26,6 @@ __all__ = [
     "vertex_normals",
     "wing_loss",
     "wing_vertex_loss",
+    "wpdc_loss",
+    "wpdc_weights",
 ]

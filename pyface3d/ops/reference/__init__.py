@@ -11,6 +11,7 @@ from pyface3d.ops.reference.vertex_distance import vertex_distance
 from pyface3d.ops.reference.vertex_normals import vertex_normals
 from pyface3d.ops.reference.wing_loss import wing_loss
 from pyface3d.ops.reference.wing_vertex_loss import wing_vertex_loss
+from pyface3d.ops.reference.wpdc_loss import wpdc_loss, wpdc_weights
 
 __all__ = [
     "interpolate",
@@ -24,4 +25,6 @@ __all__ = [
     "vertex_normals",
     "wing_loss",
     "wing_vertex_loss",
+    "wpdc_loss",
+    "wpdc_weights",
 ]

@@ -1,0 +1,72 @@
+#include "kernels/wpdc_loss.h"
+
+#include "torch/tensors.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "wpdc_loss";
+
+static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std, const Tensor& axes,
+                  double scale, double epsilon) {
+  check_shape(kOp, "pred", pred, {-1, -1}, "(B, P)");
+  check_floating(kOp, "pred", pred);
+  const int64_t P = pred.size(1), K = axes.dim() == 3 ? axes.size(1) - 1 : 0;
+  check_shape(kOp, "target", target, {pred.size(0), P}, "the shape of pred");
+  check_shape(kOp, "mean", mean, {P}, "(P,)");
+  check_shape(kOp, "std", std, {P}, "(P,)");
+  check_shape(kOp, "axes", axes, {3, K + 1, K + 1}, "(3, K + 1, K + 1)");
+  STD_TORCH_CHECK(P >= 12 + K, kOp, ": pred must hold 12 pose entries and the model's ", K, " coefficients, got ", shape_of(pred));
+  check_like(kOp, "target", target, "pred", pred);
+  check_like(kOp, "mean", mean, "pred", pred);
+  check_like(kOp, "std", std, "pred", pred);
+  check_like(kOp, "axes", axes, "pred", pred);
+  STD_TORCH_CHECK(scale > 0, kOp, ": scale must be positive, got ", scale);
+  STD_TORCH_CHECK(epsilon > 0, kOp, ": epsilon must be positive, got ", epsilon);
+}
+
+template <typename T>
+static void run_forward(const WpdcLoss& p) {
+  parallel_with_scratch<T>(p.batch, 64, wpdc_scratch(p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end));
+  });
+}
+
+static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
+                                              const Tensor& axes, int64_t points, double scale, double epsilon) {
+  check(pred, target, mean, std, axes, scale, epsilon);
+  const Tensor a = packed(pred), b = packed(target), m = packed(mean), s = packed(std), g = packed(axes);
+  WpdcLoss p{};
+  p.pred = pointer(a), p.target = pointer(b), p.mean = pointer(m), p.std = pointer(s), p.axes = pointer(g);
+  p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = g.size(1) - 1;
+  p.points = static_cast<double>(points), p.scale = scale, p.epsilon = epsilon;
+  Tensor loss = new_tensor(a, {p.batch}), weights = torch::stable::empty_like(a);
+  p.loss = loss.mutable_data_ptr(), p.weights = weights.mutable_data_ptr();
+  is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
+  return {loss, weights};
+}
+
+static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
+                           int64_t coeff_count) {
+  const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
+  Tensor grad_pred = torch::stable::empty_like(a);
+  WpdcLoss p{};
+  p.grad_loss = pointer(g), p.pred = pointer(a), p.target = pointer(b), p.weights = const_cast<void*>(pointer(w));
+  p.grad_pred = grad_pred.mutable_data_ptr();
+  p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = coeff_count;
+  torch::stable::parallel_for(0, p.batch, 256, [&](int64_t begin, int64_t end) {
+    is_float32(a) ? PYFACE3D_DISPATCH(wpdc_loss_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(wpdc_loss_backward<double>(p, begin, end));
+  });
+  return grad_pred;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def(
+      "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, float epsilon) "
+      "-> (Tensor, Tensor)");
+  m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("wpdc_loss", TORCH_BOX(&forward_cpu));
+  m.impl("wpdc_loss_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

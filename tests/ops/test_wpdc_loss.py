@@ -1,0 +1,131 @@
+import pytest
+import torch
+
+from pyface3d import MorphableModel, ParameterSpace, ops
+from pyface3d.ops import reference
+from pyface3d.testing import check_op
+
+op = torch.ops.pyface3d.wpdc_loss.default
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MorphableModel.default().subset(torch.arange(0, 9409, 40)).double()
+
+
+@pytest.fixture(scope="module")
+def space(model):
+    generator = torch.Generator().manual_seed(6)
+    mean = torch.cat([torch.tensor([5.0, 0, 0, 60, 0, 5, 0, 60, 0, 0, 5, 0]), torch.zeros(50)])
+    std = torch.cat([torch.tensor([1.5, 0.8, 2.5, 10, 1, 0.8, 1, 10, 2.5, 1, 1.5, 10]), model.std.float()])
+    return ParameterSpace(mean + 0.1 * torch.randn(62, generator=generator), std).double()
+
+
+def params(batch=3, width=62):
+    generator = torch.Generator().manual_seed(7)
+    draw = lambda: torch.randn(batch, width, generator=generator, dtype=torch.float64).requires_grad_()  # noqa: E731
+    return draw(), draw()
+
+
+def test_contract(model, space):
+    tables = {dtype: (space.mean.to(dtype), space.std.to(dtype)) for dtype in (torch.float32, torch.float64)}
+    arrays = {dtype: (model.mean.to(dtype), model.basis.to(dtype)) for dtype in tables}
+    axes = {dtype: model.gram().axes.to(dtype) for dtype in tables}
+    points, scale = model.n_vertices, 5.7339936
+
+    def fused(pred, target):
+        return op(pred, target, *tables[pred.dtype], axes[pred.dtype], points, scale, 1e-6)[0]
+
+    def plain(pred, target):
+        return reference.wpdc_loss(pred, target, *tables[pred.dtype], *arrays[pred.dtype], scale)
+
+    schema_args = (*params(), *tables[torch.float64], axes[torch.float64], points, scale, 1e-6)
+    # the weights count as constants, so finite differences of the loss are another quantity
+    check_op(fused, plain, params(), opcheck=(op, schema_args), gradcheck=False)
+
+
+def test_gradcheck_with_the_weights_held(model, space):
+    pred, target = params()
+    weights = ops.wpdc_weights(pred, target, space, model)
+    held = lambda p, g: (weights * (p - g).square()).mean(1)  # noqa: E731
+    assert torch.autograd.gradcheck(held, (pred, target))
+    loss = ops.wpdc_loss(pred, target, space, model)
+    grads = torch.autograd.grad(loss.sum(), (pred, target), create_graph=True)
+    expected = torch.autograd.grad(held(pred, target).sum(), (pred, target))
+    torch.testing.assert_close(grads, expected)
+    with pytest.raises(RuntimeError, match="double backward"):
+        torch.autograd.grad(grads[0].sum(), pred)
+
+
+def test_weights_are_the_published_ones(model, space):
+    pred, target = params()
+    weights = ops.wpdc_weights(pred, target, space, model)
+    expected = reference.wpdc_weights(pred, target, space.mean, space.std, model.mean, model.basis, 5.7339936)
+    torch.testing.assert_close(weights, expected)
+    assert weights.amax(1).eq(1).all() and weights[:, 11].eq(0).all() and not weights.requires_grad
+
+
+def test_published_scale_follows_unit_and_size():
+    assert ops.wpdc_loss.__module__ == "pyface3d.ops.wpdc_loss"
+    from pyface3d.ops.wpdc_loss import published_scale
+
+    assert published_scale("um", 120) == 0.00057339936
+    assert published_scale("cm", 240) == pytest.approx(11.4679872)
+    with pytest.raises(ValueError, match="no published scale for unit 'inch'"):
+        published_scale("inch", 120)
+
+
+def test_resampled_subset(model, space):
+    pred, target = params()
+    picked = torch.randperm(model.n_vertices, generator=torch.Generator().manual_seed(0))[:20]
+    few = model.mean[picked], model.basis[picked]
+    expected = reference.wpdc_loss(pred, target, space.mean, space.std, *few, 5.7339936)
+    torch.testing.assert_close(ops.wpdc_loss(pred, target, space, model, picked), expected)
+    torch.testing.assert_close(ops.wpdc_loss(pred, target, space, model.gram(indices=picked)), expected)
+
+
+def test_zero_error_is_zero_loss_and_gradient(model, space):
+    pred, _ = params()
+    loss = ops.wpdc_loss(pred, pred.detach().clone(), space, model)
+    (grad,) = torch.autograd.grad(loss.sum(), pred)
+    assert not loss.any() and not grad.any()
+
+
+def test_texture_entries_are_left_out(model, space):
+    pred, target = params(width=70)
+    padded = ParameterSpace(torch.cat([space.mean, torch.ones(8)]), torch.cat([space.std, torch.ones(8)]), n_texture=8)
+    loss = ops.wpdc_loss(pred, target, padded.double(), model)
+    torch.testing.assert_close(loss, ops.wpdc_loss(pred[:, :62], target[:, :62], space, model))
+    assert not torch.autograd.grad(loss.sum(), pred)[0][:, 62:].any()
+
+
+def test_nan_stays_in_its_sample(model, space):
+    pred, target = params()
+    with torch.no_grad():
+        pred[1, 20] = float("nan")
+    assert ops.wpdc_loss(pred, target, space, model).isnan().tolist() == [False, True, False]
+
+
+def test_empty_batch(model, space):
+    pred, target = params(0)
+    loss = ops.wpdc_loss(pred, target, space, model)
+    assert loss.shape == (0,) and torch.autograd.grad(loss.sum(), pred)[0].shape == (0, 62)
+
+
+def test_bad_input_is_one_sentence(model, space):
+    pred, target = params()
+    with pytest.raises(RuntimeError, match=r"wpdc_loss: target must be the shape of pred = \(3, 62\), got \(2, 62\)"):
+        ops.wpdc_loss(pred, target[:2], space, model)
+    with pytest.raises(RuntimeError, match=r"mean must be \(P,\) = \(60,\), got \(62,\)"):
+        ops.wpdc_loss(pred[:, :60], target[:, :60], space, model)
+    short = ParameterSpace(n_identity=10, n_expression=5).double()
+    with pytest.raises(RuntimeError, match="12 pose entries and the model's 50 coefficients"):
+        ops.wpdc_loss(pred[:, :27], target[:, :27], short, model)
+    with pytest.raises(RuntimeError, match="target must have the dtype of pred"):
+        ops.wpdc_loss(pred, target.float(), space, model)
+    with pytest.raises(RuntimeError, match="tensors must be on one device"):
+        ops.wpdc_loss(pred, target.to("meta"), space, model)
+    with pytest.raises(RuntimeError, match="scale must be positive"):
+        ops.wpdc_loss(pred, target, space, model, scale=0.0)
+    with pytest.raises(ValueError, match="has its vertices already"):
+        ops.wpdc_loss(pred, target, space, model.gram(), torch.arange(3))
