@@ -46,6 +46,51 @@ def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) ->
     return tensor
 
 
+def checked_buffers(
+    mean: ArrayOrTensor,
+    identity_basis: ArrayOrTensor,
+    expression_basis: ArrayOrTensor,
+    triangles: ArrayOrTensor,
+    identity_std: ArrayOrTensor | None,
+    expression_std: ArrayOrTensor | None,
+    uv: ArrayOrTensor | None,
+    uv_triangles: ArrayOrTensor | None,
+    landmarks: ArrayOrTensor | None,
+    forehead: ArrayOrTensor | None,
+    colors: ArrayOrTensor | None,
+) -> dict[str, Tensor | None]:
+    """The buffers of a ``MorphableModel``, all with the dtype and device of ``mean``; arguments as there."""
+    middle = as_real("mean", mean, (None, 3))
+    n = len(middle)
+    identity = as_real("identity_basis", identity_basis, (n, 3, None)).to(middle)
+    expression = as_real("expression_basis", expression_basis, (n, 3, None)).to(middle)
+    n_identity, n_expression = identity.shape[2], expression.shape[2]
+    corners = as_index("triangles", triangles, (None, 3), n)
+    chart = as_real("uv", uv, (None, 2))
+    if chart is not None and uv_triangles is None:
+        uv_triangles = corners
+    n_uv = 0 if chart is None else len(chart)
+    buffers = {
+        "mean": middle,
+        "basis": torch.cat([identity, expression], dim=2),
+        "identity_std": as_real("identity_std", identity_std, (n_identity,)),
+        "expression_std": as_real("expression_std", expression_std, (n_expression,)),
+        "triangles": corners,
+        "uv": chart,
+        "uv_triangles": as_index("uv_triangles", uv_triangles, tuple(corners.shape), n_uv),
+        "landmarks": as_index("landmarks", landmarks, (68,), n),
+        "forehead": as_index("forehead", forehead, (13,), n),
+        "colors": as_real("colors", colors, (n, 3)),
+    }
+    for std, count in (("identity_std", n_identity), ("expression_std", n_expression)):
+        if buffers[std] is None:
+            buffers[std] = torch.ones(count)
+    for name, tensor in buffers.items():
+        if tensor is not None:
+            buffers[name] = tensor.to(middle) if tensor.is_floating_point() else tensor.to(middle.device)
+    return buffers
+
+
 def _as_tensor(array: ArrayOrTensor) -> Tensor:
     if isinstance(array, Tensor):
         return array

@@ -5,6 +5,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+# Both eyes look the same way: in with the one is out with the other.
+_GAZE = {"eyeLookIn_L": "right", "eyeLookOut_R": "right", "eyeLookIn_R": "left", "eyeLookOut_L": "left"}
+
 
 class Blendshapes:
     """M named blendshapes and the K_e directions of an expression basis spanned by them.
@@ -49,6 +52,27 @@ class Blendshapes:
         weights = [lsq_linear(factor, target, (0.0, 1.0), method="bvls").x for target in targets]
         solved = np.stack(weights) if weights else np.zeros((0, len(self.names)))
         return torch.as_tensor(solved, dtype=coeffs.dtype, device=coeffs.device)
+
+    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """Weights (batch, M) float32 of random expressions.
+
+        One shape in four is active, by a uniform amount in [0, 1]; left and right go together, differing by up to a
+        fifth, but one side in eight stays still; the lips close (``mouthClose``) no further than the jaw opens. Unlike
+        independent normals on the coefficients, such weights look like expressions.
+        """
+        device = generator.device if generator else None
+        draw = lambda *size: torch.rand(*size, generator=generator, device=device)  # noqa: E731
+        groups = [_GAZE.get(name, name.removesuffix("_L").removesuffix("_R")) for name in self.names]
+        order = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+        amounts = draw(batch, len(order)) * (draw(batch, len(order)) < 0.25)  # (B, groups)
+        member = torch.tensor([order[group] for group in groups], device=device)
+        paired = torch.tensor([name not in _GAZE for name in self.names], device=device)
+        still = (draw(batch, len(groups)) < 0.125) & paired
+        weights = amounts[:, member] * (1 - 0.2 * draw(batch, len(groups))) * ~still  # (B, M)
+        if "mouthClose" in order and "jawOpen" in order:
+            close, jaw = self.names.index("mouthClose"), self.names.index("jawOpen")
+            weights[:, close] = weights[:, close].minimum(weights[:, jaw])
+        return weights
 
     def truncated(self, n_expression: int) -> "Blendshapes":
         """The same blendshapes with the first ``n_expression`` directions."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d import ops
-from pyface3d.morphable.arrays import ArrayOrTensor, as_index, as_real
+from pyface3d.morphable.arrays import ArrayOrTensor, as_index, checked_buffers
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.gram import Gram, build_gram
 
@@ -82,40 +82,20 @@ class MorphableModel(nn.Module):
         name: str = "model",
     ):
         super().__init__()
-        middle = as_real("mean", mean, (None, 3))
-        n = len(middle)
-        identity = as_real("identity_basis", identity_basis, (n, 3, None)).to(middle)
-        expression = as_real("expression_basis", expression_basis, (n, 3, None)).to(middle)
-        corners = as_index("triangles", triangles, (None, 3), n)
-        self.n_identity, self.n_expression = identity.shape[2], expression.shape[2]
+        buffers = checked_buffers(
+            mean, identity_basis, expression_basis, triangles, identity_std, expression_std, uv, uv_triangles,
+            landmarks, forehead, colors,
+        )  # fmt: skip
+        for key, tensor in buffers.items():
+            self.register_buffer(key, tensor, persistent=False)
+        self.n_identity, self.n_expression = len(self.identity_std), len(self.expression_std)
         self.unit, self.name, self.blendshapes = unit, name, blendshapes
         self.expression_names = list(expression_names or (f"expression_{k}" for k in range(self.n_expression)))
         if len(self.expression_names) != self.n_expression:
             got = len(self.expression_names)
             raise ValueError(f"MorphableModel: expression_names must have {self.n_expression} names, got {got}")
+        n = self.n_vertices
         self.parts = {key: as_index(f"parts[{key!r}]", ids, (None,), n) for key, ids in (parts or {}).items()}
-
-        identity_std = torch.ones(self.n_identity) if identity_std is None else identity_std
-        expression_std = torch.ones(self.n_expression) if expression_std is None else expression_std
-        chart = as_real("uv", uv, (None, 2))
-        uv_triangles = corners if uv_triangles is None and chart is not None else uv_triangles
-        n_uv = 0 if chart is None else len(chart)
-        buffers = {
-            "mean": middle,
-            "basis": torch.cat([identity, expression], dim=2),
-            "identity_std": as_real("identity_std", identity_std, (self.n_identity,)),
-            "expression_std": as_real("expression_std", expression_std, (self.n_expression,)),
-            "triangles": corners,
-            "uv": chart,
-            "uv_triangles": as_index("uv_triangles", uv_triangles, tuple(corners.shape), n_uv),
-            "landmarks": as_index("landmarks", landmarks, (68,), n),
-            "forehead": as_index("forehead", forehead, (13,), n),
-            "colors": as_real("colors", colors, (n, 3)),
-        }
-        for key, tensor in buffers.items():
-            if tensor is not None:
-                tensor = tensor.to(middle) if tensor.is_floating_point() else tensor.to(middle.device)
-            self.register_buffer(key, tensor, persistent=False)
 
     @staticmethod
     def default(
@@ -227,9 +207,17 @@ class MorphableModel(nn.Module):
         return coeffs[..., : self.n_identity], coeffs[..., self.n_identity :]
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Coefficients (batch, K) of random faces: independent normals with the model's standard deviations."""
+        """Coefficients (batch, K) of random faces, drawn on the generator's device.
+
+        Independent normals with the model's standard deviations; the expression of a model of named blendshapes is that
+        of random blendshape weights instead (``Blendshapes.sample``).
+        """
         drawn = torch.randn(batch, self.n_coeffs, generator=generator, device=generator.device if generator else None)
-        return drawn.to(self.mean) * self.std
+        coeffs = drawn.to(self.mean) * self.std
+        if self.blendshapes is not None:
+            weights = self.blendshapes.sample(batch, generator)
+            coeffs[:, self.n_identity :] = self.blendshapes.to_coeffs(weights).to(coeffs)
+        return coeffs
 
     def expression_from_blendshapes(self, weights: Tensor) -> Tensor:
         """Expression coefficients (B, K_e) of named blendshape weights (B, M); names in ``blendshapes.names``."""

@@ -128,6 +128,27 @@ def test_blendshape_weights_come_back(face):
     assert torch.allclose(raw.blendshapes_from_expression(weights), weights, atol=1e-5)
 
 
+def test_random_expressions(face):
+    generator = torch.Generator().manual_seed(0)
+    weights = face.blendshapes.sample(4000, generator)
+    column = dict(zip(face.blendshapes.names, weights.T))
+    assert weights.min() == 0 and 0.9 < weights.max() <= 1
+    assert (column["mouthClose"] <= column["jawOpen"]).all() and column["mouthClose"].max() > 0.5
+    for one, other, together in (("mouthSmile_L", "mouthSmile_R", 7 / 8), ("eyeLookIn_L", "eyeLookOut_R", 1)):
+        both = (column[one] > 0) & (column[other] > 0)
+        assert both.sum() / (column[one] > 0).sum() == pytest.approx(together, abs=0.03)
+        assert both.float().mean() == pytest.approx(together**2 / 4, abs=0.03)
+        assert (column[other] / column[one])[both].sub(1).abs().max() < 0.2501
+    coeffs = face.sample(4000, generator)
+    torch.testing.assert_close(coeffs.std(dim=0)[:40], torch.ones(40), rtol=0.1, atol=0)
+    ratio = coeffs.std(dim=0)[40:] / face.expression_std
+    assert 0.3 < ratio.min() and ratio.max() < 1.5
+    raw = MorphableModel.default(expression="blendshapes").sample(100, generator)[:, 40:]
+    assert raw.min() >= 0 and raw.max() <= 1
+    again = [face.sample(3, torch.Generator().manual_seed(5)) for _ in range(2)]
+    assert torch.equal(*again)
+
+
 def test_bad_blendshape_input(face):
     with pytest.raises(ValueError, match=r"weights must be \(B, 53\), got \(2, 10\)"):
         face.expression_from_blendshapes(torch.zeros(2, 10))
