@@ -1,6 +1,7 @@
 #include "kernels/wing_vertex_loss.h"
 
 #include "torch/penalty.h"
+#include "torch/weights.h"
 
 namespace pyface3d {
 static constexpr const char* kOp = "wing_vertex_loss";
@@ -39,17 +40,6 @@ static void check(const Arguments& a) {
 }
 
 template <typename T>
-static void check_weights(const Tensor& weights) {
-  const T* w = static_cast<const T*>(weights.const_data_ptr());
-  bool positive = weights.size(0) == 0;
-  for (int64_t i = 0; i < weights.size(0); ++i) {
-    STD_TORCH_CHECK(w[i] >= 0, kOp, ": weights must not be negative, got ", w[i], " at position ", i);
-    positive |= w[i] > 0;
-  }
-  STD_TORCH_CHECK(positive, kOp, ": weights are all zero; leave out the term instead");
-}
-
-template <typename T>
 static void run(const WingVertexLoss& p) {
   PYFACE3D_DISPATCH(wing_vertex_loss_prepare<T>(p));
   parallel_with_scratch<T>(
@@ -69,8 +59,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& mean, const 
   const Tensor m = packed(mean), a = packed(basis), c = packed(coeffs), q = packed(pose);
   const Tensor tc = packed(target_coeffs), tq = packed(target_pose);
   const std::optional<Tensor> weight = packed(weights), index = packed(indices);
-  if (weight && weight->is_cpu())  // reading them back from a GPU would stop the stream
-    is_float32(m) ? check_weights<float>(*weight) : check_weights<double>(*weight);
+  if (weight) check_weights(kOp, "weights", *weight);
   WingVertexLoss p{};
   p.mean = pointer(m), p.basis = pointer(a), p.coeffs = pointer(c), p.pose = pointer(q);
   p.target_coeffs = pointer(tc), p.target_pose = pointer(tq);

@@ -1,7 +1,9 @@
 """Fused differentiable operations of 3DMM face reconstruction, as torch custom ops (CPU and CUDA)."""
 
 from pyface3d import _ext  # noqa: F401  (registers the kernels)
+from pyface3d.ops.attribute_loss import attribute_loss
 from pyface3d.ops.interpolate import interpolate
+from pyface3d.ops.position_map_loss import position_map_loss
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.rasterize import rasterize
 from pyface3d.ops.render_position_map import render_position_map
@@ -15,7 +17,9 @@ from pyface3d.ops.wing_vertex_loss import wing_vertex_loss
 from pyface3d.ops.wpdc_loss import wpdc_loss, wpdc_weights
 
 __all__ = [
+    "attribute_loss",
     "interpolate",
+    "position_map_loss",
     "project_weak_perspective",
     "rasterize",
     "render_position_map",

@@ -1,0 +1,26 @@
+// Weighted binary cross entropy over attributes (Weng et al., ICPR 2020, L_attr), z logits, y labels, a pos_weight:
+//   loss[b] = sum_m a_m y ln(1 + e^-z) + (1 - y) ln(1 + e^z)
+//           = sum_m (1 - y) z + c (ln(1 + e^-|z|) + max(-z, 0)),  c = 1 + (a_m - 1) y.
+// vjp: grad_z = grad_loss slope, slope = (1 - y) - c / (1 + e^z), made by the forward pass.
+// An entry counts where its mask is set and its label known (y >= 0): neither -1 nor NaN elsewhere leaks.
+#pragma once
+#include "kernels/simd.h"
+
+namespace pyface3d {
+struct AttributeLoss {                  // contiguous, one scalar type
+  const void* logits;                   // (B, M)
+  const void* labels;                   // (B, M)
+  const void* pos_weight;               // (M,), or null: ones
+  const bool* mask;                     // (B, M), or null: all set
+  const void* grad_loss;                // (B,), backward only
+  void* slope;                          // (B, M), written forward, read backward
+  void* loss;                           // (B,), forward only
+  void* grad_logits;                    // (B, M), backward only
+  int64_t batch, attributes;            // B, M
+};
+
+PYFACE3D_EACH_ISA(
+    // Samples [begin, end).
+    template <typename T> void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end);
+    template <typename T> void attribute_loss_backward(const AttributeLoss& p, int64_t begin, int64_t end);)
+}  // namespace pyface3d

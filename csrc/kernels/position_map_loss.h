@@ -1,0 +1,31 @@
+// Weighted distance between position maps (Shi et al. 2020, "Face Reconstruction with Specific Weight Mask"):
+//   loss[b] = sum_i W_i |P_i - P'_i|, over pixels i, |.| the Euclidean norm of x, y, z; or its square.
+// vjp, with d = P - P': grad_P = grad_loss W d / |d| (0 where d = 0), or 2 grad_loss W d; grad_P' = -grad_P.
+// A pixel of weight zero counts as absent: not even a NaN there reaches the loss.
+#pragma once
+#include "kernels/simd.h"
+
+namespace pyface3d {
+struct PositionMapLoss {     // contiguous, one scalar type, I = U V pixels
+  const void* pred;          // (B, 3, I)
+  const void* target;        // (B, 3, I)
+  const void* weight_mask;   // (I,)
+  const void* grad_loss;     // (B,), backward only
+  void* sums;                // workspace: (B, chunks), forward only
+  void* loss;                // (B,), forward only
+  void* grad_pred;           // (B, 3, I), backward only
+  int64_t batch, pixels;     // B, I
+  bool squared;
+};
+
+// Pixels per partial sum: fixed, so that the sums do not depend on the number of threads.
+constexpr int64_t kMapChunk = 8192;
+inline int64_t map_chunks(int64_t pixels) { return (pixels + kMapChunk - 1) / kMapChunk; }
+
+PYFACE3D_EACH_ISA(
+    // Items are (map, chunk) pairs, numbered map-major.
+    template <typename T> void position_map_loss_forward(const PositionMapLoss& p, int64_t begin, int64_t end);
+    template <typename T> void position_map_loss_backward(const PositionMapLoss& p, int64_t begin, int64_t end);
+    // Adds the chunks up: fills `loss`.
+    template <typename T> void position_map_loss_finish(const PositionMapLoss& p);)
+}  // namespace pyface3d

@@ -1,0 +1,64 @@
+#include "kernels/attribute_loss.h"
+
+#include "torch/weights.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "attribute_loss";
+
+static void check(const Tensor& logits, const Tensor& labels, const std::optional<Tensor>& pos_weight,
+                  const std::optional<Tensor>& mask) {
+  check_shape(kOp, "logits", logits, {-1, -1}, "(B, M)");
+  check_floating(kOp, "logits", logits);
+  check_shape(kOp, "labels", labels, {logits.size(0), logits.size(1)}, "the shape of logits");
+  check_like(kOp, "labels", labels, "logits", logits);
+  if (pos_weight) {
+    check_shape(kOp, "pos_weight", *pos_weight, {logits.size(1)}, "(M,)");
+    check_like(kOp, "pos_weight", *pos_weight, "logits", logits);
+  }
+  if (mask) {
+    check_shape(kOp, "mask", *mask, {logits.size(0), logits.size(1)}, "the shape of logits");
+    STD_TORCH_CHECK(mask->scalar_type() == ScalarType::Bool, kOp, ": mask must be bool; convert it with .bool()");
+    STD_TORCH_CHECK(mask->device() == logits.device(), kOp, ": mask must be on the device of logits; move one of them with .to()");
+  }
+}
+
+// loss (B,), slope (B, M).
+static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& logits, const Tensor& labels, const std::optional<Tensor>& pos_weight,
+                                              const std::optional<Tensor>& mask) {
+  check(logits, labels, pos_weight, mask);
+  const Tensor z = packed(logits), y = packed(labels);
+  const std::optional<Tensor> a = packed(pos_weight), m = packed(mask);
+  if (a) check_weights(kOp, "pos_weight", *a);
+  AttributeLoss p{};
+  p.logits = pointer(z), p.labels = pointer(y), p.pos_weight = pointer(a), p.mask = static_cast<const bool*>(pointer(m));
+  p.batch = z.size(0), p.attributes = z.size(1);
+  Tensor loss = new_tensor(z, {p.batch}), slope = torch::stable::empty_like(z);
+  p.loss = loss.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch, 64, [&](int64_t begin, int64_t end) {
+    is_float32(z) ? PYFACE3D_DISPATCH(attribute_loss_forward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(attribute_loss_forward<double>(p, begin, end));
+  });
+  return {loss, slope};
+}
+
+static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& slope) {
+  check_shape(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)");
+  const Tensor g = packed(grad_loss), s = packed(slope);
+  Tensor grad_logits = torch::stable::empty_like(s);
+  AttributeLoss p{};
+  p.grad_loss = pointer(g), p.slope = const_cast<void*>(pointer(s)), p.grad_logits = grad_logits.mutable_data_ptr();
+  p.batch = s.size(0), p.attributes = s.size(1);
+  is_float32(s) ? PYFACE3D_DISPATCH(attribute_loss_backward<float>(p, 0, p.batch))
+                : PYFACE3D_DISPATCH(attribute_loss_backward<double>(p, 0, p.batch));
+  return grad_logits;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("attribute_loss(Tensor logits, Tensor labels, Tensor? pos_weight, Tensor? mask) -> (Tensor, Tensor)");
+  m.def("attribute_loss_backward(Tensor grad_loss, Tensor slope) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("attribute_loss", TORCH_BOX(&forward_cpu));
+  m.impl("attribute_loss_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d

@@ -1,0 +1,66 @@
+#include "kernels/position_map_loss.h"
+
+#include "torch/weights.h"
+
+namespace pyface3d {
+static constexpr const char* kOp = "position_map_loss";
+
+static void check(const Tensor& pred, const Tensor& target, const Tensor& weight_mask) {
+  check_shape(kOp, "pred", pred, {-1, 3, -1, -1}, "(B, 3, U, V)");
+  check_floating(kOp, "pred", pred);
+  check_shape(kOp, "target", target, {pred.size(0), 3, pred.size(2), pred.size(3)}, "the shape of pred");
+  check_shape(kOp, "weight_mask", weight_mask, {pred.size(2), pred.size(3)}, "(U, V)");
+  check_like(kOp, "target", target, "pred", pred);
+  check_like(kOp, "weight_mask", weight_mask, "pred", pred);
+}
+
+static PositionMapLoss parameters(const Tensor& pred, const Tensor& target, const Tensor& weight_mask, bool squared) {
+  PositionMapLoss p{};
+  p.pred = pointer(pred), p.target = pointer(target), p.weight_mask = pointer(weight_mask);
+  p.batch = pred.size(0), p.pixels = weight_mask.numel(), p.squared = squared;
+  return p;
+}
+
+template <typename T>
+static void run_forward(const PositionMapLoss& p) {
+  torch::stable::parallel_for(0, p.batch * map_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(position_map_loss_forward<T>(p, begin, end));
+  });
+  PYFACE3D_DISPATCH(position_map_loss_finish<T>(p));
+}
+
+static Tensor forward_cpu(const Tensor& pred, const Tensor& target, const Tensor& weight_mask, bool squared) {
+  check(pred, target, weight_mask);
+  const Tensor a = packed(pred), b = packed(target), w = packed(weight_mask);
+  check_weights(kOp, "weight_mask", w);
+  PositionMapLoss p = parameters(a, b, w, squared);
+  Tensor loss = new_tensor(a, {p.batch}), sums = new_tensor(a, {p.batch, map_chunks(p.pixels)});
+  p.loss = loss.mutable_data_ptr(), p.sums = sums.mutable_data_ptr();
+  is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
+  return loss;
+}
+
+static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
+                           bool squared) {
+  check(pred, target, weight_mask);
+  check_shape(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)");
+  const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weight_mask);
+  PositionMapLoss p = parameters(a, b, w, squared);
+  Tensor grad_pred = new_tensor(a, {p.batch, 3, a.size(2), a.size(3)});
+  p.grad_loss = pointer(g), p.grad_pred = grad_pred.mutable_data_ptr();
+  torch::stable::parallel_for(0, p.batch * map_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
+    is_float32(a) ? PYFACE3D_DISPATCH(position_map_loss_backward<float>(p, begin, end))
+                  : PYFACE3D_DISPATCH(position_map_loss_backward<double>(p, begin, end));
+  });
+  return grad_pred;
+}
+
+STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
+  m.def("position_map_loss(Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
+  m.def("position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
+}
+STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
+  m.impl("position_map_loss", TORCH_BOX(&forward_cpu));
+  m.impl("position_map_loss_backward", TORCH_BOX(&backward_cpu));
+}
+}  // namespace pyface3d
