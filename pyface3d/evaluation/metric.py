@@ -47,33 +47,35 @@ class ImageMetric(Metric):
         )
         self.numbers.append(torch.full((count,), -1, device=device) if number is None else number.long())
 
-    def per_image(self) -> dict[str, Tensor]:
-        """What is kept, after sync: ``errors`` (M,), ``yaws`` (M,) and ``numbers`` (M,), in the order of the
-        numbers.
-        """
-        if not len(self.errors):
-            return {
-                "errors": torch.empty(0).double(),
-                "yaws": torch.empty(0).double(),
-                "numbers": torch.empty(0).long(),
-            }
+    def kept(self) -> Tensor:
+        """(M,) positions in the states of the images that count, in the order of their numbers, repeats left out."""
+        if not len(self.numbers):
+            return torch.empty(0, dtype=torch.int64)
         numbers = dim_zero_cat(self.numbers)
         order = numbers.argsort(stable=True)
-        sorted_numbers = numbers[order]
-        first = torch.ones_like(sorted_numbers, dtype=torch.bool)
-        first[1:] = (sorted_numbers[1:] != sorted_numbers[:-1]) | (sorted_numbers[1:] < 0)
-        kept = order[first]
-        return {
-            "errors": dim_zero_cat(self.errors)[kept],
-            "yaws": dim_zero_cat(self.yaws)[kept],
-            "numbers": numbers[kept],
-        }
+        numbers = numbers[order]
+        first = torch.ones_like(numbers, dtype=torch.bool)
+        first[1:] = (numbers[1:] != numbers[:-1]) | (numbers[1:] < 0)
+        return order[first]
+
+    def per_image(self) -> dict[str, Tensor]:
+        """What is kept, over all processes: ``errors`` (M,), ``yaws`` (M,; NaN: not given) and ``numbers`` (M,; -1:
+        not given).
+        """
+        with self.sync_context(should_sync=self._to_sync, should_unsync=True):
+            kept = self.kept()
+            states = {"errors": self.errors, "yaws": self.yaws, "numbers": self.numbers}
+            return {
+                name: dim_zero_cat(state)[kept] if len(state) else kept.double() for name, state in states.items()
+            }
 
     def compute(self) -> dict[str, float]:
         """The figures of the table, over all processes."""
-        kept = self.per_image()
-        without_yaw = bool(kept["yaws"].isnan().all())
-        return summarise(kept["errors"], None if without_yaw else kept["yaws"])
+        if not len(self.errors):
+            return summarise(torch.empty(0))
+        kept = self.kept()
+        errors, yaws = dim_zero_cat(self.errors)[kept], dim_zero_cat(self.yaws)[kept]
+        return summarise(errors, None if bool(yaws.isnan().all()) else yaws)
 
 
 class LandmarkError(ImageMetric):
