@@ -1,0 +1,67 @@
+"""Random numbers of a batch of images: each image owns a stream, named by (seed, index)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+UNIFORMS, NORMALS = 512, 384  # numbers drawn for an image; a recipe that asks for more is an error
+
+
+class Draws:
+    """Columns of random numbers, one row for each image.
+
+    Image i reads numpy's Philox stream with key (seed, i), whose bits are the same on every machine, so that an image
+    does not depend on its batch, its worker or the images before it. Columns are handed out in the order of the calls.
+
+    Args:
+        seed: name of the endless set of images.
+        indices: B image numbers.
+
+    Example:
+        >>> draws = Draws(0, [5, 6])
+        >>> angle = draws.uniform(-90, 90)  # (2,)
+    """
+
+    def __init__(self, seed: int, indices: Sequence[int]):
+        streams = [np.random.Generator(np.random.Philox(key=[seed, index])) for index in indices]
+        uniform = [stream.random(UNIFORMS, dtype=np.float32) for stream in streams]
+        normal = [stream.standard_normal(NORMALS, dtype=np.float32) for stream in streams]
+        self._uniform = torch.from_numpy(np.array(uniform, np.float32).reshape(len(streams), UNIFORMS))
+        self._normal = torch.from_numpy(np.array(normal, np.float32).reshape(len(streams), NORMALS))
+        self._next_uniform = self._next_normal = 0
+        self.batch = len(streams)
+
+    def uniform(self, low: float | Tensor = 0.0, high: float | Tensor = 1.0, n: int | None = None) -> Tensor:
+        """(B,) or (B, n) numbers between low and high."""
+        columns = self._uniform[:, self._next_uniform : self._next_uniform + (n or 1)]  # (B, n)
+        self._next_uniform += n or 1
+        if self._next_uniform > UNIFORMS:
+            raise RuntimeError(f"Draws.uniform: an image has {UNIFORMS} uniform numbers, all are used")
+        return low + (high - low) * (columns[:, 0] if n is None else columns)
+
+    def normal(self, std: float | Tensor = 1.0, n: int | None = None) -> Tensor:
+        """(B,) or (B, n) normal numbers of mean zero."""
+        columns = self._normal[:, self._next_normal : self._next_normal + (n or 1)]  # (B, n)
+        self._next_normal += n or 1
+        if self._next_normal > NORMALS:
+            raise RuntimeError(f"Draws.normal: an image has {NORMALS} normal numbers, all are used")
+        return std * (columns[:, 0] if n is None else columns)
+
+    def log_uniform(self, low: float, high: float, n: int | None = None) -> Tensor:
+        """(B,) or (B, n) numbers between low and high, uniform in their logarithm."""
+        return self.uniform(float(np.log(low)), float(np.log(high)), n).exp()
+
+    def chance(self, probability: float | Tensor, n: int | None = None) -> Tensor:
+        """(B,) or (B, n) true with the given probability."""
+        return self.uniform(n=n) < probability
+
+    def pick(self, weights: Sequence[float]) -> Tensor:
+        """(B,) int64 choices with chances proportional to weights."""
+        edges = torch.tensor(weights, dtype=torch.float64).cumsum(0)
+        return torch.bucketize(self.uniform().double() * edges[-1], edges[:-1], right=True)
+
+    def color(self, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """(B, 3) linear colours."""
+        return self.uniform(low, high, 3)

@@ -1,0 +1,172 @@
+"""Endless labelled portraits, rendered from a face model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pyface3d import ops
+from pyface3d.camera import roi_from_landmarks
+from pyface3d.data.synthetic import glasses as eyewear
+from pyface3d.data.synthetic import hair as hairdo
+from pyface3d.data.synthetic import pose
+from pyface3d.data.synthetic.backdrop import backdrop, occlude
+from pyface3d.data.synthetic.draws import Draws
+from pyface3d.data.synthetic.light import Visibility, shade
+from pyface3d.data.synthetic.paint import HAIR_TONES, HAIR_WEIGHTS, Paint, tone
+from pyface3d.data.synthetic.regions import Regions
+from pyface3d.data.synthetic.sensor import photograph
+from pyface3d.morphable import MorphableModel
+
+GROUP = 16  # images rendered at once: their tensors stay in the cache
+
+
+class SyntheticFaces(Dataset):
+    """Rendered portraits with exact labels: image i is the same on every machine, in every worker and batch.
+
+    Skin, brows, lips, beard and eyes are painted on the model's chart; hair, hats and glasses are meshes; the light is
+    spherical harmonics and a lamp with shadows; cameras are perspective or weak-perspective; the picture gets occluders,
+    blur, noise and JPEG. The crop follows 3DDFA's landmark box with the jitter of a detector. Batches are rendered at
+    once, which ``torch.utils.data.DataLoader`` uses through ``__getitems__``.
+
+    Args:
+        model: face model with 68 landmarks; None: the default head. Parts named as the default head's (eyeballs, teeth,
+            mouth) are painted as such, anything else is skin.
+        size: side of the crops in pixels.
+        seed: name of the endless set.
+        length: number of images that ``len`` tells; any index from 0 on can be rendered.
+        jitter: standard deviation of the crop's shift, as a share of its side; its scale varies 1.5 times as much.
+
+    Example:
+        >>> faces = SyntheticFaces(seed=1)
+        >>> sample = faces[0]
+        >>> sample["image"].shape, sample["params"].shape
+        (torch.Size([3, 120, 120]), torch.Size([62]))
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel | None = None,
+        size: int = 120,
+        seed: int = 0,
+        length: int = 1_000_000,
+        jitter: float = 0.025,
+    ):
+        self.model = MorphableModel.default("head") if model is None else model
+        self.size, self.seed, self.length, self.jitter = size, seed, length, jitter
+        self.regions = Regions(self.model)
+        self.paint = Paint(self.regions)
+        hair = hairdo.TRIANGLES + self.model.n_vertices
+        glasses = eyewear.TRIANGLES + self.model.n_vertices + hairdo.RINGS * hairdo.SPOKES
+        self._front = torch.cat([self.model.triangles, _half(hair), _half(glasses)])
+        self._triangles = torch.cat([self.model.triangles, hair, glasses])
+        mean = self.regions.points
+        self._visibility = Visibility(mean, self.model.triangles, ops.vertex_normals(mean[None], self.model.triangles)[0])
+        self._extremes = _extremes(self.regions)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        batch = self.render(indices)
+        return [{key: value[k] for key, value in batch.items()} for k in range(len(indices))]
+
+    def render(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """The images with the given indices and their labels, each with a leading batch dimension.
+
+        Returns:
+            image uint8 (B, 3, S, S); params (B, 12 + K), pose [f R | t] in the crop with y up, then coefficients;
+            landmarks (B, 68, 3) in crop pixels, y down; visible bool (B, 68); yaw (B,) degrees, 300W-LP's sign.
+        """
+        groups = [indices[start : start + GROUP] for start in range(0, len(indices), GROUP)] or [[]]
+        batches = [self._render(group) for group in groups]
+        return {key: torch.cat([batch[key] for batch in batches]) for key in batches[0]}
+
+    @torch.no_grad()
+    def _render(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        draws = Draws(self.seed, indices)
+        coeffs = pose.coefficients(draws, self.model)
+        vertices = self.model.synthesize(coeffs)  # (B, N, 3)
+        worn, albedo, gloss = self._dress(draws, (vertices - self.regions.eye_center) / self.regions.eye_distance)
+        rotation = pose.rotation(draws)
+        posed = worn @ rotation.mT
+        seen = self._frame(draws, pose.perspective(draws, posed))  # crop pixels, y down
+        normals = ops.vertex_normals(posed, self._front)
+        colors = shade(draws, self._visibility, rotation, normals, albedo, gloss)
+        ids, barycentrics, depth = ops.rasterize(seen, self._triangles, self.size, self.size, cull_backfaces=True)
+        head = ids >= 0
+        light = ops.interpolate(colors, ids, barycentrics, self._triangles)
+        light = torch.where(head[..., None], light, backdrop(draws, self.size))
+        image = photograph(draws, occlude(draws, light), head)
+        return {"image": image, **self._labels(vertices, coeffs, rotation, seen, depth)}
+
+    def _dress(self, draws: Draws, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vertices, albedo and gloss of the head with its hair and glasses, in eye distances about the eye centre."""
+        points = self._look(draws, points)
+        wide, top, back = (points[:, k, axis].abs() for k, axis in zip(self._extremes, range(3)))
+        head = torch.stack([wide, top, back], 1)
+        color = tone(draws, HAIR_TONES, HAIR_WEIGHTS, 0.1)
+        bald = draws.chance(0.12)
+        marks = points[:, self.model.landmarks]
+        eyes = torch.stack([marks[:, 36:42].mean(1), marks[:, 42:48].mean(1)], 1)
+        hair = hairdo.hair(draws, color, ~(bald | draws.chance(0.1)), head)
+        glasses = eyewear.glasses(draws, eyes, head)
+        albedo, gloss = self.paint(draws, color, bald)
+        return (
+            torch.cat([points, hair.vertices, glasses.vertices], 1),
+            torch.cat([albedo, hair.albedo, glasses.albedo], 1),
+            torch.cat([gloss, hair.gloss, glasses.gloss], 1),
+        )
+
+    def _look(self, draws: Draws, points: Tensor) -> Tensor:
+        """Turn the eyeballs about their centres."""
+        gaze = pose.turn(draws.normal(0.2).clamp(-0.5, 0.5), 1) @ pose.turn(draws.normal(0.1).clamp(-0.3, 0.3), 0)
+        for name in ("eyeball_left", "eyeball_right"):
+            if name in self.model.parts:
+                ids = self.model.parts[name]
+                center = points[:, ids].mean(1, keepdim=True)
+                points[:, ids] = (points[:, ids] - center) @ gaze.mT + center
+        return points
+
+    def _frame(self, draws: Draws, seen: Tensor) -> Tensor:
+        """Crop pixels (B, N, 3) of seen points: 3DDFA's landmark box, jittered; y down, depth in the same unit."""
+        seen = seen * torch.tensor([1.0, -1.0, 1.0])
+        roi = roi_from_landmarks(seen[:, self.model.landmarks, :2])  # (B, 4)
+        side = roi[:, 2] - roi[:, 0]
+        center = (roi[:, :2] + roi[:, 2:]) / 2 + draws.normal(self.jitter, 2) * side[:, None]
+        side = side * draws.normal(1.5 * self.jitter).exp()
+        corner = torch.cat([center - side[:, None] / 2, torch.zeros(len(seen), 1)], 1)
+        return (seen - corner[:, None]) * (self.size / side)[:, None, None]
+
+    def _labels(self, vertices: Tensor, coeffs: Tensor, rotation: Tensor, seen: Tensor, depth: Tensor) -> dict[str, Tensor]:
+        marks = self.model.landmarks
+        landmarks = seen[:, marks]  # (B, 68, 3)
+        upright = torch.stack([landmarks[..., 0], self.size - 1 - landmarks[..., 1]], 2)
+        fitted = pose.weak_perspective(vertices[:, marks], upright, rotation)
+        column, row = (landmarks[..., k].round().long().clamp(0, self.size - 1) for k in range(2))
+        nearest = depth[torch.arange(len(seen))[:, None], row, column]  # (B, 68)
+        inside = ((landmarks[..., :2] > -0.5) & (landmarks[..., :2] < self.size - 0.5)).all(2)
+        return {
+            "params": torch.cat([fitted.flatten(1), coeffs], 1),
+            "landmarks": torch.cat([landmarks[..., :2], (vertices[:, marks] @ fitted[:, :, :3].mT)[..., 2:]], 2),
+            "visible": inside & (landmarks[..., 2] > nearest - 0.03 * self.size),
+            "yaw": torch.asin(-rotation[:, 0, 2]).rad2deg(),
+        }
+
+
+def _half(triangles: Tensor) -> Tensor:
+    """The front sides of triangles that are listed front sides first, then back sides."""
+    return triangles[: len(triangles) // 2]
+
+
+def _extremes(regions: Regions) -> tuple[int, int, int]:
+    """Vertices of the mean head that are farthest to the side (above the ears), up and back."""
+    points = torch.where(regions.skin[:, None], regions.points, torch.zeros(()))
+    wide = torch.where((points[:, 1] > 0.3) & (points[:, 1] < 0.9), points[:, 0], torch.zeros(()))
+    back = torch.where(points[:, 1] > -0.5, -points[:, 2], torch.zeros(()))
+    return int(wide.argmax()), int(points[:, 1].argmax()), int(back.argmax())

@@ -1,0 +1,75 @@
+"""Poses, expressions and cameras of synthetic portraits."""
+
+import torch
+from torch import Tensor
+
+from pyface3d.data.synthetic.draws import Draws
+from pyface3d.morphable import MorphableModel
+
+
+def coefficients(draws: Draws, model: MorphableModel) -> Tensor:
+    """(B, K): normal identities and sparse mixtures of the named blendshapes (normal ones where there are no names)."""
+    identity = draws.normal(1.0, model.n_identity).clamp(-3, 3) * model.identity_std
+    if model.blendshapes is None:
+        return torch.cat([identity, draws.normal(1.0, model.n_expression) * model.expression_std], 1)
+    return torch.cat([identity, model.expression_from_blendshapes(_blendshapes(draws, model.blendshapes.names))], 1)
+
+
+def _blendshapes(draws: Draws, names: list[str]) -> Tensor:
+    """(B, M) weights in [0, 1]: a few muscles at a time, both sides mostly alike, mouths often open."""
+    m = len(names)
+    activity = draws.uniform(0.0, 0.25)[:, None]  # some faces rest, some act
+    active, weight = draws.chance(activity, m), draws.uniform(0, 1, m) ** 1.5
+    position = {name: k for k, name in enumerate(names)}
+    twins = [position.get(name[:-2] + "_L", k) if name.endswith("_R") else k for k, name in enumerate(names)]
+    alike = draws.chance(0.85)[:, None]
+    weights = torch.where(alike, (active * weight)[:, twins], active * weight)
+    opened = draws.chance(0.3) * draws.uniform(0, 0.9) ** 1.5
+    smile = draws.chance(0.3) * draws.uniform(0.2, 1.0)
+    for name, extra in (("jawOpen", opened), ("mouthSmile_L", smile), ("mouthSmile_R", smile)):
+        if name in position:
+            column = weights[:, position[name]]
+            weights[:, position[name]] = torch.maximum(column, extra)
+    return weights
+
+
+def rotation(draws: Draws) -> Tensor:
+    """(B, 3, 3) head rotations: yaw to +-90 degrees, natural pitch and roll, and a tilt of the camera."""
+    wide = draws.chance(0.5)
+    yaw = torch.where(wide, draws.uniform(-90, 90), draws.normal(25.0)).clamp(-90, 90)
+    pitch = torch.where(draws.chance(0.8), draws.normal(11.0) - 2, draws.uniform(-40, 40)).clamp(-50, 50)
+    roll = torch.where(draws.chance(0.8), draws.normal(9.0), draws.uniform(-40, 40)).clamp(-60, 60)
+    head = turn(pitch.deg2rad(), 0) @ turn(yaw.deg2rad(), 1)  # nod after turning, as a neck does
+    return turn(roll.deg2rad(), 2) @ head
+
+
+def turn(angle: Tensor, axis: int) -> Tensor:
+    """(B, 3, 3) right-handed rotations by angle (B,) about x, y or z."""
+    cos, sin = angle.cos(), angle.sin()
+    matrix = torch.zeros(len(angle), 3, 3)
+    a, b = (axis + 1) % 3, (axis + 2) % 3
+    matrix[:, axis, axis] = 1
+    matrix[:, a, a] = matrix[:, b, b] = cos
+    matrix[:, a, b], matrix[:, b, a] = -sin, sin
+    return matrix
+
+
+def perspective(draws: Draws, points: Tensor) -> Tensor:
+    """Seen points (B, N, 3) of posed ones: x and y enlarged by nearness, z larger when nearer and straight along lines.
+
+    A third of the cameras are infinitely far (weak perspective), the others 4.5 to 40 eye distances away.
+    """
+    distance = torch.where(draws.chance(0.33), torch.tensor(1e6), draws.log_uniform(4.5, 40.0))[:, None]
+    nearness = distance / (distance - points[..., 2])  # (B, N)
+    depth = points[..., 2] * nearness  # distance * (nearness - 1): linear in the picture
+    return torch.stack([points[..., 0] * nearness, points[..., 1] * nearness, depth], 2)
+
+
+def weak_perspective(points: Tensor, seen: Tensor, rotations: Tensor) -> Tensor:
+    """Poses (B, 3, 4) = [f R | t] that carry points (B, L, 3) nearest to seen ones (B, L, 2), given R; t_z is 0."""
+    posed = (points @ rotations.mT)[..., :2]  # (B, L, 2)
+    center, goal = posed.mean(1, keepdim=True), seen.mean(1, keepdim=True)
+    scale = ((posed - center) * (seen - goal)).sum((1, 2)) / ((posed - center) ** 2).sum((1, 2))  # (B,)
+    shift = (goal - scale[:, None, None] * center)[:, 0]  # (B, 2)
+    translation = torch.cat([shift, torch.zeros_like(shift[:, :1])], 1)
+    return torch.cat([scale[:, None, None] * rotations, translation[..., None]], 2)

@@ -1,0 +1,86 @@
+"""From light to a photograph: exposure, colour, blur, noise, borders and JPEG."""
+
+import functools
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pyface3d.data.synthetic.draws import Draws
+
+GRAIN_SIDE, BLUR_REACH = 512, 4
+
+
+def photograph(draws: Draws, light: Tensor, face: Tensor) -> Tensor:
+    """Pictures uint8 (B, 3, S, S) of linear light (B, S, S, 3); the exposure is metered on ``face`` (B, S, S) bool."""
+    batch, size = light.shape[:2]
+    metered = (light.mean(3) * face).sum((1, 2)) / face.sum((1, 2)).clamp_min(1)
+    gain = draws.log_uniform(0.07, 0.6) / metered.clamp_min(1e-4)
+    balance = (draws.normal(0.1, 3) + torch.log(gain)[:, None]).exp()
+    gamma = draws.log_uniform(0.75, 1.3)[:, None, None, None] / 2.2
+    display = (light * balance[:, None, None]).clamp_(1e-4, 1.0) ** gamma  # (B, S, S, 3)
+    display = _saturate(draws, display)
+    contrast = draws.log_uniform(0.75, 1.3)[:, None, None, None]
+    display = (display - 0.5) * contrast + 0.5 + draws.normal(0.04)[:, None, None, None]
+    picture = _blur(draws, display.permute(0, 3, 1, 2).contiguous())
+    picture = picture + _grain(draws, batch, size) * draws.log_uniform(0.002, 0.03)[:, None, None, None]
+    picture = (picture * _frame(draws, size)[:, None]).clamp_(0, 1)
+    return _jpeg(draws, (picture * 255).round_().to(torch.uint8))
+
+
+def _saturate(draws: Draws, display: Tensor) -> Tensor:
+    gray = display @ torch.tensor([0.299, 0.587, 0.114])  # (B, S, S)
+    colorless = draws.chance(0.22)
+    amount = torch.where(colorless, 0.0, draws.uniform(0.5, 1.6))[:, None, None, None]
+    toned = draws.normal(0.06, 3)[:, None, None] * (colorless & draws.chance(0.3))[:, None, None, None]
+    return torch.lerp(gray[..., None], display, amount) * (1 + toned)
+
+
+def _blur(draws: Draws, picture: Tensor) -> Tensor:
+    """A Gaussian of its own for each picture (B, 3, S, S)."""
+    batch, _, size, _ = picture.shape
+    sigma = draws.log_uniform(0.35, 1.4)[:, None]
+    offset = torch.arange(-BLUR_REACH, BLUR_REACH + 1)
+    kernel = torch.exp(-0.5 * (offset / sigma) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)  # (3 B, taps)
+    planes = F.pad(picture.view(1, 3 * batch, size, size), [BLUR_REACH] * 4, mode="replicate")
+    planes = F.conv2d(planes, kernel[:, None, None], groups=3 * batch)
+    return F.conv2d(planes, kernel[:, None, :, None], groups=3 * batch).view(batch, 3, size, size)
+
+
+@functools.cache
+def _grain_bank() -> Tensor:
+    stream = np.random.Generator(np.random.Philox(key=[1, 2**32]))
+    return torch.from_numpy(stream.standard_normal((GRAIN_SIDE, GRAIN_SIDE), dtype=np.float32))
+
+
+def _grain(draws: Draws, batch: int, size: int) -> Tensor:
+    """(B, 3, S, S) white noise cut from one bank; grey for half of the pictures."""
+    corner = (draws.uniform(0, GRAIN_SIDE, 6).long()).view(batch, 3, 2)
+    corner = torch.where(draws.chance(0.5)[:, None, None], corner[:, :1], corner)
+    axis = torch.arange(size)
+    row, column = ((corner[..., k, None] + axis) % GRAIN_SIDE for k in range(2))  # (B, 3, S)
+    return _grain_bank()[row[..., None], column[:, :, None]]
+
+
+def _frame(draws: Draws, size: int) -> Tensor:
+    """(B, S, S) zero where a crop reaches beyond its photo, one elsewhere."""
+    side, depth = draws.pick((0.92, 0.02, 0.02, 0.02, 0.02)), draws.uniform(0.02, 0.22)
+    near = (torch.arange(size) + 0.5) / size > depth[:, None]  # (B, S)
+    whole = torch.ones_like(near)
+    first, last, left, right = ((side == k)[:, None] for k in range(1, 5))
+    rows = torch.where(first, near, torch.where(last, near.flip(1), whole))
+    columns = torch.where(left, near, torch.where(right, near.flip(1), whole))
+    return (rows[:, :, None] & columns[:, None]).float()
+
+
+def _jpeg(draws: Draws, pictures: Tensor) -> Tensor:
+    """Some of the pictures uint8 (B, 3, S, S) encoded and decoded, in place."""
+    chosen, quality = draws.chance(0.5), draws.uniform(30, 95).int().tolist()
+    for k in chosen.nonzero()[:, 0].tolist():
+        pixels = np.ascontiguousarray(pictures[k].permute(1, 2, 0).numpy())
+        code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality[k]])[1]
+        pictures[k] = torch.from_numpy(cv2.imdecode(code, cv2.IMREAD_COLOR)).permute(2, 0, 1)
+    return pictures
