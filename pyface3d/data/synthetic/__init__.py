@@ -1,5 +1,6 @@
 """Synthetic portraits: endless labelled faces rendered from a face model."""
 
 from pyface3d.data.synthetic.faces import SyntheticFaces
+from pyface3d.data.synthetic.space import measure_space, parameter_space
 
-__all__ = ["SyntheticFaces"]
+__all__ = ["SyntheticFaces", "measure_space", "parameter_space"]

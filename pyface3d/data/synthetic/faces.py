@@ -92,18 +92,31 @@ class SyntheticFaces(Dataset):
         draws = Draws(self.seed, indices)
         coeffs = pose.coefficients(draws, self.model)
         vertices = self.model.synthesize(coeffs)  # (B, N, 3)
-        worn, albedo, gloss = self._dress(draws, (vertices - self.regions.eye_center) / self.regions.eye_distance)
-        rotation = pose.rotation(draws)
-        posed = worn @ rotation.mT
-        seen = self._frame(draws, pose.perspective(draws, posed))  # crop pixels, y down
+        view = pose.View.draw(draws, self._in_eyes(vertices[:, self.model.landmarks]), self.size, self.jitter)
+        points, albedo, gloss = self._dress(draws, self._in_eyes(vertices))
+        posed = points @ view.rotation.mT
+        seen = view.see(posed)
         normals = ops.vertex_normals(posed, self._front)
-        colors = shade(draws, self._visibility, rotation, normals, albedo, gloss)
+        colors = shade(draws, self._visibility, view.rotation, normals, albedo, gloss)
         ids, barycentrics, depth = ops.rasterize(seen, self._triangles, self.size, self.size, cull_backfaces=True)
         head = ids >= 0
         light = ops.interpolate(colors, ids, barycentrics, self._triangles)
         light = torch.where(head[..., None], light, backdrop(draws, self.size))
         image = photograph(draws, occlude(draws, light), head)
-        return {"image": image, **self._labels(vertices, coeffs, rotation, seen, depth)}
+        labels = self._labels(vertices[:, self.model.landmarks], coeffs, view)
+        return {"image": image, **labels, "visible": self._visible(labels["landmarks"], seen, depth)}
+
+    @torch.no_grad()
+    def labels(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """The labels of ``render`` without ``visible``, and without the cost of a picture."""
+        draws = Draws(self.seed, indices)
+        coeffs = pose.coefficients(draws, self.model)
+        landmarks = self.model.landmarks68(coeffs)
+        return self._labels(landmarks, coeffs, pose.View.draw(draws, self._in_eyes(landmarks), self.size, self.jitter))
+
+    def _in_eyes(self, points: Tensor) -> Tensor:
+        """From the model frame to eye distances about the middle of the eyes."""
+        return (points - self.regions.eye_center) / self.regions.eye_distance
 
     def _dress(self, draws: Draws, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vertices, albedo and gloss of the head with its hair and glasses, in eye distances about the eye centre."""
@@ -133,30 +146,23 @@ class SyntheticFaces(Dataset):
                 points[:, ids] = (points[:, ids] - center) @ gaze.mT + center
         return points
 
-    def _frame(self, draws: Draws, seen: Tensor) -> Tensor:
-        """Crop pixels (B, N, 3) of seen points: 3DDFA's landmark box, jittered; y down, depth in the same unit."""
-        seen = seen * torch.tensor([1.0, -1.0, 1.0])
-        roi = roi_from_landmarks(seen[:, self.model.landmarks, :2])  # (B, 4)
-        side = roi[:, 2] - roi[:, 0]
-        center = (roi[:, :2] + roi[:, 2:]) / 2 + draws.normal(self.jitter, 2) * side[:, None]
-        side = side * draws.normal(1.5 * self.jitter).exp()
-        corner = torch.cat([center - side[:, None] / 2, torch.zeros(len(seen), 1)], 1)
-        return (seen - corner[:, None]) * (self.size / side)[:, None, None]
-
-    def _labels(self, vertices: Tensor, coeffs: Tensor, rotation: Tensor, seen: Tensor, depth: Tensor) -> dict[str, Tensor]:
-        marks = self.model.landmarks
-        landmarks = seen[:, marks]  # (B, 68, 3)
+    def _labels(self, points: Tensor, coeffs: Tensor, view: pose.View) -> dict[str, Tensor]:
+        landmarks = view.see(self._in_eyes(points) @ view.rotation.mT)  # (B, 68, 3)
         upright = torch.stack([landmarks[..., 0], self.size - 1 - landmarks[..., 1]], 2)
-        fitted = pose.weak_perspective(vertices[:, marks], upright, rotation)
-        column, row = (landmarks[..., k].round().long().clamp(0, self.size - 1) for k in range(2))
-        nearest = depth[torch.arange(len(seen))[:, None], row, column]  # (B, 68)
-        inside = ((landmarks[..., :2] > -0.5) & (landmarks[..., :2] < self.size - 0.5)).all(2)
+        fitted = pose.weak_perspective(points, upright, view.rotation)
+        depth = (points @ fitted[:, :, :3].mT)[..., 2:]
         return {
             "params": torch.cat([fitted.flatten(1), coeffs], 1),
-            "landmarks": torch.cat([landmarks[..., :2], (vertices[:, marks] @ fitted[:, :, :3].mT)[..., 2:]], 2),
-            "visible": inside & (landmarks[..., 2] > nearest - 0.03 * self.size),
-            "yaw": torch.asin(-rotation[:, 0, 2]).rad2deg(),
+            "landmarks": torch.cat([landmarks[..., :2], depth], 2),
+            "yaw": torch.asin(-view.rotation[:, 0, 2]).rad2deg(),
         }
+
+    def _visible(self, landmarks: Tensor, seen: Tensor, depth: Tensor) -> Tensor:
+        """(B, 68) bool: in the crop and not behind anything of the depth picture (B, S, S)."""
+        inside = ((landmarks[..., :2] > -0.5) & (landmarks[..., :2] < self.size - 0.5)).all(2)
+        column, row = (landmarks[..., k].round().long().clamp(0, self.size - 1) for k in range(2))
+        nearest = depth[torch.arange(len(seen))[:, None], row, column]  # (B, 68)
+        return inside & (seen[:, self.model.landmarks, 2] > nearest - 0.03 * self.size)
 
 
 def _half(triangles: Tensor) -> Tensor:

@@ -1,11 +1,15 @@
 """Poses, expressions and cameras of synthetic portraits."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from pyface3d.camera import roi_from_landmarks
 from pyface3d.data.synthetic.draws import Draws
 from pyface3d.morphable import MorphableModel
 
+FAR = 1e6  # eye distances: a camera without perspective
 
 def coefficients(draws: Draws, model: MorphableModel) -> Tensor:
     """(B, K): normal identities and sparse mixtures of the named blendshapes (normal ones where there are no names)."""
@@ -54,15 +58,43 @@ def turn(angle: Tensor, axis: int) -> Tensor:
     return matrix
 
 
-def perspective(draws: Draws, points: Tensor) -> Tensor:
-    """Seen points (B, N, 3) of posed ones: x and y enlarged by nearness, z larger when nearer and straight along lines.
+@dataclass
+class View:
+    """A camera and the crop it is framed by.
 
-    A third of the cameras are infinitely far (weak perspective), the others 4.5 to 40 eye distances away.
+    Attributes:
+        rotation: (B, 3, 3) from the model frame to the camera's: x right, y up, z to the camera.
+        distance: (B,) of the camera from the middle of the eyes, in eye distances.
+        corner: (B, 2) left upper corner of the crop in the picture plane (y down), in eye distances.
+        zoom: (B,) crop pixels in an eye distance.
     """
-    distance = torch.where(draws.chance(0.33), torch.tensor(1e6), draws.log_uniform(4.5, 40.0))[:, None]
-    nearness = distance / (distance - points[..., 2])  # (B, N)
-    depth = points[..., 2] * nearness  # distance * (nearness - 1): linear in the picture
-    return torch.stack([points[..., 0] * nearness, points[..., 1] * nearness, depth], 2)
+
+    rotation: Tensor
+    distance: Tensor
+    corner: Tensor
+    zoom: Tensor
+
+    @classmethod
+    def draw(cls, draws: Draws, landmarks: Tensor, size: int, jitter: float) -> "View":
+        """Views of faces with landmarks (B, 68, 3), in eye distances: 3DDFA's landmark box, jittered."""
+        distance = torch.where(draws.chance(0.33), FAR, draws.log_uniform(4.5, 40.0))  # a third without perspective
+        view = cls(rotation(draws), distance, torch.zeros(draws.batch, 2), torch.ones(draws.batch))
+        roi = roi_from_landmarks(view.see(landmarks @ view.rotation.mT)[..., :2])  # (B, 4)
+        side = roi[:, 2] - roi[:, 0]
+        center = (roi[:, :2] + roi[:, 2:]) / 2 + draws.normal(jitter, 2) * side[:, None]
+        side = side * draws.normal(1.5 * jitter).exp()
+        return cls(view.rotation, distance, center - side[:, None] / 2, size / side)
+
+    def see(self, posed: Tensor) -> Tensor:
+        """Crop pixels (B, N, 3), y down and z towards the camera, of points (B, N, 3) turned by ``rotation``.
+
+        z is linear along straight lines of the picture, so depths can be interpolated in it.
+        """
+        distance = self.distance[:, None, None]
+        seen = posed * (distance / (distance - posed[..., 2:]))
+        x, y, z = seen.unbind(2)
+        zoom = self.zoom[:, None]
+        return torch.stack([(x - self.corner[:, :1]) * zoom, (-y - self.corner[:, 1:]) * zoom, z * zoom], 2)
 
 
 def weak_perspective(points: Tensor, seen: Tensor, rotations: Tensor) -> Tensor:
