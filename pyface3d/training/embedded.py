@@ -1,0 +1,149 @@
+"""The run that made the embedded weights: one network on a pool of synthetic portraits, on the cores of a CPU.
+
+``python -m pyface3d.training.embedded --help`` lists the options; docs/training.md gives the command of each file in
+``pyface3d/assets/weights``.
+"""
+
+import argparse
+import copy
+import csv
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from pyface3d.data.synthetic import SyntheticFaces, parameter_space
+from pyface3d.data.synthetic.pool import PortraitPool
+from pyface3d.morphable import MorphableModel
+from pyface3d.nets.mobile_frnet import MobileFRTrunk
+from pyface3d.training.objective import PortraitObjective
+from pyface3d.training.portrait_augment import PortraitAugment
+
+
+def learning_rate(step: int, options: argparse.Namespace) -> float:
+    """Warm-up, constant, then a linear descent to zero over the last ``decay`` steps."""
+    rise = min(1.0, (step + 1) / options.warmup)
+    fall = min(1.0, (options.steps - step) / max(1, options.decay))
+    return options.lr * rise * fall
+
+
+def resolution(step: int, options: argparse.Namespace) -> int:
+    """Side of the pictures that the network sees: small ones first, for they cost less."""
+    return options.sizes[sum(step >= switch for switch in options.switches)]
+
+
+def batches(pool: PortraitPool, options: argparse.Namespace, start: int) -> Iterator[Tensor]:
+    """Indices of the batches from step ``start`` on: the pool in order first, shuffled from the second epoch on."""
+    per_epoch = len(pool) // options.batch
+    step = start
+    while True:
+        epoch = step // per_epoch
+        order = torch.arange(len(pool))
+        if epoch:
+            order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch))
+        for k in range(step % per_epoch, per_epoch):
+            yield order[k * options.batch : (k + 1) * options.batch]
+            step += 1
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """The mean of the gradients of all processes, in one message."""
+    flat = torch.cat([p.grad.reshape(-1) for p in parameters])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for p, g in zip(parameters, flat.split([p.numel() for p in parameters])):
+        p.grad.copy_(g.view_as(p))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and statistics."""
+    for a, b in zip(average.state_dict().values(), network.state_dict().values()):
+        if a.is_floating_point():
+            a.lerp_(b, 1 - decay)
+        else:
+            a.copy_(b)
+
+
+def save(path: Path, **content: object) -> None:
+    """Write a checkpoint beside its place, then move it there."""
+    part = path.with_suffix(f".{os.getpid()}")
+    torch.save(content, part)
+    os.replace(part, path)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run one process of the training (torchrun starts one for each core)."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    rank, world = dist.get_rank(), dist.get_world_size()
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    pool = PortraitPool(options.pool, SyntheticFaces(seed=options.seed), options.count)
+    torch.manual_seed(options.seed)
+    network = MobileFRTrunk(62).to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network)
+    objective = PortraitObjective(MorphableModel.default(), parameter_space())
+    augment = PortraitAugment()
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=options.lr, betas=(0.9, 0.99), foreach=True)
+    start = 0
+    last = folder / "last.pt"
+    if last.exists():
+        kept = torch.load(last, weights_only=True)
+        network.load_state_dict(kept["network"])
+        average.load_state_dict(kept["average"])
+        optimizer.load_state_dict(kept["optimizer"])
+        start = kept["step"]
+    parameters = decayed + plain
+    network.train()
+    began, seen = time.time(), 0
+    for step, rows in zip(range(start, options.steps), batches(pool, options, start)):
+        generator = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * 64 + rank)
+        batch = augment(pool.batch(rows[rank::world].tolist()), resolution(step, options), generator)
+        images = ((batch["image"] - 127.5) / 128).contiguous(memory_format=torch.channels_last)
+        loss, terms = objective(network(images), batch)
+        loss.backward()
+        average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, options.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, options)
+        optimizer.step()
+        optimizer.zero_grad()
+        seen += options.batch
+        if rank == 0:
+            follow(average, network, min(options.ema, (step + 1) / (step + 10)))
+            if (step + 1) % options.log == 0 or step < 3:
+                row = [step + 1, f"{time.time() - began:.1f}", f"{seen / (time.time() - began):.1f}", f"{loss.item():.4f}"]
+                row += [f"{value.item():.4f}" for value in terms.values()] + [f"{norm.item():.2f}"]
+                with open(folder / "log.csv", "a", newline="") as file:
+                    csv.writer(file).writerow(row)
+            if (step + 1) % options.save == 0 or step + 1 == options.steps:
+                state = {"network": network.state_dict(), "average": average.state_dict(), "step": step + 1}
+                save(last, optimizer=optimizer.state_dict(), **state)
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", default="runs/mobile_frnet")
+    parser.add_argument("--pool", default="runs/portraits")
+    for name, kind, default in (
+        ("count", int, 65536), ("seed", int, 1), ("batch", int, 64), ("steps", int, 4000), ("warmup", int, 100),
+        ("decay", int, 1200), ("lr", float, 2e-3), ("weight_decay", float, 0.05),
+        ("clip", float, 5.0), ("ema", float, 0.998), ("log", int, 20), ("save", int, 100),
+    ):  # fmt: skip
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 120])
+    parser.add_argument("--switches", type=int, nargs="+", default=[2000, 3200], help="steps at which the size changes")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
