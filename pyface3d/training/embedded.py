@@ -120,7 +120,8 @@ def train(options: argparse.Namespace) -> None:
         if rank == 0:
             follow(average, network, min(options.ema, (step + 1) / (step + 10)))
             if (step + 1) % options.log == 0 or step < 3:
-                row = [step + 1, f"{time.time() - began:.1f}", f"{seen / (time.time() - began):.1f}", f"{loss.item():.4f}"]
+                elapsed = time.time() - began
+                row = [step + 1, f"{elapsed:.1f}", f"{seen / elapsed:.1f}", f"{loss.item():.4f}"]
                 row += [f"{value.item():.4f}" for value in terms.values()] + [f"{norm.item():.2f}"]
                 with open(folder / "log.csv", "a", newline="") as file:
                     csv.writer(file).writerow(row)

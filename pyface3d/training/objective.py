@@ -31,8 +31,9 @@ class PortraitObjective(nn.Module):
         spread = torch.linspace(0, model.n_vertices - 1, n_vertices).long()
         ids = torch.cat([model.landmarks.cpu(), spread])
         self.space = space
-        self.register_buffer("mean", model.mean[ids].clone(), persistent=False)  # (L, 3)
-        self.register_buffer("basis", model.basis[ids].reshape(-1, model.n_coeffs).clone(), persistent=False)  # (3 L, K)
+        mean, basis = model.mean[ids].clone(), model.basis[ids].reshape(-1, model.n_coeffs).clone()
+        self.register_buffer("mean", mean, persistent=False)  # (L, 3)
+        self.register_buffer("basis", basis, persistent=False)  # (3 L, K)
         known = torch.ones(space.n_params)
         known[TRANSLATION_Z] = 0
         self.register_buffer("known", known, persistent=False)

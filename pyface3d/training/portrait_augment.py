@@ -1,4 +1,4 @@
-"""Augmentation of portraits that are seen more than once: a similarity of the crop, colours, noise and erased patches."""
+"""Augmentation of portraits that are seen more than once: moved crops, colours, noise and erased patches."""
 
 import math
 
@@ -12,15 +12,15 @@ class PortraitAugment:
 
     Args:
         size: side of the labelled crops.
-        turn, zoom, shift: standard deviations of the rotation in degrees, of the logarithm of the scale and of the shift
-            as a share of the side.
+        turn, zoom, shift: standard deviations of the rotation in degrees, of the logarithm of the scale and of the
+            shift as a share of the side.
     """
 
     def __init__(self, size: int = 120, turn: float = 8.0, zoom: float = 0.05, shift: float = 0.02):
         self.size, self.turn, self.zoom, self.shift = size, turn, zoom, shift
 
     def __call__(self, batch: dict[str, Tensor], resolution: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """The batch with ``image`` float (B, 3, R, R) in 0 to 255 and its params and landmarks (still in ``size`` pixels)."""
+        """The batch with ``image`` float (B, 3, R, R) in 0 to 255; params and landmarks still count ``size`` pixels."""
         n = len(batch["image"])
         noise = torch.randn(n, 4, generator=generator)
         angle, scale = noise[:, 0] * math.radians(self.turn), (noise[:, 1] * self.zoom).exp()

@@ -28,7 +28,8 @@ def backdrop(draws: Draws, size: int, shapes: int = 5) -> Tensor:
     picture = torch.lerp(colors[0], colors[1], ramp)
     busy = draws.chance(0.75).float()
     for _ in range(shapes):
-        mask = _mask(_shape(draws, center=1.3, low=0.15, high=1.2), pixels) * (busy * draws.uniform(0.2, 1.0))[:, None, None]
+        mask = _mask(_shape(draws, center=1.3, low=0.15, high=1.2), pixels)  # (B, S, S)
+        mask = mask * (busy * draws.uniform(0.2, 1.0))[:, None, None]
         picture = torch.lerp(picture, linear(_muted(draws))[:, None, None], mask[..., None])
     place = pixels * draws.log_uniform(0.05, 0.6)[:, None, None, None] + draws.uniform(0, 1, 2)[:, None, None]
     noise = look_up(place.flatten(1, 2)).view(*ramp.shape[:3], 4)
@@ -63,7 +64,8 @@ def _over(picture: Tensor, present: Tensor, mask: Callable[[Tensor], Tensor], co
 def _bend(draws: Draws) -> Tensor:
     """(B, 6) place, lean, bend, width, comb and lower end of strands."""
     place, lean, bend = draws.uniform(-0.9, 0.9), draws.normal(0.35), draws.normal(0.3)
-    return torch.stack([place, lean, bend, draws.log_uniform(0.02, 0.2), draws.uniform(20, 90), draws.uniform(-0.5, 1.0)], 1)
+    width, comb, end = draws.log_uniform(0.02, 0.2), draws.uniform(20, 90), draws.uniform(-0.5, 1.0)
+    return torch.stack([place, lean, bend, width, comb, end], 1)
 
 
 def _strands(bend: Tensor, pixels: Tensor) -> Tensor:
@@ -82,7 +84,8 @@ def _muted(draws: Draws) -> Tensor:
 
 def _shape(draws: Draws, center: float, low: float, high: float) -> Tensor:
     """(B, 7) ellipses and rectangles: middle, turn, two radii, softness, whether it is a rectangle."""
-    middle, turn, radii = draws.uniform(-center, center, 2), draws.uniform(0, math.pi, 1), draws.log_uniform(low, high, 2)
+    middle, turn = draws.uniform(-center, center, 2), draws.uniform(0, math.pi, 1)
+    radii = draws.log_uniform(low, high, 2)
     return torch.cat([middle, turn, radii, draws.log_uniform(0.01, 0.3, 1), draws.chance(0.5, 1).float()], 1)
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pyface3d import ops
-from pyface3d.camera import roi_from_landmarks
 from pyface3d.data.synthetic import glasses as eyewear
 from pyface3d.data.synthetic import hair as hairdo
 from pyface3d.data.synthetic import pose
@@ -27,9 +26,9 @@ class SyntheticFaces(Dataset):
     """Rendered portraits with exact labels: image i is the same on every machine, in every worker and batch.
 
     Skin, brows, lips, beard and eyes are painted on the model's chart; hair, hats and glasses are meshes; the light is
-    spherical harmonics and a lamp with shadows; cameras are perspective or weak-perspective; the picture gets occluders,
-    blur, noise and JPEG. The crop follows 3DDFA's landmark box with the jitter of a detector. Batches are rendered at
-    once, which ``torch.utils.data.DataLoader`` uses through ``__getitems__``.
+    spherical harmonics and a lamp with shadows; cameras are perspective or weak-perspective; the picture gets
+    occluders, blur, noise and JPEG. The crop follows 3DDFA's landmark box with the jitter of a detector. Batches are
+    rendered at once, which ``torch.utils.data.DataLoader`` uses through ``__getitems__``.
 
     Args:
         model: face model with 68 landmarks; None: the default head. Parts named as the default head's (eyeballs, teeth,
@@ -63,7 +62,8 @@ class SyntheticFaces(Dataset):
         self._front = torch.cat([self.model.triangles, _half(hair), _half(glasses)])
         self._triangles = torch.cat([self.model.triangles, hair, glasses])
         mean = self.regions.points
-        self._visibility = Visibility(mean, self.model.triangles, ops.vertex_normals(mean[None], self.model.triangles)[0])
+        normals = ops.vertex_normals(mean[None], self.model.triangles)[0]
+        self._visibility = Visibility(mean, self.model.triangles, normals)
         self._extremes = _extremes(self.regions)
 
     def __len__(self) -> int:

@@ -45,7 +45,9 @@ class Visibility:
         return weights @ self.seen
 
 
-def shade(draws: Draws, visibility: Visibility, rotation: Tensor, normals: Tensor, albedo: Tensor, gloss: Tensor) -> Tensor:
+def shade(
+    draws: Draws, visibility: Visibility, rotation: Tensor, normals: Tensor, albedo: Tensor, gloss: Tensor
+) -> Tensor:
     """Linear colours (B, N, 3) of the vertices.
 
     Args:
@@ -91,8 +93,8 @@ def _harmonics(draws: Draws, normals: Tensor) -> Tensor:
     coefficients = torch.lerp(coefficients, coefficients.mean(2, keepdim=True).expand(-1, -1, 3), gray)
     coefficients[:, 0] = 1 + draws.normal(0.06, 3)
     x, y, z = normals.unbind(2)
-    basis = torch.stack([torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 2)  # (B, N, 9)
-    return (basis @ coefficients).clamp_min(0.0)
+    basis = [torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    return (torch.stack(basis, 2) @ coefficients).clamp_min(0.0)
 
 
 def _sphere(n: int) -> Tensor:

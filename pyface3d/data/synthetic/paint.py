@@ -70,7 +70,8 @@ class Paint:
         redness = draws.uniform(0, 0.25)[:, None] * f["cheeks"] + draws.uniform(0, 0.25)[:, None] * f["nose"]
         redness = redness + draws.uniform(0, 0.15)[:, None] * f["ears"]
         albedo = albedo * (1 - redness[..., None] * torch.tensor([0.1, 0.7, 0.6]))
-        freckles = (draws.chance(0.2) * draws.uniform(0.1, 0.35))[:, None] * (noise[..., 3] > 1.6) * (noise[..., 0] > -0.5)
+        freckled = draws.chance(0.2) * draws.uniform(0.1, 0.35)
+        freckles = freckled[:, None] * (noise[..., 3] > 1.6) * (noise[..., 0] > -0.5)
         albedo = albedo * (1 - freckles[..., None])
         female = draws.chance(0.5)
         albedo = self._eyes(draws, albedo, color, female)
@@ -141,8 +142,8 @@ class Paint:
         """Paint mouth, teeth and eyes in place."""
         flesh = linear(torch.stack([draws.uniform(0.35, 0.75), draws.uniform(0.1, 0.35), draws.uniform(0.1, 0.35)], 1))
         ivory = linear(torch.stack([draws.uniform(0.75, 1.0), draws.uniform(0.7, 0.95), draws.uniform(0.55, 0.9)], 1))
-        white = draws.uniform(0.5, 0.85)[:, None] * torch.lerp(torch.tensor([1.0, 0.85, 0.83]), torch.ones(3), draws.color())
-        white = linear(white)
+        pink = torch.tensor([1.0, 0.85, 0.83])
+        white = linear(draws.uniform(0.5, 0.85)[:, None] * torch.lerp(pink, torch.ones(3), draws.color()))
         colors = {"mouth_socket": (flesh * 0.5, 0.2), "gums_and_tongue": (flesh, 0.5), "teeth": (ivory, 0.6)}
         colors |= {"eye_socket_left": (flesh, 0.2), "eye_socket_right": (flesh, 0.2)}
         colors |= {"eyeball_left": (white, 0.4), "eyeball_right": (white, 0.4)}
@@ -154,7 +155,7 @@ class Paint:
         pupil = size * draws.uniform(0.3, 0.6)[:, None]
         for name in ("eyeball_left", "eyeball_right"):
             if name in self.regions.part:
-                mask, angle = self.regions.part[name], self.regions.gaze_angle(name)  # (n,) radians from the optical axis
+                mask, angle = self.regions.part[name], self.regions.gaze_angle(name)
                 eye = _cover(albedo[:, mask], torch.sigmoid((size - angle) / 0.03), iris)
                 eye = _cover(eye, torch.exp(-(((angle - size) / 0.06) ** 2)) * 0.7, iris * 0.2)
                 albedo[:, mask] = _cover(eye, torch.sigmoid((pupil - angle) / 0.03), torch.full_like(iris, 0.003))

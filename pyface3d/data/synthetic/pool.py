@@ -21,8 +21,8 @@ WAIT, PATIENCE = 0.5, 600.0  # seconds between looks at a missing chunk, and unt
 class PortraitPool(Dataset):
     """The first ``count`` portraits of a set, rendered once into memory-mapped arrays of a folder.
 
-    Processes that fill and processes that read may run at the same time: a reader of a chunk that is not ready waits for
-    it. An interrupted filling is taken up again where it stopped.
+    Processes that fill and processes that read may run at the same time: a reader of a chunk that is not ready waits
+    for it. An interrupted filling is taken up again where it stopped.
 
     Args:
         folder: where the arrays are, made when absent; about 44 kB for a portrait of 120x120.
@@ -81,7 +81,7 @@ class PortraitPool(Dataset):
         return [{key: value[k] for key, value in batch.items()} for k in range(len(indices))]
 
     def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """image uint8 (B, 3, S, S), params (B, P), landmarks (B, 68, 3), visible (B, 68)."""
+        """Image uint8 (B, 3, S, S), params (B, P), landmarks (B, 68, 3), visible (B, 68)."""
         rows = np.asarray(indices, np.int64)
         self._wait(np.unique(rows // CHUNK))
         return {key: torch.from_numpy(array[rows]) for key, array in self._columns().items()}
@@ -93,8 +93,8 @@ class PortraitPool(Dataset):
         start = time.monotonic()
         while not self._ready[chunks].all():
             if time.monotonic() - start > PATIENCE:
-                missing = chunks[~self._ready[chunks]]
-                raise RuntimeError(f"PortraitPool: chunk {missing[0]} of {self.folder} is not rendered and nobody renders it")
+                missing = chunks[~self._ready[chunks]][0]
+                raise RuntimeError(f"PortraitPool: nobody renders chunk {missing} of {self.folder}; call fill")
             time.sleep(WAIT)
 
 
