@@ -1,0 +1,1 @@
+"""Data sets: files and rendered faces as one documented sample dict."""
