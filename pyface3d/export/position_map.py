@@ -1,0 +1,96 @@
+"""UV position maps as files: NumPy, OpenEXR, 16-bit PNG."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from pyface3d.atomic import atomic_write
+from pyface3d.export.exr import save_exr
+from pyface3d.render.pictures import Array
+
+_KEYWORD = b"position_range"  # of the PNG text chunk that holds the values of 0 and 65535
+_SIGNATURE, _IHDR = 8, 25  # bytes
+
+
+def save_position_map(path: str | os.PathLike, position_map: Array) -> None:
+    """Writes a position map, by the file's name; whole or not at all.
+
+    * ``.npy``: float32 (U, V, 3), as PRNet's data preparation writes them.
+    * ``.exr``: float32 channels R, G, B = x, y, z, lossless.
+    * ``.png``: 16 bits a channel, R, G, B = x, y, z, scaled from the map's least to its largest value; the text chunk
+      ``position_range`` holds both, and ``load_position_map`` undoes it (to 1/65535 of the range).
+
+    Args:
+        path: file to write.
+        position_map: torch (3, U, V) or NumPy (U, V, 3).
+
+    Raises:
+        ValueError: another ending or shape; values that are not finite in a PNG.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> save_position_map("face.exr", atlas.render(vertices)[0])
+    """
+    path, values = Path(path), _channels_last(position_map)
+    ending = path.suffix.lower()
+    if ending == ".npy":
+        with atomic_write(path) as stream:
+            np.save(stream, values, allow_pickle=False)
+    elif ending == ".exr":
+        save_exr(path, values)
+    elif ending == ".png":
+        _save_png(path, values)
+    else:
+        raise ValueError(f"save_position_map: path must end in .npy, .exr, .png, got {path}")
+
+
+def load_position_map(path: str | os.PathLike) -> np.ndarray:
+    """Reads the ``.npy`` and ``.png`` files of ``save_position_map``.
+
+    Returns:
+        (U, V, 3) float32.
+
+    Raises:
+        ValueError: another file.
+
+    Example:
+        >>> load_position_map("face.png").shape
+        (256, 256, 3)
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npy":
+        return _channels_last(np.load(path, allow_pickle=False))
+    content = path.read_bytes()
+    at = content.find(b"tEXt" + _KEYWORD + b"\0")
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if at >= 0 else None
+    if picture is None or picture.dtype != np.uint16:
+        raise ValueError(f"load_position_map: {path} is not a position map of save_position_map (.npy or .png)")
+    (length,) = struct.unpack(">I", content[at - 4 : at])
+    low, high = map(float, content[at + 4 + len(_KEYWORD) + 1 : at + 4 + length].split())
+    return (picture[..., ::-1] * ((high - low) / 65535) + low).astype(np.float32)
+
+
+def _channels_last(position_map: Array) -> np.ndarray:
+    given = tuple(position_map.shape)
+    if isinstance(position_map, torch.Tensor):
+        position_map = position_map.detach().movedim(0, -1).cpu().numpy() if position_map.ndim == 3 else np.empty(0)
+    if position_map.ndim != 3 or position_map.shape[2] != 3 or not position_map.size:
+        raise ValueError(f"save_position_map: position_map must be torch (3, U, V) or NumPy (U, V, 3), got {given}")
+    return np.ascontiguousarray(position_map, np.float32)
+
+
+def _save_png(path: Path, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError("save_position_map: position_map must be finite for .png; write .npy or .exr")
+    low, high = float(values.min()), float(values.max())
+    levels = ((values - low) * (65535 / max(high - low, 1e-12))).round().astype(np.uint16)
+    content = cv2.imencode(".png", levels[..., ::-1])[1].tobytes()
+    text = b"tEXt" + _KEYWORD + b"\0" + f"{low!r} {high!r}".encode()
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    with atomic_write(path) as stream:
+        stream.write(content[: _SIGNATURE + _IHDR] + chunk + content[_SIGNATURE + _IHDR :])
