@@ -33,6 +33,11 @@ class Draws:
         self._next_uniform = self._next_normal = 0
         self.batch = len(streams)
 
+    @property
+    def numbers(self) -> tuple[Tensor, Tensor]:
+        """All uniform (B, 512) and normal (B, 384) numbers of the images."""
+        return self._uniform, self._normal
+
     def uniform(self, low: float | Tensor = 0.0, high: float | Tensor = 1.0, n: int | None = None) -> Tensor:
         """(B,) or (B, n) numbers between low and high."""
         columns = self._uniform[:, self._next_uniform : self._next_uniform + (n or 1)]  # (B, n)

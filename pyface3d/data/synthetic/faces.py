@@ -83,8 +83,9 @@ class SyntheticFaces(Dataset):
             image uint8 (B, 3, S, S); params (B, 12 + K), pose [f R | t] in the crop with y up, then coefficients;
             landmarks (B, 68, 3) in crop pixels, y down; visible bool (B, 68); yaw (B,) degrees, 300W-LP's sign.
         """
-        groups = [indices[start : start + GROUP] for start in range(0, len(indices), GROUP)] or [[]]
-        batches = [self._render(group) for group in groups]
+        if not len(indices):
+            return {key: value[:0] for key, value in self.render([0]).items()}
+        batches = [self._render(indices[start : start + GROUP]) for start in range(0, len(indices), GROUP)]
         return {key: torch.cat([batch[key] for batch in batches]) for key in batches[0]}
 
     @torch.no_grad()

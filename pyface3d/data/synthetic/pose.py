@@ -16,25 +16,31 @@ def coefficients(draws: Draws, model: MorphableModel) -> Tensor:
     identity = draws.normal(1.0, model.n_identity).clamp(-3, 3) * model.identity_std
     if model.blendshapes is None:
         return torch.cat([identity, draws.normal(1.0, model.n_expression) * model.expression_std], 1)
-    return torch.cat([identity, model.expression_from_blendshapes(_blendshapes(draws, model.blendshapes.names))], 1)
+    weights = _blendshapes(draws, model.blendshapes.names).double()  # so that no order of summation shows in float32
+    return torch.cat([identity, model.expression_from_blendshapes(weights).float()], 1)
 
 
 def _blendshapes(draws: Draws, names: list[str]) -> Tensor:
     """(B, M) weights in [0, 1]: a few muscles at a time, both sides mostly alike, mouths often open."""
     m = len(names)
     activity = draws.uniform(0.0, 0.25)[:, None]  # some faces rest, some act
-    active, weight = draws.chance(activity, m), draws.uniform(0, 1, m) ** 1.5
+    active, weight = draws.chance(activity, m), _three_halves(draws.uniform(0, 1, m))
     position = {name: k for k, name in enumerate(names)}
     twins = [position.get(name[:-2] + "_L", k) if name.endswith("_R") else k for k, name in enumerate(names)]
     alike = draws.chance(0.85)[:, None]
     weights = torch.where(alike, (active * weight)[:, twins], active * weight)
-    opened = draws.chance(0.3) * draws.uniform(0, 0.9) ** 1.5
+    opened = draws.chance(0.3) * _three_halves(draws.uniform(0, 0.9))
     smile = draws.chance(0.3) * draws.uniform(0.2, 1.0)
     for name, extra in (("jawOpen", opened), ("mouthSmile_L", smile), ("mouthSmile_R", smile)):
         if name in position:
             column = weights[:, position[name]]
             weights[:, position[name]] = torch.maximum(column, extra)
     return weights
+
+
+def _three_halves(x: Tensor) -> Tensor:
+    """x ** 1.5 by operations whose bits do not depend on the place in the batch, as those of ``pow`` do."""
+    return x * x.sqrt()
 
 
 def rotation(draws: Draws) -> Tensor:
