@@ -15,7 +15,7 @@ def attribute_loss(
 ) -> Tensor:
     """Binary cross entropy summed over the labelled attributes of each sample.
 
-    ``-sum_m [pos_weight_m y ln s(z) + (1 - y) ln(1 - s(z))]``, ``s`` the sigmoid: L_attr of the joint reconstruction and
+    ``-sum_m [pos_weight_m y ln s(z) + (1 - y) ln(1 - s(z))]``, ``s`` the sigmoid: L_attr of the joint shape and
     attribute network (Weng et al., ICPR 2020). An entry counts where ``mask`` is set and the label is known; whatever
     the others hold, -1 and NaN included, reaches neither value nor gradient.
 

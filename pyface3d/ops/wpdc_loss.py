@@ -11,7 +11,7 @@ _ops = torch.ops.pyface3d
 
 #: 3DDFA's weak-perspective scale in pixels per micrometre for crops of 120 pixels
 PUBLISHED_SCALE = 0.00057339936
-_PER_MICROMETRE = {"um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+_PER_MICROMETRE = {"um": 1.0, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6}
 
 
 class ParameterTables(Protocol):

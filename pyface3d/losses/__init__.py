@@ -1,0 +1,28 @@
+"""Losses as modules: each returns a scalar, and its terms by name with ``return_terms=True``.
+
+Predictions are what a network answers (whitened parameters, maps, logits), labels are what datasets hold (un-whitened
+parameters, maps in pixels, 1/0/-1).
+"""
+
+from pyface3d.losses.joint import AttributeLoss, JointLoss, PositionMapLoss
+from pyface3d.losses.landmarks import LandmarkLoss, WingLoss
+from pyface3d.losses.loss import Loss
+from pyface3d.losses.marn import MARNLoss
+from pyface3d.losses.mobile_frnet import MobileFRNetLoss
+from pyface3d.losses.parameters import ParameterLoss, PDCLoss, VDCLoss, WingVertexLoss, WPDCLoss
+
+__all__ = [
+    "AttributeLoss",
+    "JointLoss",
+    "LandmarkLoss",
+    "Loss",
+    "MARNLoss",
+    "MobileFRNetLoss",
+    "PDCLoss",
+    "ParameterLoss",
+    "PositionMapLoss",
+    "VDCLoss",
+    "WPDCLoss",
+    "WingLoss",
+    "WingVertexLoss",
+]

@@ -1,0 +1,158 @@
+"""Losses of position maps and of attributes, and their sum over mixed batches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.losses.loss import Loss
+
+
+class PositionMapLoss(Loss):
+    """Weighted distance between position maps, mean over pixels; see :func:`pyface3d.ops.position_map_loss`.
+
+    Args:
+        weight_mask: (U, V) weight of each pixel, not negative; ``UVAtlas.weight_mask`` builds the published ones.
+        squared: squared distances (L_shape of the joint network) instead of plain ones (Shi et al. 2020, PRNet).
+        pixels: what the sum is divided by; None: U V.
+        check_finite: see :class:`Loss`.
+
+    Raises:
+        ValueError: weights are negative, not finite or all zero.
+
+    Example:
+        >>> import torch
+        >>> PositionMapLoss(torch.ones(4, 4))(torch.ones(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
+        tensor(1.7321)
+    """
+
+    weight_mask: Tensor
+
+    def __init__(
+        self, weight_mask: Tensor, squared: bool = False, pixels: float | None = None, check_finite: bool = False
+    ):
+        super().__init__({"position_map": 1.0}, check_finite)
+        if weight_mask.dim() != 2 or not bool(((weight_mask >= 0) & weight_mask.isfinite()).all()):
+            raise ValueError("PositionMapLoss: weight_mask must be (U, V), finite and not negative")
+        if not bool(weight_mask.any()):
+            raise ValueError("PositionMapLoss: weight_mask is all zero; leave out the loss instead")
+        self.squared, self.pixels = squared, pixels or weight_mask.numel()
+        self.register_buffer("weight_mask", weight_mask.float(), persistent=False)
+
+    def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """``position_map``, in the maps' units."""
+        mask = self.weight_mask.to(pred.dtype)
+        return {"position_map": ops.position_map_loss(pred, target.to(pred.dtype), mask, self.squared) / self.pixels}
+
+
+class AttributeLoss(Loss):
+    """Weighted binary cross entropy, summed over a sample's known attributes; see :func:`pyface3d.ops.attribute_loss`.
+
+    Averaged over the samples that have a known attribute.
+
+    Args:
+        pos_weight: (M,) factor of the positive term, for rare attributes; None: ones.
+        groups: int64 (M,) group of each attribute, for masks per group; None: masks are per attribute.
+        check_finite: see :class:`Loss`.
+
+    Example:
+        >>> import torch
+        >>> AttributeLoss()(torch.zeros(2, 3), torch.tensor([[1, 0, -1], [-1, -1, -1]]))
+        tensor(1.3863)
+    """
+
+    def __init__(
+        self, pos_weight: Tensor | None = None, groups: Tensor | None = None, check_finite: bool = False
+    ):
+        super().__init__({"attributes": 1.0}, check_finite)
+        if pos_weight is not None and not bool((pos_weight >= 0).all() and pos_weight.any()):
+            raise ValueError("AttributeLoss: pos_weight must be (M,), not negative and not all zero")
+        self.register_buffer("pos_weight", None if pos_weight is None else pos_weight.float(), persistent=False)
+        self.register_buffer("groups", groups, persistent=False)
+
+    def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None, *, return_terms: bool = False) -> Any:
+        """The loss of a batch.
+
+        Args:
+            pred: (B, M) logits.
+            target: (B, M) labels: 1 yes, 0 no, -1 or NaN unknown.
+            mask: bool (B,) per sample, (B, G) per group (with ``groups``) or (B, M) per attribute; None: all.
+            return_terms: see :class:`Loss`.
+        """
+        with torch.autocast(pred.device.type, enabled=False):
+            logits = pred if pred.dtype == torch.float64 else pred.float()
+            mask = self._per_attribute(mask, logits)
+            counted = (target >= 0) if mask is None else (target >= 0) & mask
+            pos_weight = None if self.pos_weight is None else self.pos_weight.to(logits.dtype)
+            values = ops.attribute_loss(logits, target, pos_weight, mask)  # (B,)
+            return self.total({"attributes": values}, counted.any(1), return_terms)
+
+    def _per_attribute(self, mask: Tensor | None, logits: Tensor) -> Tensor | None:
+        if mask is None:
+            return None
+        if mask.dim() == 1:
+            return mask[:, None].expand(logits.shape)
+        if self.groups is not None and mask.shape[1] != logits.shape[1]:
+            return mask[:, self.groups]
+        return mask
+
+
+class JointLoss(Loss):
+    """Shape and attributes of one mixed batch: L_shape and L_attr of the joint network (Weng et al., ICPR 2020).
+
+    Each task is averaged over the samples that are labelled for it, so that an absent task adds exactly nothing. The
+    paper's factors are not published.
+
+    Args:
+        shape: loss of the position maps.
+        attributes: loss of the attributes.
+        weights: factors of both.
+        check_finite: see :class:`Loss`.
+
+    Example:
+        >>> import torch
+        >>> loss = JointLoss(PositionMapLoss(torch.ones(4, 4), squared=True), AttributeLoss())
+        >>> maps, logits = torch.zeros(2, 3, 4, 4), torch.zeros(2, 40)
+        >>> loss((maps, logits), (maps, torch.full((2, 40), -1.0)), torch.tensor([True, False]))
+        tensor(0.)
+    """
+
+    def __init__(
+        self,
+        shape: PositionMapLoss,
+        attributes: AttributeLoss,
+        weights: Sequence[float] = (1.0, 0.01),
+        check_finite: bool = False,
+    ):
+        if len(weights) != 2:
+            raise ValueError(f"JointLoss: weights must be two (shape, attributes), got {len(weights)}")
+        super().__init__(dict(zip(("position_map", "attributes"), weights)), check_finite)
+        self.shape, self.attributes = shape, attributes
+        shape.check_finite = attributes.check_finite = check_finite
+
+    def forward(
+        self,
+        pred: tuple[Tensor, Tensor],
+        target: tuple[Tensor, Tensor],
+        has_shape: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        return_terms: bool = False,
+    ) -> Any:
+        """The loss of a batch.
+
+        Args:
+            pred: maps (B, 3, U, V) and logits (B, M).
+            target: maps (B, 3, U, V) and labels (B, M); missing ones may hold anything.
+            has_shape: bool (B,), samples whose map counts; None: all.
+            mask: labels that count, as in :class:`AttributeLoss`.
+            return_terms: see :class:`Loss`.
+        """
+        means = {
+            "position_map": self.shape(pred[0], target[0], has_shape),
+            "attributes": self.attributes(pred[1], target[1], mask),
+        }
+        loss = sum(self.weights[name] * mean for name, mean in means.items())
+        return (loss, {name: mean.detach() for name, mean in means.items()}) if return_terms else loss

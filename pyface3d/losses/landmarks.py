@@ -1,0 +1,104 @@
+"""Losses on points: Wing on any coordinates, and landmarks of predicted parameters against labelled ones."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.losses.loss import Loss
+from pyface3d.losses.parameters import ParameterLoss
+from pyface3d.morphable import MorphableModel
+
+
+class WingLoss(Loss):
+    """Wing loss (Feng et al. 2018, eq. 5), mean over the elements of each sample.
+
+    Args:
+        w: where the logarithm turns into a line, in the units of the predictions.
+        epsilon: curvature of the logarithm, in the same units.
+        check_finite: see :class:`Loss`.
+
+    Example:
+        >>> import torch
+        >>> WingLoss()(torch.full((2, 68, 2), 2.0), torch.zeros(2, 68, 2))
+        tensor(6.9315)
+    """
+
+    def __init__(self, w: float = 10.0, epsilon: float = 2.0, check_finite: bool = False):
+        super().__init__({"wing": 1.0}, check_finite)
+        if not (w > 0 and epsilon > 0):
+            raise ValueError(f"WingLoss: w and epsilon must be positive, got {w} and {epsilon}")
+        self.w, self.epsilon = w, epsilon
+
+    def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """``wing``, in the units of the predictions."""
+        elements = ops.wing_loss(pred, target.to(pred.dtype), self.w, self.epsilon)
+        return {"wing": elements.flatten(1).mean(1) if elements[:1].numel() else elements.flatten(1).sum(1)}
+
+
+class LandmarkLoss(ParameterLoss):
+    """Wing between the 68 landmarks of predicted parameters and labelled ones in the image.
+
+    The predicted landmarks are posed and flipped into crop pixels (x right, y down) as the space says; labels may be
+    flat (x, y) or deep, and some of them hidden.
+
+    Args:
+        model: the face model, with 68 landmarks.
+        space: layout and whitening of the parameters.
+        w: where the penalty turns into a line, in pixels.
+        epsilon: curvature of the logarithm, in pixels.
+        check_finite: see :class:`Loss`.
+
+    Example:
+        >>> import torch
+        >>> from pyface3d import MorphableModel, ParameterSpace
+        >>> loss = LandmarkLoss(MorphableModel.default(), ParameterSpace(size=120))
+        >>> visible = torch.zeros(2, 68, dtype=torch.bool)
+        >>> loss(torch.zeros(2, 62), torch.full((2, 68, 2), float("nan")), visible)
+        tensor(0.)
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel,
+        space: ParameterSpace,
+        w: float = 10.0,
+        epsilon: float = 2.0,
+        check_finite: bool = False,
+    ):
+        super().__init__(model, space, {"landmarks": 1.0}, check_finite)
+        if model.landmarks is None:
+            raise ValueError(f"LandmarkLoss: {model.name} has no landmarks; build it with landmarks=")
+        if not (w > 0 and epsilon > 0):
+            raise ValueError(f"LandmarkLoss: w and epsilon must be positive, got {w} and {epsilon}")
+        self.model, self.w, self.epsilon = model, w, epsilon
+
+    def forward(
+        self, pred: Tensor, target: Tensor, visible: Tensor | None = None, *, return_terms: bool = False
+    ) -> Any:
+        """The loss of a batch, mean over the samples with a visible landmark of their mean over visible coordinates.
+
+        Args:
+            pred: (B, P) whitened parameters.
+            target: (B, 68, 2) or (B, 68, 3) in crop pixels, y down; hidden ones may hold anything.
+            visible: bool (B, 68); None: all.
+            return_terms: see :class:`Loss`.
+        """
+        if target.dim() != 3 or target.shape[1] != 68 or target.shape[2] not in (2, 3):
+            raise ValueError(f"LandmarkLoss: target must be (B, 68, 2) or (B, 68, 3), got {tuple(target.shape)}")
+        if visible is None:
+            visible = torch.ones(target.shape[:2], dtype=torch.bool, device=target.device)
+        with torch.autocast(pred.device.type, enabled=False):
+            params = self.space.unwhiten(pred)
+            pose, coeffs = self.space.split(params)
+            points = flip_y(self.model.landmarks68(coeffs, pose), self.space.size, self.space.flip)  # (B, 68, 3)
+            points = points[..., : target.shape[2]]
+            shown = visible[..., None]
+            target = torch.where(shown, target.to(points.dtype), torch.zeros_like(points))
+            elements = ops.wing_loss(points, target, self.w, self.epsilon)
+            elements = torch.where(shown, elements, torch.zeros_like(elements))
+            count = visible.sum(1) * target.shape[2]
+            values = elements.sum((1, 2)) / count.clamp(min=1)  # (B,)
+            return self.total({"landmarks": values}, count > 0, return_terms)
