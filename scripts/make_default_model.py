@@ -7,12 +7,12 @@ The source is the npz or the published folder of OBJ files; the same source alwa
 
 import argparse
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from pyface3d.atomic import atomic_write
 from pyface3d.morphable.ict import IctFaceKit, read_ict
 
 N_IDENTITY = 40  # 98 % of the variance of the 100 published modes
@@ -97,8 +97,7 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     LZMA packs tighter, deflate unpacks seven times as fast: the rest of the head takes the first, what every start of
     the library reads takes the second.
     """
-    partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w") as archive:
+    with atomic_write(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in sorted(arrays.items()):
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
@@ -106,7 +105,6 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
             entry.external_attr = 0o644 << 16
             method = zipfile.ZIP_LZMA if name.startswith("rest_") else zipfile.ZIP_DEFLATED
             archive.writestr(entry, content.getvalue(), method, compresslevel=9)
-    os.replace(partial, path)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ Arrays are those of the ``MorphableModel`` constructor by name, parts as ``part.
 """
 
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from pyface3d.atomic import atomic_write
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.model import MorphableModel
 
@@ -26,19 +26,13 @@ VERSION = 1
 
 def save_native(model: MorphableModel, path: str | Path) -> None:
     """Write ``model`` to ``path``: npz where the name ends so, else safetensors."""
-    path = Path(path)
     tensors, header = _disassemble(model)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        if path.suffix == ".npz":
-            with partial.open("wb") as stream:
-                arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-                np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+    with atomic_write(path) as stream:
+        if Path(path).suffix == ".npz":
+            arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+            np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)
         else:
-            save_file(tensors, partial, metadata={"format": FORMAT, "header": json.dumps(header)})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+            stream.write(save(tensors, metadata={"format": FORMAT, "header": json.dumps(header)}))
 
 
 def load_native(path: str | Path) -> MorphableModel:
