@@ -7,7 +7,6 @@
 // |X_d|^2 = q^T axes_d q with q = [1, c], and |basis_k|^2 = sum_d axes_d[k, k]: no vertex is made.
 // vjp (w counts as constant): grad_p = 2 grad_loss w (p - g) / E, grad_g = -grad_p. Entries beyond E (texture) are left out.
 #pragma once
-#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
@@ -25,10 +24,7 @@ struct WpdcLoss {           // contiguous, one scalar type
   double points, scale, epsilon;
 };
 
-PYFACE3D_INLINE int64_t wpdc_scratch(int64_t coeff_count) { return 3 * (coeff_count + 1); }  // elements per thread
-
-template <typename T> const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream);
-template <typename T> const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream);
+inline int64_t wpdc_scratch(int64_t coeff_count) { return 3 * (coeff_count + 1); }  // elements per thread
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end).

@@ -2,15 +2,15 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+from pyface3d.atomic import atomic_write
 from pyface3d.camera.flips import FLIPS
 
 POSE_LENGTH = 12
@@ -157,14 +157,9 @@ class ParameterSpace(nn.Module):
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes tables and layout to one safetensors file, atomically."""
-        path = Path(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
         tables = {"mean": self.mean.cpu().contiguous(), "std": self.std.cpu().contiguous()}
-        try:
-            save_file(tables, partial, metadata={"parameter_space": json.dumps(self._header())})
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_write(path) as stream:
+            stream.write(serialise(tables, metadata={"parameter_space": json.dumps(self._header())}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":

@@ -1,12 +1,13 @@
 """Cumulative error distribution (CED): the share of images whose error stays under a bound."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from pyface3d.atomic import atomic_write
 
 
 def error_curve(errors: ArrayLike, limit: float, points: int = 501) -> tuple[np.ndarray, np.ndarray]:
@@ -82,9 +83,5 @@ def draw_curves(
 def save_figure(figure: Any, path: str | Path) -> None:
     """Writes a matplotlib figure in the format of the suffix, atomically."""
     path = Path(path)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        figure.savefig(partial, dpi=150, bbox_inches="tight")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as stream:
+        figure.savefig(stream, format=path.suffix.lstrip(".") or "png", dpi=150, bbox_inches="tight")

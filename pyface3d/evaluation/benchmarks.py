@@ -1,0 +1,178 @@
+"""Benchmark crops with their landmark labels: AFLW2000-3D and AFLW, as 3DDFA released them or packed in one npz."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pyface3d.camera import image_to_crop
+
+# sample key -> names of its array in an npz, and of its file in 3DDFA's test.configs for AFLW2000-3D and AFLW
+_NPZ = {
+    "landmarks": ("pts68", "pts21"),
+    "reannotated": ("pts68_reannotated",),
+    "frame68": ("frame68",),
+    "yaw": ("yaw_fitted", "yaw"),
+    "yaw_label": ("yaw_label",),
+    "angles": ("angles",),
+    "box": ("roi_box",),
+}
+_TDDFA = {
+    "AFLW2000-3D_crop": {
+        "landmarks": "AFLW2000-3D.pts68.npy",
+        "reannotated": "AFLW2000-3D-Reannotated.pts68.npy",
+        "yaw": "AFLW2000-3D.pose.npy",
+        "yaw_label": "AFLW2000-3D-new.pose.npy",
+        "box": "AFLW2000-3D_crop.roi_box.npy",
+    },
+    "AFLW_GT_crop": {
+        "landmarks": "AFLW_GT_pts21.npy",
+        "frame68": "AFLW_GT_pts68.npy",
+        "yaw": "AFLW_GT_crop_yaws.npy",
+        "box": "AFLW_GT_crop_roi_box.npy",
+    },
+}
+_POINTS = ("landmarks", "reannotated", "frame68")
+
+
+class LandmarkBenchmark(Dataset):
+    """Crops and labels as sample dicts.
+
+    A sample holds ``image`` uint8 (3, S, S); ``landmarks`` (68, 3), (68, 2) or (21, 2) float32 in pixels of the crop;
+    ``visible`` (L,) bool; ``box`` (4,) of the crop in the original image; ``yaw`` degrees; ``name``; ``number``; and
+    where the files give them ``reannotated`` (68, 2), ``yaw_label``, ``angles`` (3,) degrees, and ``frame68`` (68,
+    2), the fitted points that AFLW's normaliser is taken from.
+
+    Args:
+        labels: arrays by sample key, points as (M, L, 2|3) in pixels of the original image.
+        names: (M,) file names of the crops, without or with suffix.
+        images: folder or zip of the crops.
+
+    Raises:
+        ValueError: if arrays disagree in length.
+        FileNotFoundError: if a crop is missing.
+    """
+
+    def __init__(self, labels: dict[str, np.ndarray], names: list[str], images: Path) -> None:
+        wrong = {key: len(array) for key, array in labels.items() if len(array) != len(names)}
+        if wrong:
+            raise ValueError(f"LandmarkBenchmark: {len(names)} names but arrays of {wrong}")
+        self.labels, self.names, self.images = labels, names, images
+        self._archive: tuple[int, zipfile.ZipFile] | None = None
+        self.files = self._find(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        image = torch.from_numpy(
+            np.array(Image.open(io.BytesIO(self._read(self.files[index]))).convert("RGB"))
+        ).permute(2, 0, 1)
+        box = torch.as_tensor(self.labels["box"][index], dtype=torch.float32)
+        sample: dict[str, Any] = {"image": image, "box": box, "name": self.names[index], "number": index}
+        for key, array in self.labels.items():
+            if key in _POINTS:
+                points = torch.as_tensor(array[index], dtype=torch.float32)
+                sample[key] = image_to_crop(points[None], box[None], image.shape[-1])[0]
+            elif key != "box":
+                sample[key] = torch.as_tensor(array[index], dtype=torch.float32)
+        sample["visible"] = self._visible(index)
+        return sample
+
+    def _visible(self, index: int) -> Tensor:
+        points = torch.as_tensor(self.labels["landmarks"][index])
+        if len(points) != 21:
+            return torch.ones(len(points), dtype=torch.bool)
+        return (points[:, 0] >= 0) & (points[:, 1] >= 0)  # AFLW writes -1 where a point is hidden
+
+    def _find(self, names: list[str]) -> list[str]:
+        if self.images.is_dir():
+            known = {path.name: str(path) for path in self.images.iterdir()}
+        else:
+            known = {Path(member).name: member for member in self._zip().namelist()}
+        stems = {Path(name).stem: name for name in known}
+        missing = [name for name in names if name not in known and name not in stems]
+        if missing:
+            raise FileNotFoundError(
+                f"LandmarkBenchmark: {len(missing)} crops are not in {self.images.name}, first {missing[0]}"
+            )
+        return [known.get(name) or known[stems[name]] for name in names]
+
+    def _read(self, file: str) -> bytes:
+        return Path(file).read_bytes() if self.images.is_dir() else self._zip().read(file)
+
+    def _zip(self) -> zipfile.ZipFile:
+        """The archive, opened once per process: workers must not share a file position."""
+        if self._archive is None or self._archive[0] != os.getpid():
+            self._archive = os.getpid(), zipfile.ZipFile(self.images)
+        return self._archive[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_archive": None}
+
+
+def open_benchmark(path: str | Path, points: int = 68) -> LandmarkBenchmark:
+    """Opens benchmark crops by what lies at ``path``.
+
+    * 3DDFA's release: a folder with ``test.configs`` and ``test.data``;
+    * an npz of labels (``names``, ``pts68`` or ``pts21``, ``roi_box``, ``yaw``...) with ``<stem>_crops120.zip`` or a
+      folder of that name beside it, or the folder of such an npz.
+
+    Args:
+        path: file or folder.
+        points: 68 for AFLW2000-3D, 21 for AFLW: which of several label sets to take.
+
+    Raises:
+        FileNotFoundError: if nothing there is a benchmark with that many points.
+    """
+    path = Path(path)
+    if (path / "test.configs").is_dir():
+        return _open_tddfa(path, "AFLW2000-3D_crop" if points == 68 else "AFLW_GT_crop")
+    candidates = (
+        [path]
+        if path.suffix == ".npz"
+        else sorted(path.glob("*.npz"), key=lambda file: (file.stem == "train", file.name))
+    )
+    for file in candidates:
+        benchmark = _open_npz(file, points)
+        if benchmark is not None:
+            return benchmark
+    raise FileNotFoundError(
+        f"open_benchmark: no labels of {points} points (test.configs or an npz with names and roi_box) at {path}"
+    )
+
+
+def _open_npz(file: Path, points: int) -> LandmarkBenchmark | None:
+    with np.load(file, allow_pickle=False) as table:
+        wanted = {**_NPZ, "landmarks": ("pts68",) if points == 68 else ("pts21",)}
+        found = {key: next((name for name in names if name in table), None) for key, names in wanted.items()}
+        if found["landmarks"] is None or found["box"] is None or "names" not in table:
+            return None
+        labels = {key: table[name] for key, name in found.items() if name is not None}
+        names = [str(name) for name in table["names"]]
+    folder = file.with_name(f"{file.stem}_crops120")
+    return LandmarkBenchmark(
+        _last_is_coordinate(labels), names, folder if folder.is_dir() else folder.with_suffix(".zip")
+    )
+
+
+def _open_tddfa(root: Path, name: str) -> LandmarkBenchmark:
+    configs, images = root / "test.configs", root / "test.data" / name
+    files = {key: configs / file for key, file in _TDDFA[name].items()}
+    labels = {key: np.load(file, allow_pickle=False) for key, file in files.items() if file.exists()}
+    names = (configs / f"{name}.list").read_text().split()
+    return LandmarkBenchmark(
+        _last_is_coordinate(labels), names, images if images.is_dir() else images.with_suffix(".zip")
+    )
+
+
+def _last_is_coordinate(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """3DDFA stores points as (M, 2|3, L)."""
+    return {key: array.transpose(0, 2, 1) if key in _POINTS else array for key, array in labels.items()}

@@ -1,0 +1,118 @@
+"""What all evaluation protocols share: feeding a metric with a method's predictions on batches of samples."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchmetrics import Metric
+
+from pyface3d.camera import crop_to_image, params_to_crop, roi_from_landmarks
+
+if TYPE_CHECKING:
+    from pyface3d.methods import Reconstruction
+
+Batch = Mapping[str, Any]
+Points = tuple[Tensor, Tensor]
+Watch = Callable[[Metric, Batch, Points | None], None]
+
+_IN_CROP = ("landmarks", "reannotated", "frame68", "vertices")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(ABC):
+    """A named way to measure a method.
+
+    Attributes:
+        name: in the registry.
+        title: one line for the head of a report.
+        limit: largest error on the axis of the CED, and the bound of the failure rate.
+        columns: figures that a table prints, in order.
+    """
+
+    name: str
+    title: str = ""
+    limit: float = 8.0
+    columns: tuple[str, ...] = ("[0,30]", "(30,60]", "(60,90]", "mean", "std", "per_image_mean")
+    points: ClassVar[int] = 68
+
+    def open(self, path: Any) -> Any:
+        """The samples at a path."""
+        from pyface3d.evaluation.benchmarks import open_benchmark
+
+        return open_benchmark(path, self.points)
+
+    def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
+        """Measures ``method`` on batches of samples; ``watch`` sees each batch after it was counted."""
+        metric = self.metric(method)
+        device, size = device_of(method), input_size(method)
+        for batch in batches:
+            batch = resized(on_device(batch, device), size)
+            metric = metric.to(device)
+            points = self.update(metric, method.predict(need(batch, "image", self.name)), batch)
+            watch(metric, batch, points)
+        return metric
+
+    @abstractmethod
+    def metric(self, method: Any) -> Metric:
+        """A fresh metric for this method."""
+
+    @abstractmethod
+    def update(self, metric: Any, faces: "Reconstruction", batch: Batch) -> Points | None:
+        """Feeds a batch to the metric.
+
+        Returns:
+            Predicted and true points in pixels of the crop, (B, L, 2|3) each, for the contact sheet; None: nothing to
+            draw.
+        """
+
+
+def device_of(method: Any) -> torch.device:
+    """Where the method's parameters lie."""
+    parameter = next(iter(method.parameters()), None) if hasattr(method, "parameters") else None
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def input_size(method: Any) -> int | None:
+    """Side of the crops that a method wants, or None where it takes any."""
+    return getattr(getattr(method, "images", None), "size", None)
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on ``device``."""
+    return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+
+
+def resized(batch: Batch, size: int | None) -> Batch:
+    """The batch with its crops at ``size`` x ``size``; points and parameters in pixels of the crop follow."""
+    image = batch.get("image")
+    if image is None or size is None or image.shape[-1] == size:
+        return batch
+    old = image.shape[-1]
+    larger = interpolate(image.float(), (size, size), mode="bilinear", antialias=size < old, align_corners=False)
+    moved = {key: batch[key] * (size / old) for key in _IN_CROP if key in batch}
+    if "params" in batch:
+        whole = image.new_tensor([[0, 0, old, old]], dtype=torch.float32)
+        moved["params"] = params_to_crop(batch["params"], whole, size, old)
+    return {**batch, **moved, "image": larger.round().to(torch.uint8)}
+
+
+def need(batch: Batch, key: str, name: str) -> Tensor:
+    """``batch[key]``, or a sentence about what the samples lack."""
+    if key not in batch:
+        raise ValueError(f"{name}: the samples must have {key!r}, got {', '.join(sorted(batch))}")
+    return batch[key]
+
+
+def box_of(batch: Batch, like: Tensor, size: int) -> Tensor:
+    """(B, 4) place of each crop in its image; the crop itself where the samples do not say."""
+    box = batch.get("box")
+    return like.new_tensor([0.0, 0.0, size, size]).expand(len(like), 4) if box is None else box.to(like)
+
+
+def whole_box(landmarks: Tensor, box: Tensor, size: int) -> Tensor:
+    """(B, 4) the square that the crop really shows, where the published box was clipped to the image."""
+    return roi_from_landmarks(crop_to_image(landmarks, box, size), rounding="matlab")

@@ -1,0 +1,158 @@
+"""Protocols on methods beyond their points: head pose, attributes, the shared feature, speed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from typing_extensions import override
+
+from pyface3d.camera import pose_to_angles
+from pyface3d.evaluation.attributes import AttributeAccuracy, logits_of
+from pyface3d.evaluation.head_pose import HeadPoseError
+from pyface3d.evaluation.protocols.base import (
+    Batch,
+    Protocol,
+    Watch,
+    device_of,
+    input_size,
+    need,
+    on_device,
+    resized,
+)
+from pyface3d.evaluation.representation import LinearProbe
+from pyface3d.evaluation.speed import Speed, time_predictions
+
+if TYPE_CHECKING:
+    from pyface3d.methods import Reconstruction
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadPoseProtocol(Protocol):
+    """Mean absolute error of head angles; the truth is ``angles`` (degrees) of the samples, or what their ``params``
+    say.
+
+    Attributes:
+        convention: how the prediction's angles are read: ``"300wlp"`` (exact) or ``"3ddfa"`` (legacy).
+    """
+
+    convention: str = "300wlp"
+    limit: float = 15.0
+    columns: tuple[str, ...] = ("pitch_mae", "yaw_mae", "roll_mae", "mae")
+
+    @override
+    def metric(self, method: Any) -> HeadPoseError:
+        return HeadPoseError(self.convention)
+
+    @override
+    def update(self, metric: HeadPoseError, faces: "Reconstruction", batch: Batch) -> None:
+        angles = batch.get("angles")
+        if angles is None:
+            pose = need(batch, "params", self.name)[:, :12].unflatten(1, (3, 4))
+            angles = torch.rad2deg(pose_to_angles(pose))
+        metric.update(faces.pose, angles, batch.get("number"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributeProtocol(Protocol):
+    """Accuracy of the 40 attributes of CelebA: plain, corrected for the training prior, balanced."""
+
+    columns: tuple[str, ...] = ("accuracy", "corrected", "balanced")
+
+    @override
+    def metric(self, method: Any) -> AttributeAccuracy:
+        return AttributeAccuracy(_names(method, self.name), getattr(method, "pos_weight", None))
+
+    @override
+    def update(self, metric: AttributeAccuracy, faces: "Reconstruction", batch: Batch) -> None:
+        if faces.attributes is None:
+            raise ValueError(f"{self.name}: this method predicts no attributes; the joint one does")
+        target = need(batch, "attributes", self.name)
+        metric.update(logits_of(faces.attributes[:, : target.shape[1]]), target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentationProtocol(Protocol):
+    """Linear probe of the shared feature on the attributes.
+
+    The feature is ``method.features(images)`` where a method has it, else the mean over positions of
+    ``method.network.encoder``.
+    """
+
+    columns: tuple[str, ...] = ("accuracy", "balanced", "majority")
+
+    @override
+    def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
+        metric = self.metric(method)
+        device, size = device_of(method), input_size(method)
+        for batch in batches:
+            batch = resized(on_device(batch, device), size)
+            metric.update(features_of(method, need(batch, "image", self.name)), need(batch, "attributes", self.name))
+            watch(metric, batch, None)
+        return metric
+
+    @override
+    def metric(self, method: Any) -> LinearProbe:
+        return LinearProbe(_names(method, self.name))
+
+    @override
+    def update(self, metric: LinearProbe, faces: "Reconstruction", batch: Batch) -> None:
+        raise NotImplementedError("representation: the probe reads features, not reconstructions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedProtocol(Protocol):
+    """Time of ``predict`` with landmarks on random pictures; needs no data.
+
+    Attributes:
+        batch_sizes: faces at a time.
+        size: side of the pictures where the method does not say.
+        runs: timed calls of each; their median counts.
+    """
+
+    batch_sizes: tuple[int, ...] = (1, 16)
+    size: int = 120
+    runs: int = 10
+    columns: tuple[str, ...] = ("ms_per_image_b1", "images_per_second_b1", "images_per_second_b16")
+
+    @override
+    def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
+        metric, device = self.metric(method), device_of(method)
+        for batch_size in self.batch_sizes:
+            size = input_size(method) or self.size
+            metric.update(batch_size, time_predictions(method, size, batch_size, device, self.runs))
+        return metric
+
+    @override
+    def metric(self, method: Any) -> Speed:
+        return Speed()
+
+    @override
+    def update(self, metric: Speed, faces: "Reconstruction", batch: Batch) -> None:
+        raise NotImplementedError("speed: pictures are random, no batch is scored")
+
+
+@torch.no_grad()
+def features_of(method: Any, images: Tensor) -> Tensor:
+    """(B, D) the method's shared feature of pictures (B, 3, S, S)."""
+    normalised = method.preprocess(images)
+    if hasattr(method, "features"):
+        return method.features(normalised).flatten(1)
+    encoder = getattr(getattr(method, "network", None), "encoder", None)
+    if encoder is None:
+        raise ValueError("representation: the method has neither features(images) nor a network with an encoder")
+    training = method.training
+    method.eval()
+    try:
+        return encoder(normalised).flatten(2).mean(2)
+    finally:
+        method.train(training)
+
+
+def _names(method: Any, protocol: str) -> tuple[str, ...]:
+    names = getattr(method, "attribute_names", None)
+    if not names:
+        raise ValueError(f"{protocol}: this method has no attribute_names; the joint one does")
+    return tuple(names)

@@ -1,0 +1,221 @@
+"""The outcome of an evaluation as a table, files and pictures."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from pyface3d import __version__
+from pyface3d.atomic import atomic_write
+from pyface3d.evaluation.curves import area_under_curve, draw_curves, failure_rate
+from pyface3d.evaluation.published import PublishedRow, published_rows
+from pyface3d.evaluation.worst import Thumbnail, draw_contact_sheet
+
+_HEADINGS = {"mean": "Mean", "std": "Std", "per_image_mean": "per image", "per_image_std": "Std over images"}
+_BINS = ("[0,30]", "(30,60]", "(60,90]")
+
+
+@dataclass
+class Report:
+    """Figures of one method by one protocol, with what is needed to print, save and compare them.
+
+    Attributes:
+        protocol: name of the protocol.
+        title: one line about it.
+        method: name of the method.
+        unit: unit of the errors.
+        columns: figures that the table prints.
+        limit: bound of the CED and of the failure rate.
+        settings: settings of the protocol.
+        figures: what the metric computed.
+        intervals: figure -> (low, high), 95 % bootstrap.
+        per_image: ``errors``, ``yaws`` and ``numbers`` (M,), or None where the metric keeps none.
+        names: (M,) names of the images.
+        worst: thumbnails of the images of the largest error, worst first.
+        seconds: wall time.
+    """
+
+    protocol: str
+    title: str
+    method: str
+    unit: str
+    columns: tuple[str, ...]
+    limit: float
+    settings: dict[str, Any]
+    figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    per_image: dict[str, Tensor] | None = None
+    names: list[str] = field(default_factory=list)
+    worst: list[Thumbnail] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def published(self) -> tuple[PublishedRow, ...]:
+        """Rows that papers print for this protocol; none where the settings are not the papers' own."""
+        return () if self.settings.get("labels") == "reannotated" else published_rows(self.protocol)
+
+    @property
+    def curve(self) -> dict[str, float]:
+        """``auc`` and ``failure_rate`` in percent up to ``limit``; empty without errors per image."""
+        if self.per_image is None:
+            return {}
+        errors = self.per_image["errors"].cpu().numpy()
+        return {"auc": area_under_curve(errors, self.limit), "failure_rate": failure_rate(errors, self.limit)}
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the table: papers first, ours last, then its 95 % interval."""
+        rows = [
+            [row.method, row.source, *(_cell(_published_figures(row).get(c)) for c in self.columns)]
+            for row in self.published
+        ]
+        rows.append([self.method, "this run", *(_cell(self.figures.get(column)) for column in self.columns)])
+        if self.intervals:
+            spans = [self.intervals.get(column) for column in self.columns]
+            rows.append(
+                ["", "95 % interval", *("" if span is None else f"{span[0]:.2f}-{span[1]:.2f}" for span in spans)]
+            )
+        return rows
+
+    def headings(self) -> list[str]:
+        """Heads of the columns."""
+        return ["Method", "Source", *(_HEADINGS.get(column, column) for column in self.columns)]
+
+    def table(self) -> Table:
+        """The paper-style table for a terminal."""
+        head = f"{self.title} ({self.unit})" if self.unit else self.title
+        table = Table(title=head, caption=self._caption())
+        for i, heading in enumerate(self.headings()):
+            table.add_column(heading.replace("[", r"\["), justify="left" if i < 2 else "right")
+        for row in self.rows():
+            table.add_row(*row, style="bold" if row[1] == "this run" else None)
+        return table
+
+    def print(self, console: Console | None = None) -> None:
+        """Prints the table."""
+        (console or Console()).print(self.table())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures as JSON-able values; what is not a number is null."""
+        published = [
+            {"method": row.method, "source": row.source, **_published_figures(row)} for row in self.published
+        ]
+        return _finite(
+            {
+                "protocol": self.protocol,
+                "title": self.title,
+                "unit": self.unit,
+                "settings": self.settings,
+                "method": self.method,
+                "figures": self.figures,
+                "intervals": {name: list(span) for name, span in self.intervals.items()},
+                "curve": {**self.curve, "limit": self.limit},
+                "published": published,
+                "seconds": self.seconds,
+                "versions": {"pyface3d": __version__, "torch": torch.__version__},
+            }
+        )
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_csv(self) -> str:
+        """The table, comma separated."""
+        return _csv([self.headings(), *self.rows()])
+
+    def per_image_csv(self) -> str:
+        """``number``, ``name``, ``yaw`` and ``error`` of each image; empty without errors per image."""
+        if self.per_image is None:
+            return ""
+        columns = (self.per_image[key].tolist() for key in ("numbers", "yaws", "errors"))
+        rows = [[number, name, yaw, error] for name, (number, yaw, error) in zip(self.names, zip(*columns))]
+        return _csv([["number", "name", "yaw", "error"], *rows])
+
+    def to_latex(self) -> str:
+        """The table for a paper (booktabs)."""
+        lines = [r"\begin{tabular}{ll" + "r" * len(self.columns) + "}", r"\toprule"]
+        lines += [" & ".join(map(_tex, self.headings())) + r" \\", r"\midrule"]
+        for row in self.rows():
+            cells = [rf"\textbf{{{_tex(cell)}}}" if row[1] == "this run" and cell else _tex(cell) for cell in row]
+            lines.append(" & ".join(cells) + r" \\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Writes ``report.json``, ``table.csv``, ``table.tex``, and where there are errors per image ``images.csv``,
+        ``ced.png``, ``worst.png``.
+
+        Args:
+            folder: made where it is missing.
+
+        Returns:
+            The files written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {
+            "report.json": self.to_json(),
+            "table.csv": self.to_csv(),
+            "table.tex": self.to_latex(),
+            "images.csv": self.per_image_csv(),
+        }
+        written = []
+        for name, text in texts.items():
+            if text:
+                with atomic_write(folder / name) as stream:
+                    stream.write(text.encode())
+                written.append(folder / name)
+        if self.per_image is not None and len(self.per_image["errors"]):
+            errors = self.per_image["errors"].cpu().numpy()
+            draw_curves({self.method: errors}, folder / "ced.png", self.limit, title=self.title, unit=self.unit)
+            written.append(folder / "ced.png")
+        if self.worst:
+            draw_contact_sheet(self.worst, folder / "worst.png", unit=self.unit)
+            written.append(folder / "worst.png")
+        return written
+
+    def _caption(self) -> str:
+        parts = [f"{self.figures['images']:.0f} images" if "images" in self.figures else ""]
+        parts += [f"{self.figures['skipped']:.0f} skipped" if self.figures.get("skipped") else ""]
+        curve = self.curve
+        parts += [
+            f"AUC {curve['auc']:.1f} %, failures {curve['failure_rate']:.1f} % at {self.limit:g}" if curve else ""
+        ]
+        parts += [f"{self.seconds:.1f} s"]
+        return ", ".join(part for part in parts if part)
+
+
+def _published_figures(row: PublishedRow) -> dict[str, float]:
+    bins = dict(zip(_BINS, row.bins)) if row.bins else {}
+    return {**bins, "mean": row.mean, "std": row.std}
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _tex(cell: str) -> str:
+    for character in "&%_#":
+        cell = cell.replace(character, "\\" + character)
+    return cell
