@@ -1,0 +1,208 @@
+import json
+import math
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from pyface3d.camera import angles_to_rotation, compose_pose, pose_to_angles
+from pyface3d.evaluation import box_size, create_protocol, evaluate, list_protocols
+from pyface3d.landmarks import aflw21_from_68
+
+SURFACE = ["aflw2000-3d/dense-2d", "dense-3d", "reconstruction/icp-bbox", "reconstruction/procrustes"]
+
+
+@pytest.mark.parametrize("protocol", ["aflw2000-3d/2d-68", "aflw2000-3d/3d-68", "head-pose", *SURFACE])
+def test_the_truth_scores_zero(oracle, portraits, protocol):
+    report = evaluate(oracle(), protocol, portraits[2], draws=0)
+    assert report.figures["per_image_mean"] == pytest.approx(0, abs=2e-3)
+    assert report.figures["images"] == 6 and report.method == "oracle"
+
+
+@pytest.mark.parametrize("protocol", ["aflw2000-3d/2d-68", "aflw2000-3d/3d-68", "aflw2000-3d/dense-2d", "dense-3d"])
+def test_a_shift_scores_its_length(oracle, portraits, protocol):
+    landmarks = torch.stack([sample["landmarks"] for sample in portraits[2]])
+    expected = (100 * 3.0 / box_size(landmarks)).double()  # both shift and box double in the image
+    report = evaluate(oracle(shift=3.0), protocol, portraits[2], draws=0)
+    torch.testing.assert_close(report.per_image["errors"], expected, rtol=1e-4, atol=0)
+    pairs = expected.view(3, 2).mean(1)
+    assert report.figures["mean"] == pytest.approx(pairs.mean().item(), rel=1e-4)
+
+
+def test_rigid_alignment_forgives_the_shift(oracle, portraits):
+    for protocol in SURFACE[2:]:
+        assert evaluate(oracle(shift=3.0), protocol, portraits[2], draws=0).figures["per_image_mean"] < 0.05
+
+
+def test_batches_loaders_and_resizing_do_not_matter(oracle, oracle_type, portraits, face_model):
+    coeffs, pose, samples = portraits
+    once = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", samples, draws=0)
+    in_twos = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", samples, batch_size=2, draws=0)
+    loader = torch.utils.data.DataLoader(samples, batch_size=4)
+    loaded = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", loader, draws=0)
+    larger = oracle_type(face_model, coeffs, torch.cat([2 * pose[..., :3], 2 * pose[..., 3:]], -1), size=240, shift=4.0)
+    larger.pose_ = larger.pose_ + torch.tensor([[0, 0, 0, 0], [0, 0, 0, 1.0], [0, 0, 0, 0]])  # 239 - y = 2 (119 - y')
+    larger.images = type("Format", (), {"size": 240})
+    doubled = evaluate(larger, "aflw2000-3d/2d-68", samples, draws=0)
+    assert in_twos.figures == loaded.figures == once.figures
+    assert doubled.figures["mean"] == pytest.approx(once.figures["mean"], rel=1e-4)
+    assert evaluate(oracle(), "aflw2000-3d/2d-68", samples, max_images=2, draws=0).figures["images"] == 2
+
+
+def test_reannotated_labels_and_label_yaw(oracle, portraits):
+    samples = [
+        {**s, "reannotated": s["landmarks"][:, :2] + torch.tensor([0.0, 5.0]), "yaw_label": torch.tensor(0.0)}
+        for s in portraits[2]
+    ]
+    report = evaluate(oracle(), "aflw2000-3d/2d-68", samples, labels="reannotated", yaw="label", draws=0)
+    assert report.figures["[0,30]"] > 3 and math.isnan(report.figures["(60,90]"])
+    assert report.published == ()  # the papers' rows are for the original labels
+
+
+def test_clipped_boxes(oracle, portraits):
+    # the published box of a crop that hangs over the border is narrower than the crop: the legacy mapping squeezes
+    # the prediction
+    landmarks = portraits[2][0]["landmarks"]
+    clipped = torch.tensor([1.0, 40.0, 220.0, 280.0])
+    in_image = landmarks * torch.tensor([2.0, 2.0, 2.0]) + torch.tensor([-20.0, 40.0, 0.0])
+    squeezed = (in_image - torch.tensor([1.0, 40.0, 0.0])) / torch.tensor([219 / 120, 2.0, 2.0])
+    sample = {**portraits[2][0], "landmarks": squeezed, "box": clipped}
+    legacy = evaluate(oracle(), "aflw2000-3d/2d-68", [sample], draws=0).figures["per_image_mean"]
+    exact = evaluate(oracle(), "aflw2000-3d/2d-68", [sample], legacy_roi=False, draws=0).figures["per_image_mean"]
+    assert legacy > 2 and exact != legacy
+
+
+def test_21_points(oracle, portraits):
+    samples = []
+    for sample in portraits[2]:
+        points = aflw21_from_68(sample["landmarks"])[:, :2].clone()
+        points[3] = -50.0
+        visible = torch.arange(21) != 3
+        samples.append({**sample, "landmarks": points, "visible": visible})
+    report = evaluate(oracle(shift=3.0), "aflw/21", samples, draws=0)
+    side = 120 / math.sqrt(2)
+    assert report.figures["per_image_mean"] == pytest.approx(100 * 3 / side, rel=1e-4)
+    framed = [{**new, "frame68": old["landmarks"]} for new, old in zip(samples, portraits[2])]
+    expected = (300 / box_size(torch.stack([s["frame68"] for s in framed]))).mean().item()
+    assert evaluate(oracle(shift=3.0), "aflw/21", framed, draws=0).figures["per_image_mean"] == pytest.approx(
+        expected, rel=1e-4
+    )
+
+
+def test_head_pose_in_degrees(oracle, portraits):
+    method = oracle()
+    angles = pose_to_angles(method.pose_) + torch.deg2rad(torch.tensor([1.0, 2.0, 3.0]))
+    method.pose_ = compose_pose(torch.full((6,), 4.5), angles_to_rotation(angles), method.pose_[..., 3])
+    figures = evaluate(method, "head-pose", portraits[2], draws=0).figures
+    assert [figures[f"{name}_mae"] for name in ("pitch", "yaw", "roll")] == pytest.approx([1, 2, 3], abs=1e-3)
+
+
+def test_attributes(oracle, portraits):
+    method = oracle(attributes=torch.tensor([[0.9, 0.4]]).repeat(6, 1))
+    method.attribute_names, method.pos_weight = ("Male", "Bald"), torch.tensor([1.0, 0.1])
+    target = torch.tensor([[1, 1]]).repeat(6, 1)
+    target[:2, 0] = 0
+    figures = evaluate(
+        method, "celeba/accuracy", [{**s, "attributes": t} for s, t in zip(portraits[2], target)]
+    ).figures
+    assert figures["accuracy/Male"] == pytest.approx(400 / 6) and figures["balanced/Male"] == 50
+    assert figures["accuracy/Bald"] == 0 and figures["corrected/Bald"] == 100
+
+
+def test_representation_and_speed(oracle, portraits):
+    pytest.importorskip("sklearn")
+    method = oracle()
+    method.attribute_names = ("Bright",)
+    method.preprocess = lambda images: images.float()
+    method.features = lambda images: images.flatten(1)[:, :4]
+    samples = [
+        {"image": torch.full((3, 120, 120), 9 * i, dtype=torch.uint8), "attributes": torch.tensor([int(i > 13)])}
+        for i in range(28)
+    ]
+    assert evaluate(method, "representation", samples).figures["accuracy/Bright"] > 90
+    endless = oracle()
+    endless.predict = lambda images: oracle().predict(images[:1])
+    figures = evaluate(endless, "speed", batch_sizes=(1, 2), runs=3).figures
+    assert figures["images_per_second_b2"] == pytest.approx(1e3 / figures["ms_per_image_b2"])
+
+
+def test_report_files(oracle, portraits, tmp_path):
+    report = evaluate(oracle(shift=3.0), "aflw2000-3d/2d-68", portraits[2], name="ours & more", worst=4, draws=50)
+    written = {path.name for path in report.save(tmp_path / "new")}
+    assert written == {"report.json", "table.csv", "table.tex", "images.csv", "ced.png", "worst.png"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == written
+    saved = json.loads((tmp_path / "new" / "report.json").read_text())
+    assert saved["figures"]["mean"] == report.figures["mean"] and saved["settings"]["legacy_roi"] is True
+    assert any(row["method"] == "MARN" and row["mean"] == 3.757 for row in saved["published"])
+    table = (tmp_path / "new" / "table.csv").read_text().splitlines()
+    assert table[0].startswith("Method,Source,") and f"{report.figures['mean']:.3f}" in table[-2]
+    assert r"\textbf{ours \& more}" in (tmp_path / "new" / "table.tex").read_text()
+    images = (tmp_path / "new" / "images.csv").read_text().splitlines()
+    assert len(images) == 7 and images[3].startswith("2,face 2,45.0,")
+    assert [thumbnail.error for thumbnail in report.worst] == sorted(
+        report.per_image["errors"].tolist(), reverse=True
+    )[:4]
+    with Image.open(tmp_path / "new" / "worst.png") as sheet:
+        assert sheet.size == (5 * 160, 174)
+    low, high = report.intervals["mean"]
+    assert low <= report.figures["mean"] <= high
+
+
+def test_printed_table(oracle, portraits):
+    console = Console(width=140, record=True)
+    report = evaluate(oracle(shift=3.0), "aflw2000-3d/2d-68", portraits[2], draws=50)
+    report.print(console)
+    text = console.export_text()
+    for expected in (
+        "[0,30]",
+        "Mobile-FRNet",
+        "3.832",
+        "this run",
+        f"{report.figures['mean']:.3f}",
+        "95 % interval",
+        "AUC",
+    ):
+        assert expected in text
+
+
+def test_real_benchmark_gives_the_published_figures(data_folder, oracle_type):
+    """mb05's parameters through the whole chain: files, protocol, report."""
+    import numpy as np
+
+    from pyface3d import MorphableModel
+
+    table = np.load(data_folder / "tddfa" / "keypoint_basis.npz")
+    params = torch.from_numpy(np.load(data_folder / "aflw2000" / "dev.npz")["mb05_params"])
+    basis = table["w_shp"].reshape(68, 3, 40), table["w_exp"].reshape(68, 3, 10)
+    model = MorphableModel(table["u"].reshape(68, 3), *basis, torch.zeros(0, 3).long(), landmarks=torch.arange(68))
+    for labels, mean in (("original", 3.793), ("reannotated", 3.025)):
+        mb05 = oracle_type(model, params[:, 12:], params[:, :12].unflatten(1, (3, 4)), flip="3ddfa_v2")
+        report = evaluate(mb05, "aflw2000-3d/2d-68", data_folder / "aflw2000", labels=labels, draws=200)
+        assert report.figures["mean"] == pytest.approx(mean, abs=0.002)
+        assert report.intervals["mean"][0] < mean < report.intervals["mean"][1]
+        assert len(report.worst) == 20 and report.names[0] == "image00002"
+
+
+def test_aflw_files_open(data_folder):
+    samples = create_protocol("aflw/21").open(data_folder / "aflw")
+    sample = samples[0]
+    assert len(samples) == 556 and sample["landmarks"].shape == (21, 2) and not sample["visible"].all()
+    seen = sample["landmarks"][sample["visible"]]
+    assert ((seen > -20) & (seen < 140)).all()
+
+
+def test_errors(oracle, portraits, tmp_path):
+    with pytest.raises(ValueError, match="name must be one of aflw/21, aflw2000-3d/2d-68"):
+        evaluate(oracle(), "aflw2000", portraits[2])
+    with pytest.raises(ValueError, match="aflw/21 does not take these options"):
+        evaluate(oracle(), "aflw/21", portraits[2], labels="reannotated")
+    with pytest.raises(ValueError, match="labels must be 'original' or 'reannotated'"):
+        evaluate(oracle(), "aflw2000-3d/2d-68", portraits[2], labels="new")
+    with pytest.raises(ValueError, match="the samples must have 'reannotated', got box, image"):
+        evaluate(oracle(), "aflw2000-3d/2d-68", portraits[2], labels="reannotated")
+    with pytest.raises(ValueError, match="predicts no attributes|attribute_names"):
+        evaluate(oracle(), "celeba/accuracy", portraits[2])
+    with pytest.raises(FileNotFoundError, match="no labels of 68 points"):
+        evaluate(oracle(), "aflw2000-3d/2d-68", tmp_path)
+    assert len(list_protocols()) == 15
