@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pyface3d.morphable.damage import reading
 from pyface3d.morphable.layouts import basis_from_flat, outward, vertices_from_flat, zero_based
 from pyface3d.morphable.model import MorphableModel
 
@@ -15,11 +16,8 @@ def read_bfm2017(path: Path) -> MorphableModel:
         import h5py
     except ImportError as error:
         raise ImportError(f"load_model: {path} is HDF5, which needs h5py: pip install 'pyface3d[hdf5]'") from error
-    try:
-        with h5py.File(path) as file:
-            return _build(file)
-    except (OSError, KeyError) as error:
-        raise ValueError(f"load_model: {path} is damaged or no Basel Face Model: {error}") from error
+    with reading(path), h5py.File(path) as file:
+        return _build(file)
 
 
 def _build(file: Any) -> MorphableModel:

@@ -39,8 +39,8 @@ def read_eos(path: Path, blendshapes: Path | None = None) -> MorphableModel:
 
 
 def read_eos_json(content: dict[str, Any], blendshapes: Path | None = None) -> MorphableModel:
-    """The model of a parsed JSON tree."""
-    model = {**content.get("value0", content)}
+    """The model of a parsed JSON tree (below cereal's ``value0``)."""
+    model = {**content}
     model["shape_model"] = {name: _matrix(model["shape_model"][name]) for name in _PCA}
     color = model.get("color_model")
     model["color_model"] = {"mean": _matrix(color["mean"])} if color and color.get("mean") else None

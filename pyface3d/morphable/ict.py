@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pyface3d.morphable.damage import reading
 from pyface3d.morphable.model import MorphableModel
 
 # The published README: vertices of the parts in order (part name, one past its last vertex) and of the 68 landmarks.
@@ -78,7 +79,7 @@ def load_ict(path: str | Path) -> MorphableModel:
 
 
 def _read_npz(path: Path) -> IctFaceKit:
-    with np.load(path) as file:
+    with reading(path), np.load(path, allow_pickle=False) as file:
         ranges = {str(name): (int(a), int(b)) for name, (a, b) in zip(file["part_names"], file["part_vertex_range"])}
         del ranges["narrow_face"]  # a piece of the face, not a part of its own
         return IctFaceKit(
@@ -95,6 +96,11 @@ def _read_npz(path: Path) -> IctFaceKit:
 
 
 def _read_folder(folder: Path) -> IctFaceKit:
+    with reading(folder):
+        return _assembled(folder)
+
+
+def _assembled(folder: Path) -> IctFaceKit:
     mean, uv, triangles, uv_triangles = _read_obj(folder / "generic_neutral_mesh.obj")
     names = json.loads((folder / "vertex_indices.json").read_text())["expressions"]
     displacement = lambda name: _read_vertices(folder / f"{name}.obj") - mean  # noqa: E731

@@ -1,9 +1,11 @@
-"""MATLAB files, with one kind of error for whatever damaged bytes lead SciPy to."""
+"""MATLAB files."""
 
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, whosmat
+
+from pyface3d.morphable.damage import reading
 
 
 def mat_names(path: Path) -> set[str]:
@@ -12,18 +14,14 @@ def mat_names(path: Path) -> set[str]:
     Raises:
         ValueError: the file is damaged, or is in MATLAB's 7.3 format.
     """
-    with path.open("rb") as stream:
-        if stream.read(10) == b"MATLAB 7.3":
-            raise ValueError(f"load_model: {path} is a MATLAB 7.3 file; save it with -v7 in MATLAB")
-    try:
+    with reading(path):
+        with path.open("rb") as stream:
+            if stream.read(10) == b"MATLAB 7.3":
+                raise ValueError(f"load_model: {path} is a MATLAB 7.3 file; save it with -v7 in MATLAB")
         return {name for name, _, _ in whosmat(path)}
-    except Exception as error:
-        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
 
 
 def read_mat(path: Path) -> dict[str, np.ndarray]:
     """The variables of a MATLAB file; errors as ``mat_names``."""
-    try:
+    with reading(path):
         return loadmat(path)
-    except Exception as error:
-        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error

@@ -5,19 +5,18 @@ Arrays are those of the ``MorphableModel`` constructor by name, parts as ``part.
 """
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.damage import reading
 from pyface3d.morphable.model import MorphableModel
 
 FORMAT = "pyface3d morphable model"
@@ -45,12 +44,10 @@ def load_native(path: str | Path) -> MorphableModel:
     with path.open("rb") as stream:
         is_zip = stream.read(2) == b"PK"
     tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
-    if header.get("version") != VERSION:
-        raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads {VERSION}")
-    try:
+    with reading(path):
+        if header.get("version") != VERSION:
+            raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads {VERSION}")
         model = _assemble(tensors, header)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"load_model: {path} is damaged: {error}") from error
     if model.hash() != header.get("hash"):
         raise ValueError(f"load_model: {path} is damaged: its content does not have the hash that it names")
     return model
@@ -86,22 +83,16 @@ def _assemble(tensors: dict[str, Tensor], header: dict[str, Any]) -> MorphableMo
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
-    except SafetensorError as error:
-        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
+    with reading(path), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
+        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "header" not in file.files:
-                raise ValueError(f"load_model: {path} is an npz of something else than a face model")
-            tensors = {name: torch.from_numpy(file[name]) for name in file.files if name != "header"}
-            return tensors, json.loads(str(file["header"]))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        if "header" not in file.files:
+            raise ValueError(f"load_model: {path} is an npz of something else than a face model")
+        tensors = {name: torch.from_numpy(file[name]) for name in file.files if name != "header"}
+        return tensors, json.loads(str(file["header"]))

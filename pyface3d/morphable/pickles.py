@@ -5,11 +5,12 @@ matrices (the last two as ``Stored`` states) and refuses everything else by name
 """
 
 import pickle
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pyface3d.morphable.damage import reading
 
 
 class Stored:
@@ -28,16 +29,13 @@ def load_pickle(path: str | Path) -> Any:
         ValueError: the file is truncated, is no pickle, or asks for anything but arrays and plain containers.
     """
     path = Path(path)
-    with path.open("rb") as stream:
+    with reading(path), path.open("rb") as stream:
         try:
             return _Unpickler(stream, encoding="latin1").load()
         except _RefusedError as refused:
             raise ValueError(
                 f"load_model: {path} asks for {refused}; only arrays and plain containers are read from a pickle"
             ) from None
-        except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError, MemoryError,
-                OverflowError, struct.error) as error:  # fmt: skip
-            raise ValueError(f"load_model: {path} is damaged or no pickle: {error}") from error
 
 
 def as_array(value: Any) -> np.ndarray:

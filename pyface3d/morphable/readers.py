@@ -1,8 +1,6 @@
 """``load_model``: any published face model, recognised by what is in its files."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 
 from pyface3d.morphable import bfm2009, deep3d, eos
 from pyface3d.morphable.bfm2017 import read_bfm2017
+from pyface3d.morphable.damage import reading
 from pyface3d.morphable.flame import read_flame
 from pyface3d.morphable.ict import load_ict
 from pyface3d.morphable.matlab import mat_names
@@ -81,7 +80,7 @@ def _read(path: Path, pieces: list[Piece]) -> MorphableModel:
     further = {takes[other]: value for other, value in pieces if other in takes}
     try:
         return reader(content, **further)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         if str(error).startswith("load_model: "):
             raise
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
@@ -117,11 +116,8 @@ def _recognise(path: Path) -> Piece | None:
 
 
 def _recognise_npz(path: Path) -> Piece | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = set(file.files)
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
-        raise ValueError(f"load_model: {path} is damaged or truncated: {error}") from error
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        names = set(file.files)
     if "header" in names:
         return "native", path
     return ("ict", path) if {"part_vertex_range", "identity", "expression"} <= names else None
@@ -143,8 +139,7 @@ def _recognise_pickle(path: Path) -> Piece | None:
 
 
 def _recognise_json(path: Path) -> Piece | None:
-    try:
+    with reading(path):
         content = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"load_model: {path} is damaged JSON: {error}") from error
-    return ("eos_json", content) if "shape_model" in content.get("value0", content) else None
+        tree = content.get("value0", content)
+    return ("eos_json", tree) if "shape_model" in tree else None

@@ -125,10 +125,10 @@ def test_damaged(tmp_path):
     content = pickle.dumps({"u": np.arange(1000.0)}, protocol=2)
     for length in range(2, len(content), 61):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match="damaged or no pickle"):
+        with pytest.raises(ValueError, match="damaged or truncated"):
             load_pickle(path)
     path.write_bytes(b"\x80\x02\xff\xff\xff")
-    with pytest.raises(ValueError, match="damaged or no pickle"):
+    with pytest.raises(ValueError, match="damaged or truncated"):
         load_model(path)
 
 
