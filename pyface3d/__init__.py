@@ -18,6 +18,8 @@ _LAZY: dict[str, str | None] = {
     "methods": None,
     "data": None,
     "evaluation": None,
+    "fitting": None,
+    "landmarks": None,
     "training": None,
     "render": None,
     "export": None,

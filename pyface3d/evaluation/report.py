@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -59,8 +60,13 @@ class Report:
 
     @property
     def published(self) -> tuple[PublishedRow, ...]:
-        """Rows that papers print for this protocol; none where the settings are not the papers' own."""
-        return () if self.settings.get("labels") == "reannotated" else published_rows(self.protocol)
+        """Rows that papers print for this protocol, each figure once; none where the settings are not the papers'."""
+        if self.settings.get("labels") == "reannotated":
+            return ()
+        once: dict[tuple, PublishedRow] = {}
+        for row in published_rows(self.protocol):
+            once.setdefault((row.method, row.bins, repr(row.mean)), row)
+        return tuple(once.values())
 
     @property
     def curve(self) -> dict[str, float]:
@@ -71,7 +77,7 @@ class Report:
         return {"auc": area_under_curve(errors, self.limit), "failure_rate": failure_rate(errors, self.limit)}
 
     def rows(self) -> list[list[str]]:
-        """The cells of the table: papers first, ours last, then its 95 % interval."""
+        """The cells of the table: papers first, ours last, then half the width of its 95 % interval."""
         rows = [
             [row.method, row.source, *(_cell(_published_figures(row).get(c)) for c in self.columns)]
             for row in self.published
@@ -80,7 +86,7 @@ class Report:
         if self.intervals:
             spans = [self.intervals.get(column) for column in self.columns]
             rows.append(
-                ["", "95 % interval", *("" if span is None else f"{span[0]:.2f}-{span[1]:.2f}" for span in spans)]
+                ["", "95 % interval", *("" if span is None else f"±{(span[1] - span[0]) / 2:.2f}" for span in spans)]
             )
         return rows
 
@@ -91,9 +97,9 @@ class Report:
     def table(self) -> Table:
         """The paper-style table for a terminal."""
         head = f"{self.title} ({self.unit})" if self.unit else self.title
-        table = Table(title=head, caption=self._caption())
+        table = Table(title=head, caption=self._caption(), box=box.SIMPLE_HEAD, pad_edge=False)
         for i, heading in enumerate(self.headings()):
-            table.add_column(heading.replace("[", r"\["), justify="left" if i < 2 else "right")
+            table.add_column(heading.replace("[", r"\["), justify="left" if i < 2 else "right", no_wrap=i >= 2)
         for row in self.rows():
             table.add_row(*row, style="bold" if row[1] == "this run" else None)
         return table

@@ -6,7 +6,16 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from pyface3d.camera import angles_to_rotation, compose_pose, pose_to_angles
+from pyface3d.camera import (
+    angles_to_rotation,
+    compose_pose,
+    crop_to_image,
+    image_to_crop,
+    pose_to_angles,
+    pose_to_crop,
+    pose_to_image,
+    roi_from_landmarks,
+)
 from pyface3d.evaluation import box_size, create_protocol, evaluate, list_protocols
 from pyface3d.landmarks import aflw21_from_68
 
@@ -60,17 +69,21 @@ def test_reannotated_labels_and_label_yaw(oracle, portraits):
     assert report.published == ()  # the papers' rows are for the original labels
 
 
-def test_clipped_boxes(oracle, portraits):
+def test_clipped_boxes(portraits, face_model, oracle_type):
     # the published box of a crop that hangs over the border is narrower than the crop: the legacy mapping squeezes
-    # the prediction
-    landmarks = portraits[2][0]["landmarks"]
-    clipped = torch.tensor([1.0, 40.0, 220.0, 280.0])
-    in_image = landmarks * torch.tensor([2.0, 2.0, 2.0]) + torch.tensor([-20.0, 40.0, 0.0])
-    squeezed = (in_image - torch.tensor([1.0, 40.0, 0.0])) / torch.tensor([219 / 120, 2.0, 2.0])
-    sample = {**portraits[2][0], "landmarks": squeezed, "box": clipped}
-    legacy = evaluate(oracle(), "aflw2000-3d/2d-68", [sample], draws=0).figures["per_image_mean"]
-    exact = evaluate(oracle(), "aflw2000-3d/2d-68", [sample], legacy_roi=False, draws=0).figures["per_image_mean"]
-    assert legacy > 2 and exact != legacy
+    coeffs, pose, samples = portraits
+    in_image = crop_to_image(samples[0]["landmarks"][None], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]))
+    whole = roi_from_landmarks(in_image, rounding="matlab")
+    clipped = whole.clamp(min=1)
+    pose = pose_to_crop(pose_to_image(pose[:1], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]), 120, 450), whole, 120, 450)
+    sample = {**samples[0], "landmarks": image_to_crop(in_image, clipped)[0], "box": clipped[0]}
+    figures = {
+        legacy: evaluate(
+            oracle_type(face_model, coeffs, pose), "aflw2000-3d/2d-68", [sample], legacy_roi=legacy, draws=0
+        ).figures["per_image_mean"]
+        for legacy in (True, False)
+    }
+    assert whole[0, 0] == -2 and figures[True] > 1 and figures[False] < 1e-3
 
 
 def test_21_points(oracle, portraits):
