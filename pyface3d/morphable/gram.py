@@ -62,7 +62,8 @@ def build_gram(model: "MorphableModel", weights: Tensor | None, indices: Tensor 
         state = [(x.data_ptr(), x._version, x.dtype, x.device) for x in (mean, basis)]
         if _whole.get(model, (None,))[0] != state:
             _whole[model] = state, _moments(mean, basis, None)
-        return Gram(*_whole[model][1], rows, len(mean), model.unit)
+        posed, axes = _whole[model][1]
+        return Gram(posed, axes, rows, len(mean), model.unit)
     if indices is not None:
         mean, basis = mean[indices], basis[indices]
     return Gram(*_moments(mean, basis, weights), rows, len(mean), model.unit)

@@ -12,6 +12,7 @@ from pyface3d import ops
 from pyface3d.morphable.arrays import ArrayOrTensor, as_index, checked_buffers
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.gram import Gram, build_gram
+from pyface3d.morphable.subset import subset_changes
 
 
 class MorphableModel(nn.Module):
@@ -258,8 +259,6 @@ class MorphableModel(nn.Module):
         Raises:
             ValueError: an id is out of range or occurs twice.
         """
-        from pyface3d.morphable.subset import subset_changes
-
         return self._replaced(**subset_changes(self, vertex_indices))
 
     def save(self, path: str | Path) -> None:
