@@ -8,7 +8,7 @@ named, the rest is done; 130 interrupted by Ctrl-C.
 
 import typer
 
-from pyface3d.cli import count, demo, doctor, models
+from pyface3d.cli import convert, count, demo, doctor, evaluate, fit, models, reconstruct
 from pyface3d.cli.command import register
 
 app = typer.Typer(
@@ -21,7 +21,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _function in (demo.demo, count.count, models.models, doctor.doctor):
+for _function in (
+    demo.demo,
+    reconstruct.reconstruct,
+    fit.fit,
+    evaluate.evaluate,
+    convert.convert,
+    count.count,
+    models.models,
+    doctor.doctor,
+):
     register(app, _function)
 
 

@@ -5,6 +5,7 @@ import inspect
 import json as json_format
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -87,6 +88,8 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
     @functools.wraps(function)
     def run(*args: Any, json: bool, quiet: bool, debug: bool, **options: Any) -> None:
         screen.quiet = quiet or json
+        if not debug:
+            warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
         try:
             result = function(*args, **options)
         except (typer.Exit, typer.Abort):
@@ -120,6 +123,8 @@ def _needs_argument(signature: inspect.Signature) -> bool:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
     text = " ".join(str(error).split()) or type(error).__name__
     expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError, TypeError))
     return text if expected else f"{type(error).__name__}: {text} (--debug shows where)"

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from pyface3d.cli.arguments import Method
 from pyface3d.cli.command import screen
 
 
 def count(
-    method: Annotated[str, typer.Argument(help="A method's name; `pyface3d models` lists them.", show_default=False)],
+    method: Method,
     size: Annotated[int | None, typer.Option(help="Input size in pixels; default: the method's own.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="One row per layer.")] = False,
 ) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def count(
     from pyface3d.nets import count as count_layers
 
     network = create(method)
-    size = size or network.input_size
+    size = size or network.images.size
     counted = count_layers(network, size)
     if layers:
         screen.table(

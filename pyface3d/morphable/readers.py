@@ -16,7 +16,7 @@ from pyface3d.morphable.matlab import mat_names
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.native import load_native
 from pyface3d.morphable.pickles import load_pickle
-from pyface3d.morphable.tddfa import read_tddfa_v1, read_tddfa_v2
+from pyface3d.morphable.tddfa import read_tddfa_landmarks, read_tddfa_v1, read_tddfa_v2
 
 # A file as it was recognised: its kind, and what its reader takes (a path, or content already read).
 Piece = tuple[str, Any]
@@ -31,6 +31,7 @@ _READERS: dict[str, tuple[Callable[..., MorphableModel], dict[str, str]]] = {
     "flame": (read_flame, {}),
     "tddfa_v1": (read_tddfa_v1, {"tri_mat": "triangles"}),
     "tddfa_v2": (read_tddfa_v2, {"tri_pickle": "triangles"}),
+    "tddfa_landmarks": (read_tddfa_landmarks, {}),
     "eos": (eos.read_eos, {"eos_blendshapes": "blendshapes"}),
     "eos_json": (eos.read_eos_json, {"eos_blendshapes": "blendshapes"}),
 }
@@ -120,6 +121,8 @@ def _recognise_npz(path: Path) -> Piece | None:
         names = set(file.files)
     if "header" in names:
         return "native", path
+    if {"u", "w_shp", "w_exp"} <= names:
+        return "tddfa_landmarks", path
     return ("ict", path) if {"part_vertex_range", "identity", "expression"} <= names else None
 
 

@@ -58,3 +58,17 @@ def read_tddfa_v2(content: dict[str, Any], triangles: Any = None) -> MorphableMo
         unit="um",
         name="tddfa_v2",
     )
+
+
+def read_tddfa_landmarks(path: Path) -> MorphableModel:
+    """The rows of the 68 landmarks alone, as an npz of ``u`` (204, 1), ``w_shp`` (204, K_i) and ``w_exp`` (204, K_e).
+
+    It has no triangles: enough for landmarks, poses and fitting, not for meshes.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        mean = vertices_from_flat(file["u"])
+        if len(mean) != 68:
+            raise ValueError(f"u must be (204, 1), got {file['u'].shape}")
+        bases = basis_from_flat(file["w_shp"]), basis_from_flat(file["w_exp"])
+    triangles = np.zeros((0, 3), np.int64)
+    return MorphableModel(mean, *bases, triangles, landmarks=np.arange(68), unit="um", name="tddfa_landmarks")

@@ -5,7 +5,6 @@ import html
 import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from pyface3d.atomic import atomic_write
 from pyface3d.morphable import MorphableModel
 from pyface3d.page.payload import QUANTUM, Payload
 from pyface3d.page.shape import SKIN, PageModel
@@ -69,15 +69,8 @@ def write_page(
     """
     path = Path(path)
     text = build_page(faces, model, title=title, layout=layout, still=still)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    with atomic_write(path) as stream:
+        stream.write(text.encode("utf-8"))
     return path
 
 

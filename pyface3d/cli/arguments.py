@@ -1,0 +1,10 @@
+"""Arguments that several commands take."""
+
+from typing import Annotated
+
+import typer
+
+Method = Annotated[str, typer.Argument(help="A method's name; `pyface3d models` lists them.", show_default=False)]
+Weights = Annotated[str | None, typer.Option(help="Weight file; default: the embedded weights.")]
+Model = Annotated[str | None, typer.Option(help="Face model that the weights belong to; default: the embedded one.")]
+Space = Annotated[str | None, typer.Option(help="Parameter space (whitening table), for weights without a card.")]

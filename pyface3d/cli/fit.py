@@ -1,0 +1,47 @@
+"""``pyface3d fit``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyface3d.cli.arguments import Model
+from pyface3d.cli.command import screen
+
+
+def fit(
+    landmarks: Annotated[
+        Path, typer.Argument(help="Landmarks: .pts, .npy, .npz, .json, .csv, .txt or .mat.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Mesh to write, .obj, .glb or .ply; default: beside the file.")
+    ] = None,
+    model: Model = None,
+    contour: Annotated[
+        bool, typer.Option("--contour", help="Jaw points mark the visible outline (300W), not the jaw itself.")
+    ] = False,
+    noise: Annotated[float, typer.Option(min=0, help="How far off landmarks are, as a part of the face.")] = 0.01,
+) -> dict[str, Any]:
+    """Fit a face model to 21, 68 or 81 landmarks and write the face.
+
+    [bold]Example:[/bold] pyface3d fit face.pts --contour --out face.glb
+    """
+    from pyface3d.export import Mesh, save_mesh
+    from pyface3d.fitting import fit_landmarks, read_landmarks
+    from pyface3d.morphable import MorphableModel, load_model
+
+    points = read_landmarks(landmarks)
+    face_model = load_model(model) if model else MorphableModel.default()
+    found = fit_landmarks(points, face_model, contour=contour, noise=noise)
+    out = out or landmarks.with_suffix(".glb")
+    files = []
+    for i, coeffs in enumerate(found.coeffs):
+        files.append(out if i == 0 else out.with_stem(f"{out.stem}-face{i + 1}"))
+        save_mesh(files[-1], Mesh.from_model(face_model, coeffs))
+        screen.say(f"wrote {files[-1]}; landmarks {found.error[i]:.2f} pixels off on average")
+    return {
+        "files": [str(file) for file in files],
+        "error": found.error.tolist(),
+        "params": found.params.tolist(),
+        "landmarks": found.landmarks.tolist(),
+    }

@@ -1,0 +1,150 @@
+"""``pyface3d reconstruct``."""
+
+import itertools
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from pyface3d.cli.arguments import Model, Space, Weights
+from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
+
+
+def reconstruct(
+    images: Annotated[
+        list[str], typer.Argument(help="Photos, folders, zips, patterns, videos, webcam[:N].", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("faces"),
+    save: Annotated[
+        str,
+        typer.Option(
+            help="What to write, separated by commas: obj, glb, ply, arrays, map, overlay, depth, normals, landmarks, "
+            "csv, parquet, page. Pose and landmarks are always written, as JSON."
+        ),
+    ] = "glb,overlay,csv,page",
+    method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "mobile_frnet",
+    weights: Weights = None,
+    model: Model = None,
+    space: Space = None,
+    faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a photo.")] = "largest",
+    detector: Annotated[
+        str, typer.Option(help="cascades; whole (photos are crops); a YuNet .onnx file; hub:owner/name.")
+    ] = "cascades",
+    boxes: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and tight boxes of faces.")] = None,
+    rois: Annotated[Path | None, typer.Option(help="The same with square crops, used as they are.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,
+    passes: Annotated[int, typer.Option(min=1, max=2, help="2 crops again around the first landmarks.")] = 2,
+    batch: Annotated[int, typer.Option(min=1, help="Faces that go through the network together.")] = 32,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that read, search and crop.")] = 2,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA where there is one.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos or frames.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Do complete photos again.")] = False,
+) -> dict[str, Any]:
+    """Reconstruct the faces of photos: meshes, landmarks, poses, and a page to turn them in.
+
+    Photos that are complete in the output folder are skipped. Photos that cannot be read, or show no face, are named at
+    the end; exit status 3 says that some were, 1 that all were.
+
+    [bold]Example:[/bold] pyface3d reconstruct photos/ --save obj,overlay,csv --faces all --out faces
+    """
+    from pyface3d.images import find_sources
+    from pyface3d.reconstructor import Reconstructor
+    from pyface3d.reconstructor.folder import OutputFolder
+    from pyface3d.reconstructor.places import read_places
+
+    settings = {
+        "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
+        "boxes": boxes and str(boxes), "rois": rois and str(rois), "landmarks": landmarks and str(landmarks),
+        "passes": passes,
+    }  # fmt: skip
+    given = [(path, kind) for path, kind in ((boxes, "boxes"), (rois, "rois"), (landmarks, "landmarks")) if path]
+    if len(given) > 1:
+        raise CommandError("give one of --boxes, --rois and --landmarks", 2)
+    places = read_places(*given[0]) if given else None
+    folder = OutputFolder(out, [kind.strip() for kind in save.split(",") if kind.strip()], settings)
+    reconstructor = Reconstructor(
+        method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
+    )
+    tally = _Tally()
+    sources = itertools.islice(find_sources(images), limit)
+    with _progress() as advance:
+        todo = (source for source in sources if again or not tally.skip(folder, source, advance))
+        for result in reconstructor.iter(todo, batch, places=places, threads=threads):
+            tally.add(folder, result)
+            advance()
+    files = folder.finish()
+    return tally.report(out, files)
+
+
+class _Tally:
+    """Counts what happened, and keeps the sentences to say at the end."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.photos = self.faces = self.skipped = 0
+        self.problems: list[str] = []
+
+    def skip(self, folder: Any, source: Any, advance: Any) -> bool:
+        if not folder.is_complete(source):
+            return False
+        self.skipped += 1
+        if not folder.found(source):
+            self.problems.append(f"{source.name}: no face found")
+        advance()
+        return True
+
+    def add(self, folder: Any, result: Any) -> None:
+        if result.error is not None:
+            self.problems.append(result.error)
+            return
+        folder.write(result)
+        self.photos += 1
+        self.faces += len(result.faces)
+        if not result.faces:
+            self.problems.append(f"{result.source.name}: no face found")
+
+    def report(self, out: Path, files: list[Path]) -> dict[str, Any]:
+        seconds = time.perf_counter() - self.start
+        rate = self.photos / max(seconds, 1e-9)
+        result = {
+            "folder": str(out), "files": [str(file) for file in files], "photos": self.photos, "faces": self.faces,
+            "skipped": self.skipped, "problems": self.problems, "seconds": round(seconds, 3),
+        }  # fmt: skip
+        screen.say(f"{self.faces} faces in {self.photos} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
+        if self.skipped:
+            screen.say(f"{self.skipped} photos were complete already")
+        for file in files:
+            screen.say(f"wrote {file}")
+        for problem in self.problems:
+            typer.echo(f"pyface3d: {problem}", err=True)
+        if self.problems:
+            failed = len(self.problems)
+            done = self.faces or self.skipped > failed
+            raise CommandError(f"{failed} photos gave no face", SOME_FAILED if done else NOTHING_DONE, result)
+        if not self.photos + self.skipped:
+            raise CommandError("no photo found in what was named", NOTHING_DONE, result)
+        return result
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A bar with the rate on a terminal's standard error; elsewhere nothing."""
+    if screen.quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("photos"), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("photos", total=None, rate="")
+
+        def advance() -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, advance=1, rate=f"{speed:.1f} a second" if speed else "")
+
+        yield advance

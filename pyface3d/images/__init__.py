@@ -1,0 +1,6 @@
+"""Photos from files, archives, videos and cameras, read safely: orientation, modes, sizes, broken files."""
+
+from pyface3d.images.photo import Photo, read_photo
+from pyface3d.images.sources import Source, find_sources
+
+__all__ = ["Photo", "Source", "find_sources", "read_photo"]

@@ -1,0 +1,6 @@
+"""From photos to faces: detection, crops, a method, and per-face results that can be looked at and saved."""
+
+from pyface3d.reconstructor.face import Face
+from pyface3d.reconstructor.reconstructor import PhotoFaces, Reconstructor
+
+__all__ = ["Face", "PhotoFaces", "Reconstructor"]

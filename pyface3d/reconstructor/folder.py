@@ -1,0 +1,175 @@
+"""A folder of results: a record for each photo, files by kind, tables, and what is already there."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyface3d import render
+from pyface3d.atomic import atomic_write
+from pyface3d.images import Source
+from pyface3d.reconstructor.face import Face
+from pyface3d.reconstructor.reconstructor import PhotoFaces
+
+# kind -> ending of the file of a face; tables and page are made of all photos together
+FACE_FILES = {
+    "obj": ".obj", "glb": ".glb", "ply": ".ply", "arrays": ".npz", "map": ".npy", "overlay": "-overlay.jpg",
+    "depth": "-depth.png", "normals": "-normals.png", "landmarks": "-landmarks.jpg",
+}  # fmt: skip
+TABLES = ("csv", "parquet")
+KINDS = (*FACE_FILES, *TABLES, "page")
+MOST_ON_PAGE = 40  # faces; keeps the page under 8 MB
+
+_PICTURES = ("overlay", "depth", "normals", "landmarks")
+
+
+class OutputFolder:
+    """Writes results so that an interrupted run can go on: a photo's record comes last and says it is complete.
+
+    Args:
+        folder: made when it is missing.
+        kinds: what to write, of ``KINDS``; the record ``<photo>.json`` with pose and landmarks is always written.
+        settings: JSON-able; a record of other settings counts as absent.
+
+    Raises:
+        ValueError: an unknown kind.
+        OSError: the folder cannot be made or written.
+
+    Example:
+        >>> folder = OutputFolder("faces", ["glb", "csv"])  # doctest: +SKIP
+        >>> for result in reconstructor.iter(["photos"]):  # doctest: +SKIP
+        ...     folder.write(result)
+        >>> folder.finish()  # doctest: +SKIP
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], kinds: list[str], settings: dict[str, Any] | None = None):
+        unknown = sorted(set(kinds) - set(KINDS))
+        if unknown:
+            raise ValueError(f"outputs must be of {', '.join(KINDS)}; got {', '.join(unknown)}")
+        self.folder, self.kinds, self.settings = Path(folder), list(kinds), settings or {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.folder / ".writable"):
+            pass  # fails here and now rather than after the first photo
+        (self.folder / ".writable").unlink()
+        self._stems: dict[str, str] = {}  # source name -> stem
+        self._taken: set[str] = set()
+        self._on_page: list[Face] = []
+
+    def is_complete(self, source: Source) -> bool:
+        """Whether an earlier run with the same settings has written all that is wanted for this photo."""
+        record = self._record(source)
+        if record is None or record["settings"] != self.settings or not set(self._wanted()) <= set(record["kinds"]):
+            return False
+        return all((self.folder / file).is_file() for file in record["files"])
+
+    def found(self, source: Source) -> int:
+        """How many faces the record of a complete photo holds."""
+        return len((self._record(source) or {"faces": []})["faces"])
+
+    def write(self, result: PhotoFaces) -> list[Path]:
+        """Write the files of one photo and then its record; returns the files."""
+        stem = self._stem(result.source)
+        (self.folder / stem).parent.mkdir(parents=True, exist_ok=True)
+        files = [file for face in result.faces for file in self._write_face(face, stem)]
+        record = {
+            "photo": result.source.name,
+            "settings": self.settings,
+            "kinds": self._wanted(),
+            "files": [file.relative_to(self.folder).as_posix() for file in files],
+            "faces": [face.facts() for face in result.faces],
+        }
+        with atomic_write(self.folder / f"{stem}.json") as stream:
+            stream.write(json.dumps(record).encode())
+        if "page" in self.kinds and len(self._on_page) < MOST_ON_PAGE:
+            self._on_page += result.faces[: MOST_ON_PAGE - len(self._on_page)]
+        return [*files, self.folder / f"{stem}.json"]
+
+    def finish(self) -> list[Path]:
+        """Write the tables over all photos that were asked about or written, and the page of this run's faces."""
+        written = []
+        if "csv" in self.kinds:
+            written.append(self._write_csv(self.folder / "faces.csv"))
+        if "parquet" in self.kinds:
+            written.append(self._write_parquet(self.folder / "faces.parquet"))
+        if self._on_page:
+            from pyface3d.reconstructor.showing import write_faces_page
+
+            written.append(write_faces_page(self.folder / "faces.html", self._on_page, title="Reconstructed faces"))
+        return written
+
+    def _wanted(self) -> list[str]:
+        return [kind for kind in self.kinds if kind in FACE_FILES]
+
+    def _stem(self, source: Source) -> str:
+        """Where the photo's files go, below the folder; two photos never share one."""
+        if source.name not in self._stems:
+            wanted = source.stem or Path(source.name).stem or "photo"
+            stem, number = wanted, 1
+            while stem in self._taken:
+                number += 1
+                stem = f"{wanted}-{number}"
+            self._taken.add(stem)
+            self._stems[source.name] = stem
+        return self._stems[source.name]
+
+    def _record(self, source: Source) -> dict[str, Any] | None:
+        try:
+            record = json.loads((self.folder / f"{self._stem(source)}.json").read_bytes())
+            return record if record["photo"] == source.name and isinstance(record["faces"], list) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _write_face(self, face: Face, stem: str) -> Iterator[Path]:
+        base = stem if face.index == 0 else f"{stem}-face{face.index + 1}"
+        for kind in self._wanted():
+            path = self.folder / (base + FACE_FILES[kind])
+            if kind in _PICTURES:
+                render.save_picture(path, face.render(kind))  # type: ignore[arg-type]
+            else:
+                face.save(path)
+            yield path
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for name in self._stems:
+            record = self._record(Source(name, lambda: None))  # type: ignore[arg-type,return-value]
+            for facts in (record or {"faces": []})["faces"]:
+                yield _row(facts)
+
+    def _write_csv(self, path: Path) -> Path:
+        with atomic_write(path) as stream:
+            text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
+            writer = None
+            for row in self._rows():
+                if writer is None:
+                    writer = csv.DictWriter(text, list(row), restval="", extrasaction="ignore")
+                    writer.writeheader()
+                writer.writerow(row)
+            text.detach()
+        return path
+
+    def _write_parquet(self, path: Path) -> Path:
+        try:
+            import pyarrow as arrow
+            import pyarrow.parquet as parquet
+        except ImportError:
+            raise ImportError("a Parquet table needs pyarrow: pip install pyarrow") from None
+        with atomic_write(path) as stream:
+            parquet.write_table(arrow.Table.from_pylist(list(self._rows())), stream)
+        return path
+
+
+def _row(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a face as one flat row: numbers rounded to what a table needs."""
+    row: dict[str, Any] = {name: facts[name] for name in ("photo", "face", "method", "score")}
+    row |= {f"box_{side}": round(value, 2) for side, value in zip(("left", "top", "right", "bottom"), facts["box"])}
+    row |= {name: round(facts[name], 3) for name in ("pitch", "yaw", "roll")}
+    row |= {f"pose_{i}": value for i, value in enumerate(np.ravel(facts["pose"]).tolist())}
+    for i, point in enumerate(facts["landmarks"]):
+        row |= {f"{axis}{i}": round(value, 3) for axis, value in zip("xyz", point)}
+    row |= {f"param_{i}": value for i, value in enumerate(facts.get("params", []))}
+    return row | {f"attribute_{name}": round(value, 4) for name, value in facts.get("attributes", {}).items()}

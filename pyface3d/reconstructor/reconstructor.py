@@ -1,0 +1,256 @@
+"""The whole way from a photo to its faces."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pyface3d import camera
+from pyface3d.detection import Detector, load_detector
+from pyface3d.images import Photo, Source, find_sources, read_photo
+from pyface3d.methods import Method, Reconstruction
+from pyface3d.morphable import MorphableModel
+from pyface3d.reconstructor.face import Face
+from pyface3d.reconstructor.loading import load_method
+from pyface3d.reconstructor.places import Places, find_places, rois_of_boxes
+
+Path = str | os.PathLike[str]
+
+_MOST_PIXELS = 48_000_000  # of photos that wait for the network together
+
+
+@dataclass
+class PhotoFaces:
+    """What came of one photo of a stream.
+
+    Args:
+        source: the photo's source.
+        faces: the faces, the best detection first; empty when none was found.
+        error: the sentence why the photo could not be read, or None.
+    """
+
+    source: Source
+    faces: list[Face] = field(default_factory=list)
+    error: str | None = None
+
+
+@dataclass
+class _Located:
+    """A photo with the places of its faces, on the way to the network."""
+
+    source: Source
+    photo: Photo | None = None
+    rois: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    crops: torch.Tensor | None = None  # (F, 3, S, S) uint8
+    settled: bool = False  # the crops are the user's: no second pass
+    error: Exception | None = None
+
+
+class Reconstructor:
+    """Finds the faces of photos and reconstructs them.
+
+    Args:
+        method: name of a method (:func:`pyface3d.list_methods`) or a method.
+        weights: name of embedded weights, or a path; None: the embedded weights of the method.
+        model: face model or its path, for weights that belong to another model than the embedded one.
+        space: parameter space or its path, for weights without a card.
+        device: where the network runs; None: CUDA where there is one.
+        detector: "cascades", "whole" (pictures are crops already), the path of a YuNet ONNX file, "hub:owner/name", or
+            a callable as :mod:`pyface3d.detection` describes it.
+        faces: "largest" or "all" faces of a photo.
+        passes: 2 crops again around the landmarks of the first pass, as the networks were trained; 1 does not. Places
+            given as crops are never moved.
+
+    Raises:
+        ValueError: an argument that does not exist, or weights that do not fit.
+
+    Example:
+        >>> faces = Reconstructor()(photo)
+        >>> faces[0].landmarks.shape
+        (68, 3)
+    """
+
+    def __init__(
+        self,
+        method: str | Method = "mobile_frnet",
+        *,
+        weights: Path | None = None,
+        model: MorphableModel | Path | None = None,
+        space: camera.ParameterSpace | Path | None = None,
+        device: str | torch.device | None = None,
+        detector: Path | Detector | None = "cascades",
+        faces: Literal["largest", "all"] = "largest",
+        passes: int = 2,
+    ) -> None:
+        if faces not in ("largest", "all"):
+            raise ValueError(f"Reconstructor: faces must be 'largest' or 'all', got {faces!r}")
+        if passes not in (1, 2):
+            raise ValueError(f"Reconstructor: passes must be 1 or 2, got {passes!r}")
+        if isinstance(method, str):
+            method = load_method(method, weights, model, space)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.method = method.deploy().to(self.device)
+        self.detector = load_detector(detector)
+        self.largest, self.passes = faces == "largest", passes
+        if detector in (None, "whole"):
+            self.passes = 1
+
+    def __call__(
+        self,
+        image: Path | bytes | np.ndarray | Image.Image | Photo,
+        *,
+        boxes: Any = None,
+        rois: Any = None,
+        landmarks: Any = None,
+    ) -> list[Face]:
+        """The faces of one photo.
+
+        Args:
+            image: path, bytes of a file, array (H, W, 3) uint8 RGB, PIL image or :class:`pyface3d.images.Photo`.
+            boxes: (F, 4) or (4,) boxes tightly around the faces, instead of the detector's.
+            rois: (F, 4) or (4,) square crops, used as they are.
+            landmarks: (F, L, 2) or (L, 2) points to crop around.
+
+        Returns:
+            One :class:`Face` for each face, the best detection first; empty when none is found.
+
+        Raises:
+            OSError: the photo cannot be read.
+            ValueError: it is no picture, or the places are none.
+        """
+        source = Source("photo", lambda: read_photo(image))
+        located = self._locate(source, Places(boxes=boxes, rois=rois, landmarks=landmarks))
+        if located.error is not None:
+            raise located.error
+        return self._finish([located])[0].faces
+
+    def iter(
+        self,
+        inputs: Iterable[Path | Source],
+        batch_size: int = 32,
+        *,
+        places: Mapping[str, Places] | None = None,
+        threads: int = 2,
+    ) -> Iterator[PhotoFaces]:
+        """Faces of many photos, in order, with bounded memory: photos are read, searched and cropped in threads.
+
+        Args:
+            inputs: files, folders, zips, patterns, videos, cameras (:func:`pyface3d.images.find_sources`), or sources.
+            batch_size: faces that go through the network together.
+            places: name of a photo, with or without folder and suffix, to where its faces are; photos that are not
+                in it are searched.
+            threads: number of reading threads.
+
+        Yields:
+            :class:`PhotoFaces`. A photo that cannot be read carries its error; the others are done.
+        """
+        if batch_size < 1 or threads < 1:
+            got = f"{batch_size} and {threads}"
+            raise ValueError(f"Reconstructor.iter: batch_size and threads must be positive, got {got}")
+        waiting: list[_Located] = []
+        for located in _ahead(_sources(inputs), lambda s: self._locate(s, find_places(places or {}, s.name)), threads):
+            waiting.append(located)
+            pixels = sum(entry.photo.pixels.size // 3 for entry in waiting if entry.photo)
+            if sum(len(entry.rois) for entry in waiting) >= batch_size or pixels > _MOST_PIXELS:
+                yield from self._finish(waiting)
+                waiting = []
+        yield from self._finish(waiting)
+
+    def _locate(self, source: Source, places: Places | None) -> _Located:
+        """Read a photo, find its faces and cut them out; runs in a thread."""
+        try:
+            photo = source.read()
+            rois = None if places is None else places.crops()
+            if rois is None:
+                boxes = self.detector(photo.pixels, self.largest)
+                rois, scores = rois_of_boxes(photo.to_file(boxes[:, :4])), boxes[:, 4]
+            else:
+                scores = np.ones(len(rois), np.float32)
+            settled = places is not None and places.rois is not None
+            return _Located(source, photo, rois, scores, self._cut(photo, rois), settled)
+        except (OSError, ValueError) as error:
+            return _Located(source, error=error)
+
+    def _cut(self, photo: Photo, rois: np.ndarray) -> torch.Tensor | None:
+        """The crops (F, 3, S, S) uint8 of boxes in the photo's own pixels."""
+        if not len(rois):
+            return None
+        pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
+        scaled = torch.from_numpy((rois / np.tile(photo.reduction, 2)).astype(np.float32))
+        return camera.crop(pixels, scaled, self.method.images.size)  # type: ignore[return-value]
+
+    def _finish(self, located: list[_Located]) -> list[PhotoFaces]:
+        """Run the network on all crops together and deal its answers out to the photos."""
+        results = [PhotoFaces(entry.source, error=entry.error and _sentence(entry)) for entry in located]
+        found = [(entry, result) for entry, result in zip(located, results) if entry.crops is not None]
+        if not found:
+            return results
+        crops = torch.cat([entry.crops for entry, _ in found])  # type: ignore[misc]
+        rois = torch.from_numpy(np.concatenate([entry.rois for entry, _ in found]))
+        answer = self._predict(crops, rois)
+        if self.passes == 2 and not all(entry.settled for entry, _ in found):
+            answer = self._second_pass([entry for entry, _ in found], answer, crops, rois)
+        start = 0
+        for entry, result in found:
+            for i, score in enumerate(entry.scores):
+                result.faces.append(
+                    Face(answer[start + i], entry.photo, i, float(score), self.method.name)  # type: ignore[arg-type]
+                )
+            start += len(entry.rois)
+        return results
+
+    def _second_pass(
+        self, located: list[_Located], answer: Reconstruction, crops: torch.Tensor, rois: torch.Tensor
+    ) -> Reconstruction:
+        """The same faces cropped around the landmarks of the first answer; settled crops stay."""
+        better = camera.roi_from_landmarks(answer.landmarks.cpu())  # (F, 4)
+        start = 0
+        for entry in located:
+            stop = start + len(entry.rois)
+            sides = better[start:stop, 2] - better[start:stop, 0]
+            if not entry.settled and bool((sides > 2).all()) and bool(better[start:stop].isfinite().all()):
+                rois[start:stop] = better[start:stop]
+                crops[start:stop] = self._cut(entry.photo, better[start:stop].numpy())  # type: ignore[arg-type]
+            start = stop
+        return self._predict(crops, rois)
+
+    def _predict(self, crops: torch.Tensor, rois: torch.Tensor) -> Reconstruction:
+        return self.method.predict(crops.to(self.device)).to_image(rois.clone())
+
+
+def _sources(inputs: Iterable[Path | Source]) -> Iterator[Source]:
+    for entry in inputs:
+        if isinstance(entry, Source):
+            yield entry
+        else:
+            yield from find_sources([entry])
+
+
+def _ahead(sources: Iterator[Source], work: Callable[[Source], _Located], threads: int) -> Iterator[_Located]:
+    """``map(work, sources)`` in threads, in order, never more than a few results ahead of the reader."""
+    running: deque[Future[_Located]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="pyface3d-read") as pool:
+        try:
+            for source in sources:
+                running.append(pool.submit(work, source))
+                if len(running) > 2 * threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _sentence(entry: _Located) -> str:
+    error = entry.error
+    if isinstance(error, OSError) and error.strerror:
+        return f"{entry.source.name}: {error.strerror}"
+    return str(error)

@@ -1,0 +1,93 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from pyface3d.detection import CascadeDetector, load_detector, merge_boxes, whole_picture
+from pyface3d.images import read_photo
+from pyface3d.reconstructor.places import Places, find_places, read_places, rois_of_boxes
+
+
+def test_merging_keeps_the_best_of_each_group():
+    boxes = np.float32([[0, 0, 10, 10, 1], [1, 1, 11, 11, 3], [50, 50, 60, 60, 2], [3, 3, 6, 6, 9]])
+    merged = merge_boxes(boxes)
+    assert merged[:, 4].tolist() == [9, 2] or merged[:, 4].tolist() == [9, 3, 2]
+    assert merge_boxes(np.zeros((0, 5), np.float32)).shape == (0, 5)
+
+
+def test_nothing_is_found_in_nothing():
+    detector = CascadeDetector()
+    for shape in ((1, 1, 3), (20, 20, 3), (600, 900, 3)):
+        for largest in (True, False):
+            assert detector(np.full(shape, 128, np.uint8), largest).shape == (0, 5)
+
+
+def test_a_whole_picture_is_its_own_crop():
+    boxes = whole_picture(np.zeros((120, 120, 3), np.uint8))
+    assert np.allclose(rois_of_boxes(boxes[:, :4]), [[0, 0, 120, 120]], atol=1e-3)
+
+
+def test_unknown_detectors():
+    with pytest.raises(ValueError, match="cascades"):
+        load_detector("magic")
+    with pytest.raises(FileNotFoundError):
+        load_detector("none.onnx")
+
+    def mine(image, largest):
+        return np.zeros((0, 5), np.float32)
+
+    assert load_detector(mine) is mine
+
+
+def test_cascades_find_the_faces_of_aflw2000(data_folder):
+    """Every fifth picture; a hit is a box of the landmarks' size whose centre lies within half a face of theirs."""
+    dev = np.load(data_folder / "aflw2000" / "dev.npz")
+    detector = CascadeDetector()
+    bins = np.digitize(np.abs(dev["yaw_fitted"]), [30, 60])
+    hits: dict[int, list[bool]] = {0: [], 1: [], 2: []}
+    with zipfile.ZipFile(data_folder / "aflw2000" / "dev_full450.zip") as archive:
+        for i in range(0, 1000, 5):
+            photo = read_photo(archive.read(f"{dev['names'][i]}.jpg"))
+            boxes = detector(photo.pixels, True)
+            points = dev["pts68"][i, :2]
+            low, high = points.min(1), points.max(1)
+            size = np.sqrt(np.prod(high - low))
+            hit = False
+            for box in boxes:
+                away = np.linalg.norm((box[:2] + box[2:4] - low - high) / 2)
+                hit |= bool(away < 0.5 * size and 0.5 < (box[2] - box[0]) / size < 2)
+            hits[int(bins[i])].append(hit)
+    for view, least in enumerate((0.85, 0.79, 0.39)):
+        assert np.mean(hits[view]) >= least, (view, np.mean(hits[view]))
+
+
+def test_photos_with_one_two_and_many_faces(data_folder):
+    detector = CascadeDetector()
+    for name, least in (("one_face.jpg", 1), ("two_faces.jpg", 2), ("many_faces_third.jpg", 5)):
+        photo = read_photo(data_folder / "photos" / name)
+        assert len(detector(photo.pixels, False)) >= least, name
+        assert len(detector(photo.pixels, True)) == 1
+
+
+def test_places_from_files(tmp_path):
+    (tmp_path / "boxes.csv").write_text("name,left,top,right,bottom\na.jpg,1,2,3,4\na.jpg,5,6,7,8\nsub/b.jpg,1,2,3,5\n")
+    places = read_places(tmp_path / "boxes.csv", "boxes")
+    assert places["a.jpg"].crops().shape == (2, 4)
+    assert find_places(places, "/photos/x/a.jpg") is places["a.jpg"]
+    (tmp_path / "rois.json").write_text('{"a": [1, 2, 31, 32]}')
+    rois = read_places(tmp_path / "rois.json", "rois")
+    assert find_places(rois, "z.zip/a.jpg").crops().tolist() == [[1, 2, 31, 32]]
+    np.savez(tmp_path / "dev.npz", names=np.array(["a"]), landmarks=np.ones((1, 68, 2)) * np.arange(68)[:, None])
+    assert read_places(tmp_path / "dev.npz", "landmarks")["a"].crops().shape == (1, 4)
+    (tmp_path / "bad.csv").write_text("a.jpg,1,2,three,4\nb,x,1,1,1\n")
+    with pytest.raises(ValueError, match="bad.csv"):
+        read_places(tmp_path / "bad.csv", "boxes")
+
+
+def test_wrong_places():
+    with pytest.raises(ValueError, match="one of"):
+        Places(boxes=[1, 2, 3, 4], rois=[1, 2, 3, 4])
+    with pytest.raises(ValueError, match=r"\(F, 4\)"):
+        Places(boxes=[1, 2, 3]).crops()
+    with pytest.raises(ValueError, match="finite"):
+        Places(rois=[1, 2, np.nan, 4]).crops()
