@@ -1,1 +1,33 @@
-"""Data sets: files and rendered faces as one documented sample dict."""
+"""Data sets: files and rendered faces as one documented sample dict (:class:`Sample`)."""
+
+from pyface3d.data.archive import Archive
+from pyface3d.data.celeba import CelebA
+from pyface3d.data.check import FolderReport, check
+from pyface3d.data.crops import CroppedFaces, TrainAug
+from pyface3d.data.dataset import FaceDataset, Report
+from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.landmark_files import LandmarkFaces
+from pyface3d.data.mat import MatFaces, MatLabel, read_mat
+from pyface3d.data.sample import Sample, collate
+from pyface3d.data.schemes import convert_landmarks, mirror_permutation
+
+__all__ = [
+    "Archive",
+    "CelebA",
+    "CroppedFaces",
+    "FaceDataset",
+    "FolderReport",
+    "LandmarkFaces",
+    "MatFaces",
+    "MatLabel",
+    "Report",
+    "Sample",
+    "TrainAug",
+    "UnreadableError",
+    "check",
+    "collate",
+    "convert_landmarks",
+    "decode_image",
+    "mirror_permutation",
+    "read_mat",
+]

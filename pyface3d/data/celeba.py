@@ -1,0 +1,132 @@
+"""CelebA: forty attributes of 202,599 aligned pictures, from the official lists."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pyface3d.camera import crop, image_to_crop
+from pyface3d.data.archive import Archive, stem
+from pyface3d.data.dataset import FaceDataset
+from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.sample import Sample
+
+PARTS = {"train": 0, "val": 1, "test": 2}
+OFFICIAL_STARTS = (1, 162771, 182638, 202600)  # first image number of train, val, test, and the end
+# Eyes, nose tip, mouth corners of an aligned picture (178 x 218), where a set gives none of its own.
+ALIGNED = np.array([[69.5, 111.5], [108.0, 111.5], [89.0, 135.5], [73.0, 152.5], [105.0, 152.5]], np.float32)
+# The square that 3DDFA's rule draws about the 68 landmarks, in units of the span from the eyes to the mouth or between
+# the eyes, whichever is longer (foreshortened faces), around the middle of the five points: of the default mean face.
+SIDE, SHIFT = 2.99, 0.09
+
+
+class CelebA(FaceDataset):
+    """CelebA's pictures with their attributes (1 yes, 0 no, -1 unknown) and five landmarks, framed as 300W-LP's faces.
+
+    Args:
+        images: ``img_align_celeba`` (or ``img_celeba`` with ``landmarks``), folder or zip.
+        attributes: ``list_attr_celeba.txt``, or an ``.npz`` with ``image_names``, ``attribute_names``, ``attributes``.
+        part: "train", "val", "test" or "all".
+        partition: ``list_eval_partition.txt``; default: the official ranges of image numbers.
+        landmarks: ``list_landmarks_align_celeba.txt``; default: the alignment's own places.
+        size: side of the crops.
+
+    Raises:
+        ValueError: an unknown part, lists that cannot be parsed, or no picture of the part.
+    """
+
+    def __init__(
+        self,
+        images: str | os.PathLike,
+        attributes: str | os.PathLike,
+        part: str = "train",
+        partition: str | os.PathLike | None = None,
+        landmarks: str | os.PathLike | None = None,
+        size: int = 120,
+    ):
+        if part not in (*PARTS, "all"):
+            raise ValueError(f"CelebA: part must be one of {', '.join(PARTS)}, all, got {part!r}")
+        names, self.attribute_names, table = _read_attributes(Path(attributes))
+        self.archive, self.size = Archive(images), size
+        files = {Path(name).stem: name for name in self.archive.pictures()}
+        parts = None if partition is None else dict(zip(*_read_list(Path(partition), 1)))
+        kept = [i for i, name in enumerate(names) if stem(name) in files and _in_part(name, part, parts)]
+        if not kept:
+            raise ValueError(f"CelebA: {images} holds no picture of the part {part!r} of {attributes}")
+        super().__init__([names[i] for i in kept])
+        self.files = [files[stem(name)] for name in self.names]
+        self.attributes = torch.from_numpy(table[kept])  # (N, 40) int8
+        self.points = _points_of(self.names, landmarks)  # (N, 5, 2)
+
+    def load(self, index: int) -> Sample:
+        """Reads one face."""
+        image = decode_image(self.archive.read(self.files[index]))
+        points = self.points[index]
+        if not bool(points.isfinite().all()):
+            raise UnreadableError("unreadable label (no landmarks in the list)")
+        roi = five_point_roi(points)
+        return Sample(
+            image=crop(image, roi, self.size),
+            landmarks=image_to_crop(points[None], roi[None], self.size)[0],
+            visible=torch.ones(5, dtype=torch.bool),
+            attributes=self.attributes[index],
+            box=roi,
+            name=self.names[index],
+        )
+
+
+def five_point_roi(points: torch.Tensor) -> torch.Tensor:
+    """The square (4,) that frames a face as 3DDFA's rule does, from eyes, nose tip and mouth corners (5, 2)."""
+    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+    span = torch.maximum((points[1] - points[0]).norm(), (mouth - eyes).norm())
+    centre = (eyes + mouth) / 2 + SHIFT * (mouth - eyes)
+    return torch.cat([centre - SIDE * span / 2, centre + SIDE * span / 2]).round()
+
+
+def _read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+    """Image names, attribute names, (N, 40) int8 in {1, 0}."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as tables:
+            names, labels, table = (tables[k] for k in ("image_names", "attribute_names", "attributes"))
+        return names.tolist(), labels.tolist(), (table > 0).astype(np.int8)
+    header = path.read_text(encoding="utf-8").split("\n", 2)[1].split()
+    names, rows = _read_list(path, len(header), skip=2)
+    return names, header, (np.asarray(rows) > 0).astype(np.int8)
+
+
+def _read_list(path: Path, columns: int, skip: int = 0) -> tuple[list[str], list]:
+    """Names and integer columns of one of the official lists."""
+    names, rows = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[skip:], start=skip + 1):
+        fields = line.split()
+        if not fields:
+            continue
+        try:
+            values = [int(field) for field in fields[1:]]
+        except ValueError:
+            values = []
+        if len(values) != columns:
+            raise ValueError(f"CelebA: line {number} of {path} must be a name and {columns} integers, got {line[:40]}")
+        names.append(fields[0])
+        rows.append(values if columns > 1 else values[0])
+    return names, rows
+
+
+def _in_part(name: str, part: str, parts: dict[str, int] | None) -> bool:
+    if part == "all":
+        return True
+    if parts is not None:
+        return parts.get(name) == PARTS[part]
+    digits = stem(name)
+    start, end = OFFICIAL_STARTS[PARTS[part] : PARTS[part] + 2]
+    return digits.isdigit() and start <= int(digits) < end
+
+
+def _points_of(names: list[str], landmarks: str | os.PathLike | None) -> torch.Tensor:
+    if landmarks is None:
+        return torch.from_numpy(ALIGNED).expand(len(names), 5, 2)
+    listed, rows = _read_list(Path(landmarks), 10, skip=2)
+    places = dict(zip(listed, np.asarray(rows, np.float32).reshape(-1, 5, 2)))
+    unknown = np.full((5, 2), np.nan, np.float32)
+    return torch.from_numpy(np.stack([places.get(name, unknown) for name in names]))

@@ -1,0 +1,48 @@
+"""Image bytes to tensors."""
+
+import io
+import warnings
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be used; the text says why."""
+
+
+def decode_image(content: bytes) -> Tensor:
+    """Decodes a picture of any common kind: grey, palette, alpha (over black), CMYK and 16 bits become RGB.
+
+    The orientation that cameras note in EXIF is applied.
+
+    Args:
+        content: the bytes of a JPEG, PNG, BMP, WebP or TIFF file.
+
+    Returns:
+        (3, H, W) uint8, RGB.
+
+    Raises:
+        UnreadableError: not an image, damaged, cut short, or suspiciously large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as picture:
+                pixels = np.asarray(_rgb(ImageOps.exif_transpose(picture)))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UnreadableError(f"unreadable image ({error})") from error
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16-bit grey comes as integers
+        values = np.asarray(picture).astype(np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        picture = Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8))
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+    return picture.convert("RGB")

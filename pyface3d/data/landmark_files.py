@@ -1,0 +1,150 @@
+"""Photos with landmark annotations: 300W, WFLW, COFW, LaPa and what else comes as COCO keypoints."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pyface3d.camera import crop, image_to_crop
+from pyface3d.data.archive import Archive, stem
+from pyface3d.data.dataset import FaceDataset
+from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.mat import face_roi
+from pyface3d.data.sample import Sample
+from pyface3d.data.schemes import convert_landmarks
+
+WFLW_FIELDS = 2 * 98 + 4 + 6 + 1  # coordinates, box, six flags, file name
+
+
+@dataclass
+class Annotation:
+    """One face: ``file`` of its photo, ``points`` (L, 2) in 0-based pixels, ``visible`` (L,)."""
+
+    file: str
+    points: np.ndarray
+    visible: np.ndarray
+
+
+class LandmarkFaces(FaceDataset):
+    """Faces cut out of photos around their annotated landmarks.
+
+    Understood are, by what the files look like: COCO keypoint files (``.json``, as the MMPose project publishes 300W,
+    AFLW, COFW, LaPa and WFLW), 300W's ``.pts`` beside each photo, WFLW's lists, LaPa's ``.txt`` beside each photo.
+
+    Args:
+        path: folder or zip of photos (and of ``.pts`` or LaPa's ``.txt``).
+        annotations: a ``.json`` or WFLW's list; default: the ``.json`` in the folder, or the files beside the photos.
+        landmarks: number of points wanted (68 of WFLW's 98 and of LaPa's 106; 21 of 68); None keeps the set's own.
+        size: side of the crops.
+
+    Raises:
+        ValueError: no annotations are found or a file cannot be parsed.
+
+    Example:
+        >>> faces = LandmarkFaces("WFLW_images.zip", "list_98pt_test.txt", landmarks=68)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        annotations: str | os.PathLike | None = None,
+        landmarks: int | None = None,
+        size: int = 120,
+    ):
+        self.archive, self.landmarks, self.size = Archive(path), landmarks, size
+        self.annotations = list(_annotations(self.archive, annotations))
+        if not self.annotations:
+            raise ValueError(f"LandmarkFaces: {path} has no .json, .pts or LaPa's .txt; pass annotations=")
+        super().__init__([f"{stem(a.file)}#{number}" for number, a in enumerate(self.annotations)])
+        self._files = {Path(name).name: name for name in self.archive.pictures()}
+
+    def load(self, index: int) -> Sample:
+        """Cuts one face out of its photo."""
+        annotation = self.annotations[index]
+        name = annotation.file if annotation.file in self.archive else self._files.get(Path(annotation.file).name)
+        if name is None:
+            raise UnreadableError("missing file")
+        visible = annotation.visible & np.isfinite(annotation.points).all(axis=1)
+        if visible.sum() < 3:
+            raise UnreadableError(f"label out of range ({visible.sum()} visible landmarks)")
+        image = decode_image(self.archive.read(name))
+        points, seen = torch.from_numpy(annotation.points), torch.from_numpy(visible)
+        roi = face_roi(points, image.shape[1:], seen)
+        inside = image_to_crop(points[None], roi[None], self.size)[0].masked_fill(~seen[:, None], 0).numpy()
+        inside, visible = convert_landmarks(inside, visible, self.landmarks)
+        return Sample(
+            image=crop(image, roi, self.size),
+            landmarks=torch.from_numpy(inside),
+            visible=torch.from_numpy(visible),
+            box=roi,
+            name=self.names[index],
+        )
+
+
+def _annotations(archive: Archive, path: str | os.PathLike | None) -> Iterator[Annotation]:
+    if path is None:
+        tables = [name for name in archive.names if name.endswith(".json") and "/" not in name]
+        if tables:
+            return _coco(archive.read(tables[0]).decode("utf-8"), tables[0])
+        return _beside(archive)
+    text = Path(path).read_text(encoding="utf-8")
+    return _coco(text, str(path)) if str(path).endswith(".json") else _wflw(text, str(path))
+
+
+def _coco(text: str, path: str) -> Iterator[Annotation]:
+    try:
+        content = json.loads(text)
+        files = {image["id"]: image["file_name"] for image in content["images"]}
+        for entry in content["annotations"]:
+            triples = np.asarray(entry["keypoints"], np.float32).reshape(-1, 3)
+            yield Annotation(files[entry["image_id"]], triples[:, :2].copy(), triples[:, 2] > 0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"LandmarkFaces: {path} is no COCO keypoint file ({type(error).__name__}: {error})") from error
+
+
+def _wflw(text: str, path: str) -> Iterator[Annotation]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        fields = line.split()
+        if not fields:
+            continue
+        try:
+            if len(fields) != WFLW_FIELDS:
+                raise ValueError
+            points = np.array(fields[:196], np.float32).reshape(98, 2)
+        except ValueError:
+            raise ValueError(f"LandmarkFaces: line {number} of {path} lacks WFLW's {WFLW_FIELDS} fields") from None
+        yield Annotation(fields[-1], points, np.ones(98, bool))
+
+
+def _beside(archive: Archive) -> Iterator[Annotation]:
+    """``name.pts`` or ``name.txt`` beside ``name.jpg``; LaPa keeps them in ``landmarks/`` next to ``images/``."""
+    labels = {stem(name): name for name in archive.names if name.lower().endswith((".pts", ".txt"))}
+    for file in archive.pictures():
+        label = labels.get(stem(file)) or labels.get(stem(file).replace("images/", "landmarks/"))
+        if label is not None:
+            parse: Callable[[str], np.ndarray] = _pts if label.lower().endswith(".pts") else _lapa
+            points = parse(archive.read(label).decode("utf-8", "replace"))
+            yield Annotation(file, points, np.isfinite(points).all(axis=1))
+
+
+def _pts(text: str) -> np.ndarray:
+    """300W's points; MATLAB counts from one. What cannot be parsed is one NaN point, refused when it is read."""
+    inside = text.partition("{")[2].partition("}")[0].split()
+    return _pairs(inside) - 1
+
+
+def _lapa(text: str) -> np.ndarray:
+    """LaPa: the number of points, then one a line."""
+    fields = text.split()
+    return _pairs(fields[1:] if fields and fields[0] == str((len(fields) - 1) // 2) else [])
+
+
+def _pairs(fields: list[str]) -> np.ndarray:
+    try:
+        return np.array(fields, np.float32).reshape(-1, 2) if fields else np.full((1, 2), np.nan, np.float32)
+    except ValueError:
+        return np.full((1, 2), np.nan, np.float32)

@@ -1,0 +1,82 @@
+"""One sample dict for all sets, and batches of it."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+
+class Sample(TypedDict, total=False):
+    """What every reader yields. Supervision that a set does not have is a key that its samples do not have.
+
+    Attributes:
+        image: (3, S, S) uint8, RGB.
+        params: (P,) float32, un-whitened parameters in the frame of the crop.
+        landmarks: (L, 2) or (L, 3) float32, crop pixels, x right, y down, 0-based; L = 68, 81, 21 or a set's own.
+        visible: (L,) bool.
+        position_map: (3, U, V) float32, crop pixels.
+        attributes: (40,) int8: 1 yes, 0 no, -1 unknown.
+        yaw: float, degrees, 300W-LP's sign.
+        box: (4,) float32, left, top, right, bottom of the crop in the original image.
+        name: the sample's name within its set.
+    """
+
+    image: Tensor
+    params: Tensor
+    landmarks: Tensor
+    visible: Tensor
+    position_map: Tensor
+    attributes: Tensor
+    yaw: float
+    box: Tensor
+    name: str
+
+
+def collate(samples: Sequence[Sample]) -> dict[str, Any]:
+    """A batch of samples, also of different sets: what one lacks is zero, and ``has_<key>`` (B,) bool tells.
+
+    Landmarks of different sets may differ in number and dimension: they are padded with zeros that are not
+    ``visible``; ``landmark_count`` (B,) and ``landmark_dims`` (B,) int64 say what was there.
+
+    Args:
+        samples: at least one sample.
+
+    Returns:
+        The samples' keys with a leading batch dimension; ``name`` is a list.
+
+    Raises:
+        ValueError: no samples, or tensors of one key that do not fit together (images of two sizes).
+
+    Example:
+        >>> batch = collate([{"image": torch.zeros(3, 8, 8, dtype=torch.uint8), "yaw": 3.0, "name": "a"}])
+        >>> batch["has_yaw"], batch["yaw"]
+        (tensor([True]), tensor([3.]))
+    """
+    if not samples:
+        raise ValueError("collate: needs at least one sample, got none")
+    keys = sorted(set().union(*samples) - {"name"})
+    batch: dict[str, Any] = {"name": [sample.get("name", "") for sample in samples]}
+    for key in keys:
+        values = [None if key not in sample else torch.as_tensor(sample[key]) for sample in samples]
+        values = [v.float() if v is not None and v.dtype == torch.float64 else v for v in values]
+        batch[f"has_{key}"] = torch.tensor([value is not None for value in values])
+        batch[key] = _stack(key, values)
+        if key == "landmarks":
+            batch["landmark_count"] = torch.tensor([0 if v is None else v.shape[0] for v in values])
+            batch["landmark_dims"] = torch.tensor([0 if v is None else v.shape[1] for v in values])
+    return batch
+
+
+def _stack(key: str, values: list[Tensor | None]) -> Tensor:
+    present = [value for value in values if value is not None]
+    shapes = {tuple(value.shape) for value in present}
+    if len(shapes) > 1 and key not in ("landmarks", "visible"):
+        found = ", ".join(map(str, sorted(shapes)))
+        raise ValueError(f"collate: {key} must have one shape in a batch, got {found}; give all sets the same size")
+    shape = [max(sizes) for sizes in zip(*shapes)]
+    stacked = torch.zeros(len(values), *shape, dtype=present[0].dtype)
+    for row, value in zip(stacked, values, strict=True):
+        if value is not None:
+            row[tuple(slice(0, size) for size in value.shape)] = value
+    return stacked
