@@ -15,6 +15,9 @@
 #include <tuple>
 #include <vector>
 
+#include "scratch.h"
+#include "sentences.h"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -27,24 +30,19 @@ namespace pyface3d {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-inline std::string shape_of(const Tensor& x) {  // "(2, 3)"
-  std::string text = "(";
-  for (int64_t i = 0; i < x.dim(); ++i) text += (i ? ", " : "") + std::to_string(x.size(i));
-  return text + (x.dim() == 1 ? ",)" : ")");
+inline Shape sizes_of(const Tensor& x) {
+  Shape sizes;
+  for (int64_t i = 0; i < x.dim(); ++i) sizes.push_back(x.size(i));
+  return sizes;
 }
+
+inline std::string shape_of(const Tensor& x) { return shape_text(sizes_of(x)); }  // "(2, 3)"
 
 // Checks x against `sizes` (-1: any size); `wanted` is the shape as the documentation writes it, e.g. "(B, N, 3)".
 inline void check_shape(const char* op, const char* name, const Tensor& x, std::initializer_list<int64_t> sizes,
                         const char* wanted) {
-  bool fits = x.dim() == static_cast<int64_t>(sizes.size());
-  std::string numbers = "(";
-  int64_t i = 0;
-  for (const int64_t size : sizes) {
-    if (fits && size >= 0 && x.size(i) != size) fits = false;
-    numbers += (i++ ? ", " : "") + (size < 0 ? std::string("*") : std::to_string(size));
-  }
-  numbers += sizes.size() == 1 ? ",)" : ")";
-  STD_TORCH_CHECK(fits, op, ": ", name, " must be ", wanted, " = ", numbers, ", got ", shape_of(x));
+  const Shape got = sizes_of(x);
+  STD_TORCH_CHECK(shape_fits(got, sizes), shape_sentence(op, name, got, sizes, wanted));
 }
 
 inline void check_floating(const char* op, const char* name, const Tensor& x) {
@@ -71,8 +69,7 @@ inline void check_range(const char* op, const Tensor& indices, int64_t vertex_co
   if (!indices.is_cpu()) return;  // reading indices back would stop the stream; the caller vouches for them
   const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
   for (int64_t i = 0; i < indices.size(0); ++i)
-    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, op, ": indices must lie in [0, ", vertex_count, "), got ",
-                    index[i], " at position ", i);
+    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, range_sentence(op, "indices", vertex_count, index[i], i));
 }
 
 inline bool is_float32(const Tensor& x) { return x.scalar_type() == ScalarType::Float; }
@@ -105,14 +102,11 @@ inline const void* pointer(const Tensor& x) { return x.const_data_ptr(); }
 inline const void* pointer(const std::optional<Tensor>& x) { return x ? x->const_data_ptr() : nullptr; }
 
 // Runs kernel(scratch, begin, end) over [0, items) on torch's threads, `grain` items or more at a time; each call has
-// `size` elements of memory of its own, not initialised, aligned to a cache line (split loads halve the speed).
+// `size` elements of scratch memory.
 template <typename T, typename Kernel>
 void parallel_with_scratch(int64_t items, int64_t grain, int64_t size, Kernel kernel) {
   torch::stable::parallel_for(0, items, grain, [&](int64_t begin, int64_t end) {
-    constexpr std::align_val_t kLine{64};
-    const auto release = [](T* memory) { ::operator delete(memory, std::align_val_t{64}); };
-    const std::unique_ptr<T, decltype(release)> scratch(
-        static_cast<T*>(::operator new(static_cast<size_t>(size) * sizeof(T), kLine)), release);
+    const auto scratch = make_scratch<T>(size);
     kernel(scratch.get(), begin, end);
   });
 }

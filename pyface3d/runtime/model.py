@@ -1,0 +1,117 @@
+"""Face models without torch: the library's own files, as arrays."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyface3d.runtime.geometry import synthesize_shape
+
+FORMAT = "pyface3d morphable model"
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModel:
+    """A morphable model as arrays: what deployment needs of ``pyface3d.MorphableModel``.
+
+    Attributes:
+        mean: (N, 3) float32.
+        basis: (N, 3, K) float32, identity columns first.
+        triangles: (F, 3) int64.
+        n_identity: identity columns among K.
+        landmarks: (68,) int64 vertices, or None.
+        name: as the file says.
+        hash: of the content, as the file says; the ONNX file of a method names the one it was trained with.
+    """
+
+    mean: NDArray
+    basis: NDArray
+    triangles: NDArray
+    n_identity: int
+    landmarks: NDArray | None = None
+    name: str = ""
+    hash: str = ""
+    extra: dict[str, NDArray] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_coeffs(self) -> int:
+        """Shape coefficients K."""
+        return self.basis.shape[2]
+
+    def synthesize(
+        self, coeffs: NDArray, pose: NDArray | None = None, indices: NDArray | None = None, *, threads: int = 0
+    ) -> NDArray:
+        """Coefficients (B, K), poses (B, 3, 4) -> vertices (B, N, 3); see ``runtime.synthesize_shape``."""
+        return synthesize_shape(self.mean, self.basis, coeffs, pose, indices, threads=threads)
+
+
+def load_model(path: str | Path) -> FaceModel:
+    """Reads a face model that ``MorphableModel.save`` wrote, safetensors or npz.
+
+    Args:
+        path: the file. Other formats are turned into this one by ``pyface3d convert``.
+
+    Returns:
+        The model in float32.
+
+    Raises:
+        ValueError: the file is damaged or something else.
+
+    Example:
+        >>> from pyface3d import runtime
+        >>> runtime.load_model("face.safetensors").n_coeffs  # doctest: +SKIP
+        50
+    """
+    path = Path(path)
+    with path.open("rb") as stream:
+        is_zip = stream.read(2) == b"PK"
+    arrays, header = _read_npz(path) if is_zip else _read_safetensors(path)
+    try:
+        identity, expression = arrays.pop("identity_basis"), arrays.pop("expression_basis")
+        return FaceModel(
+            mean=_dense(arrays.pop("mean")),
+            basis=_dense(np.concatenate([identity, expression], axis=2)),
+            triangles=arrays.pop("triangles").astype(np.int64),
+            n_identity=identity.shape[2],
+            landmarks=arrays.pop("landmarks", None),
+            name=header.get("name", ""),
+            hash=header.get("hash", ""),
+            extra=arrays,
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"runtime.load_model: {path} is damaged: {error}") from error
+
+
+def _dense(values: NDArray) -> NDArray:
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, NDArray], dict]:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise ImportError(
+            "runtime.load_model: safetensors files need the package safetensors; run 'pip install safetensors', "
+            "or save the model as .npz"
+        ) from error
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a face model")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
+    except SafetensorError as error:
+        raise ValueError(f"runtime.load_model: {path} is damaged or truncated: {error}") from error
+
+
+def _read_npz(path: Path) -> tuple[dict[str, NDArray], dict]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "header" not in file.files:
+                raise ValueError(f"runtime.load_model: {path} is an npz of something else than a face model")
+            return {name: file[name] for name in file.files if name != "header"}, json.loads(str(file["header"]))
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"runtime.load_model: {path} is damaged or truncated: {error}") from error
