@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pyface3d.atomic import atomic_write
 from pyface3d.camera.flips import FLIPS
+from pyface3d.camera.whitening import read_release
 
 POSE_LENGTH = 12
 
@@ -163,7 +164,10 @@ class ParameterSpace(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":
-        """Reads what :meth:`save` wrote."""
+        """Reads what :meth:`save` wrote, or a whitening table as 3DDFA and 3DDFA_V2 release it (told by content)."""
+        with open(path, "rb") as stream:
+            if stream.read(1) == b"\x80":  # a pickle
+                return cls(**read_release(path))
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("parameter_space")
             if header is None:

@@ -30,7 +30,7 @@ class HeadPoseError(ImageMetric):
         super().__init__(**options)
         pose_to_angles(torch.eye(3, 4), convention)  # refuses an unknown name now, not at the first batch
         self.convention, self.limit = convention, limit
-        self.add_state("gaps", default=[], dist_reduce_fx="cat")
+        self.add_list("gaps", torch.empty(0, 3, dtype=torch.float64))
 
     def update(self, pose: Tensor, angles: Tensor, number: Tensor | None = None) -> None:
         """Adds a batch.

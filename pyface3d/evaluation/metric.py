@@ -1,5 +1,7 @@
 """The base of all metrics here: one error per image, kept with its yaw, gathered over processes."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -29,8 +31,24 @@ class ImageMetric(Metric):
 
     def __init__(self, **options) -> None:
         super().__init__(**options)
-        for state in ("errors", "yaws", "numbers"):
-            self.add_state(state, default=[], dist_reduce_fx="cat")
+        self._nothing: dict[str, Tensor] = {}
+        self.add_list("errors", torch.empty(0, dtype=torch.float64))
+        self.add_list("yaws", torch.empty(0, dtype=torch.float64))
+        self.add_list("numbers", torch.empty(0, dtype=torch.int64))
+
+    def add_list(self, name: str, nothing: Tensor) -> None:
+        """Adds a state that grows by tensors; ``nothing`` is what a process without images contributes."""
+        self.add_state(name, default=[], dist_reduce_fx="cat")
+        self._nothing[name] = nothing
+
+    def sync(self, *arguments: Any, **options: Any) -> None:
+        """Gathers the states of all processes, those without images included (torchmetrics alone would wait for
+        ever).
+        """
+        for name, nothing in self._nothing.items():
+            if not len(getattr(self, name)):
+                setattr(self, name, [nothing.to(self.device)])
+        super().sync(*arguments, **options)
 
     def record(self, errors: Tensor, yaw: Tensor | None = None, number: Tensor | None = None) -> None:
         """Adds the errors of a batch.

@@ -115,7 +115,7 @@ class NowError(ImageMetric):
 
     def __init__(self, **options) -> None:
         super().__init__(**options)
-        self.add_state("distances", default=[], dist_reduce_fx="cat")
+        self.add_list("distances", torch.empty(0, dtype=torch.float64))
 
     def update(self, vertices: Tensor, triangles: Tensor, landmarks: Tensor, scan: Scan, number: int = -1) -> None:
         """Adds one face: prediction (N, 3), its triangles (F, 3) and landmarks (68, 3) in pixels, y down, and the

@@ -1,5 +1,7 @@
 import json
+import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,6 +60,27 @@ def test_save_load_and_dict(tmp_path):
     ):
         assert torch.equal(again.mean, space.mean) and torch.equal(again.std, space.std)
         assert (again.n_identity, again.n_expression, again.size, again.flip) == (40, 10, 120, "3ddfa_v2")
+
+
+@pytest.mark.parametrize(("keys", "flip"), [(("param_mean", "param_std"), "3ddfa"), (("mean", "std"), "3ddfa_v2")])
+def test_released_tables(tmp_path, keys, flip):
+    table = dict(zip(keys, (np.arange(62, dtype=np.float32), np.arange(1, 63, dtype=np.float32))))
+    (tmp_path / "table.pkl").write_bytes(pickle.dumps(table, protocol=2))
+    space = ParameterSpace.load(tmp_path / "table.pkl")
+    assert space.flip == flip and space.mean[3] == 3 and space.std[3] == 4
+
+
+def test_a_pickle_of_something_else_is_refused_and_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    (tmp_path / "other.pkl").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ValueError, match="no whitening table"):
+        ParameterSpace.load(tmp_path / "other.pkl")
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ValueError, match="print"):
+        ParameterSpace.load(tmp_path / "evil.pkl")
 
 
 def test_measured_tables():

@@ -71,7 +71,10 @@ def _one_of_two(rank, store, answers):
     metric = LandmarkError()
     mine = torch.tensor([0, 2, 4]) if rank == 0 else torch.tensor([1, 3, 5, 0])  # uneven, image 0 repeated
     metric.update(predictions()[mine], TARGET[mine], YAWS[mine], number=mine)
-    answers[rank] = metric.compute()
+    lonely = LandmarkError()  # one process got no image at all
+    if rank == 0:
+        lonely.update(predictions(), TARGET, YAWS, number=torch.arange(6))
+    answers[rank] = metric.compute(), lonely.compute(), metric.per_image()["numbers"].tolist()
     torch.distributed.destroy_process_group()
 
 
@@ -80,4 +83,4 @@ def test_two_processes_give_the_figures_of_one(tmp_path):
     single.update(predictions(), TARGET, YAWS)
     answers = mp.get_context("spawn").Manager().dict()
     mp.spawn(_one_of_two, (tmp_path / "store", answers), nprocs=2)
-    assert answers[0] == answers[1] == single.compute()
+    assert answers[0] == answers[1] == (single.compute(), single.compute(), list(range(6)))
