@@ -12,14 +12,19 @@ struct Rows {
         r2(p.triangles[id * int64_t{3} + 2] * p.channels) {}
 };
 
-template <typename T>
-const T* attributes_of(const Interpolate& p, int64_t pixel) {
-  return static_cast<const T*>(p.attributes) + (p.shared ? 0 : pixel / p.pixels * p.vertex_count * p.channels);
+// Calls run(attributes (N, C), first, last) for the part of [begin, end) in each face.
+template <typename T, typename F>
+PYFACE3D_INLINE void each_face(const Interpolate& p, int64_t begin, int64_t end, const F& run) {
+  while (begin < end) {
+    const int64_t face = begin / p.pixels, face_end = (face + 1) * p.pixels, last = end < face_end ? end : face_end;
+    run(static_cast<const T*>(p.attributes) + (p.shared ? 0 : face * p.vertex_count * p.channels), begin, last);
+    begin = last;
+  }
 }
 
 // C: the number of channels when it is known at compile time, else 0.
 template <typename T, int C>
-void forward_pixels(const Interpolate& p, int64_t begin, int64_t end) {
+void forward_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end) {
   const int64_t channels = C ? C : p.channels;
   for (int64_t i = begin; i < end; ++i) {
     T* out = static_cast<T*>(p.out) + i * channels;
@@ -28,27 +33,19 @@ void forward_pixels(const Interpolate& p, int64_t begin, int64_t end) {
       for (int64_t c = 0; c < channels; ++c) out[c] = 0;
       continue;
     }
-    const T *b = static_cast<const T*>(p.barycentrics) + i * 3, *a = attributes_of<T>(p, i);
+    const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
     const Rows rows(p, id);
     for (int64_t c = 0; c < channels; ++c) out[c] = b[0] * a[rows.r0 + c] + b[1] * a[rows.r1 + c] + b[2] * a[rows.r2 + c];
   }
 }
-}  // namespace
 
 template <typename T>
-void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
-  p.channels == 3 ? forward_pixels<T, 3>(p, begin, end) : p.channels == 1 ? forward_pixels<T, 1>(p, begin, end)
-                                                                          : forward_pixels<T, 0>(p, begin, end);
-}
-
-template <typename T>
-void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end) {
+void grad_barycentrics_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     const T* grad = static_cast<const T*>(p.grad_out) + i * p.channels;
     const int32_t id = p.triangle_ids[i];
     T sum[3] = {0, 0, 0};
     if (id >= 0) {
-      const T* a = attributes_of<T>(p, i);
       const Rows rows(p, id);
       for (int64_t c = 0; c < p.channels; ++c) {
         sum[0] += grad[c] * a[rows.r0 + c];
@@ -58,6 +55,21 @@ void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t 
     }
     for (int k = 0; k < 3; ++k) static_cast<T*>(p.grad_barycentrics)[i * 3 + k] = sum[k];
   }
+}
+}  // namespace
+
+template <typename T>
+void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
+  each_face<T>(p, begin, end, [&](const T* a, int64_t first, int64_t last) {
+    p.channels == 3   ? forward_pixels<T, 3>(p, a, first, last)
+    : p.channels == 1 ? forward_pixels<T, 1>(p, a, first, last)
+                      : forward_pixels<T, 0>(p, a, first, last);
+  });
+}
+
+template <typename T>
+void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end) {
+  each_face<T>(p, begin, end, [&](const T* a, int64_t first, int64_t last) { grad_barycentrics_pixels(p, a, first, last); });
 }
 
 template <typename T>

@@ -1,6 +1,7 @@
 // Attributes at the pixels of rasterize: out[b, y, x] = sum_i bary_i attributes[b, triangle_i], 0 where there is no triangle.
 // vjp: grad_bary_i = attributes_i . grad_out; grad_attributes_i += bary_i grad_out.
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {

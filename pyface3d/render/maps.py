@@ -47,7 +47,8 @@ def normal_map(vertices: Array, triangles: Array, height: int, width: int) -> An
 def pncc_codes(mean: Array) -> Any:
     """Projected normalised coordinate code of each vertex: the mean shape, each axis scaled to [0, 1].
 
-    The code of 3DDFA (Zhu et al. 2016, eq. 6): NCC_d = (S_d - min S_d) / (max S_d - min S_d), over the mean shape.
+    The code of 3DDFA (Zhu et al. 2016, eq. 6): NCC_d = (S_d - min S_d) / (max S_d - min S_d). The table published with
+    it is that of the mean identity (``u_shp``), to which the mean expression is not added.
 
     Args:
         mean: (N, 3) mean shape of the model, in any unit.

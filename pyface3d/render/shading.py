@@ -1,11 +1,13 @@
 """Shaded meshes, alone or over a photo."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from pyface3d import ops
 from pyface3d.render.pictures import Array, as_colors, as_float, as_pictures, as_table, as_vertices, to_uint8
 from pyface3d.render.surface import Surface, rasterized
 
@@ -30,6 +32,14 @@ class Light:
     directional: float = 0.6
     specular: float = 0.1
     exponent: float = 5.0
+
+    def numbers(self) -> tuple[float, ...]:
+        """Unit direction, ambient, directional, specular, exponent, as ``ops.shade_surface`` takes them."""
+        length = math.hypot(*self.direction)
+        if not length:
+            raise ValueError("Light: direction must not be zero")
+        unit = (coordinate / length for coordinate in self.direction)
+        return (*unit, self.ambient, self.directional, self.specular, self.exponent)
 
 
 class Texture(NamedTuple):
@@ -82,11 +92,18 @@ def shade(
         raise ValueError(f"shade: style must be 'phong' or 'normals', got {style!r}")
     verts, form = as_vertices("shade", vertices)
     surface = rasterized(verts, as_table("shade", triangles, verts.device), height, width)
-    if style == "normals":
-        lit = (surface.normals() + 1) * 127.5
-    else:
-        lit = _phong(surface, _albedo(surface, colors), light or Light())
-    return form.give(_composed(lit, surface.covered, background, alpha))
+    albedo = _albedo(surface, colors) if style == "phong" else None
+    pictures = ops.shade_surface(
+        surface.normals(),
+        surface.triangle_ids,
+        surface.barycentrics,
+        surface.triangles,
+        albedo,
+        _canvas(surface, background),
+        (light or Light()).numbers(),
+        alpha,
+    )
+    return form.give(pictures)
 
 
 def overlay(image: Array, vertices: Array, triangles: Array, *, alpha: float = 0.75, **options: Any) -> Any:
@@ -124,22 +141,12 @@ def _albedo(surface: Surface, colors: Array | Texture | None) -> Tensor:
     return sampled.movedim(1, -1)
 
 
-def _phong(surface: Surface, albedo: Tensor, light: Light) -> Tensor:
-    """(B, H, W, 3) of 0 to 255: Phong 1975 with an orthographic viewer at +z."""
-    normals = surface.normals()  # (B, H, W, 3)
-    direction = torch.nn.functional.normalize(normals.new_tensor(light.direction), dim=0)
-    facing = normals @ direction  # (B, H, W)
-    reflected = 2 * facing * normals[..., 2] - direction[2]
-    diffuse = facing.clamp_(min=0).mul_(light.directional).add_(light.ambient)
-    shine = reflected.clamp_(min=0).pow_(light.exponent).mul_(255 * light.specular)
-    return torch.addcmul(shine[..., None], diffuse[..., None], albedo)
-
-
-def _composed(lit: Tensor, covered: Tensor, background: Array | None, alpha: float) -> Tensor:
-    """The mesh over the background, (B, H, W, 3) uint8."""
+def _canvas(surface: Surface, background: Array | None) -> Tensor | None:
+    """(B, H, W, 3) uint8: the background once per mesh."""
     if background is None:
-        return to_uint8(lit * alpha).mul_(covered[..., None])
-    behind = as_pictures("shade", background, lit.device)
-    if behind.shape[1:] != lit.shape[1:] or len(behind) not in (1, len(lit)):
-        raise ValueError(f"shade: background must be {tuple(lit.shape[1:3])} pixels, got {tuple(behind.shape[1:3])}")
-    return to_uint8(torch.where(covered[..., None], torch.lerp(behind, lit, alpha), behind))
+        return None
+    size = surface.depth.shape
+    behind = to_uint8(as_pictures("shade", background, surface.depth.device))
+    if behind.shape[1:3] != size[1:] or len(behind) not in (1, size[0]):
+        raise ValueError(f"shade: background must be {tuple(size[1:])} pixels, got {tuple(behind.shape[1:3])}")
+    return behind.expand(*size, 3)

@@ -7,6 +7,7 @@ from pyface3d.ops.reference.project_weak_perspective import project_weak_perspec
 from pyface3d.ops.reference.rasterize import rasterize
 from pyface3d.ops.reference.render_position_map import render_position_map
 from pyface3d.ops.reference.sample_position_map import sample_position_map
+from pyface3d.ops.reference.shade_surface import shade_surface
 from pyface3d.ops.reference.synthesize_position_map import synthesize_position_map
 from pyface3d.ops.reference.synthesize_shape import synthesize_shape
 from pyface3d.ops.reference.vertex_distance import vertex_distance
@@ -23,6 +24,7 @@ __all__ = [
     "rasterize",
     "render_position_map",
     "sample_position_map",
+    "shade_surface",
     "synthesize_position_map",
     "synthesize_shape",
     "vertex_distance",
