@@ -1,4 +1,4 @@
-"""Targets: 500x dense eager, forward and backward; relative error 1e-12 in float64, 1e-6 in float32 near convergence."""
+"""Targets: 500x dense eager, forward and backward; relative error 1e-12 (float64), 1e-6 (float32) near convergence."""
 
 import pytest
 import torch

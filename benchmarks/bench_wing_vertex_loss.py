@@ -1,4 +1,4 @@
-"""Targets, forward and backward: 25x eager and 4x compiled on AVX-512 (15x, 4x on AVX2), under 32 MB of extra memory."""
+"""Targets, forward and backward: 25x eager and 4x compiled on AVX-512 (15x, 4x on AVX2), under 32 MB extra memory."""
 
 import pytest
 import torch

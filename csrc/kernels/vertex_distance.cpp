@@ -8,8 +8,6 @@ constexpr int F = kDistanceFaces;
 template <typename T>
 struct Face {  // one face and its target
   const T *coeffs, *pose, *target_coeffs, *target_pose;
-  T a(int64_t k) const { return k ? coeffs[k - 1] : T(1); }
-  T target_a(int64_t k) const { return k ? target_coeffs[k - 1] : T(1); }
 };
 
 template <typename T>
@@ -19,60 +17,43 @@ Face<T> face_of(const VertexDistance& p, int64_t b) {
           static_cast<const T*>(p.target_coeffs) + b * K, static_cast<const T*>(p.target_pose) + b * P};
 }
 
-// D of one face into its rows of d (J, F R), and e_r.
+// D of one face into its R rows of d (F R, padded), and e_r.
 template <typename T, int R>
 void difference(const VertexDistance& p, const Face<T>& face, T* d, T (&e)[R]) {
-  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
+  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, padded = padded_columns(J), width = p.axes + 1;
   const T* centre = static_cast<const T*>(p.gram) + J * (J + 1);
-  for (int r = 0; r < R; ++r) {
-    e[r] = face.pose[r * width + p.axes] - face.target_pose[r * width + p.axes];
+  for (int r = 0; r < R; ++r, d += padded) {
     for (int64_t x = 0; x < p.axes; ++x) {
       const T m = face.pose[r * width + x], turn = m - face.target_pose[r * width + x];
-      for (int64_t k = 0; k < columns; ++k) {
-        const T value = m * (face.a(k) - face.target_a(k)) + turn * face.target_a(k);
-        d[(x * columns + k) * F * R + r] = value;
-        e[r] += value * centre[x * columns + k];
-      }
+      T* to = d + x * columns;
+      to[0] = turn;  // the mean's coefficient is 1
+      for (int64_t k = 0; k < p.coeff_count; ++k)
+        to[k + 1] = m * (face.coeffs[k] - face.target_coeffs[k]) + turn * face.target_coeffs[k];
     }
-  }
-}
-
-// product (F R, padded) = d^T (F R, J) C (J, padded): F R sums of one vector of columns stay in registers.
-template <typename T, int rows>
-void multiply(const T* d, const T* C, int64_t J, T* product) {
-  const int64_t padded = distance_padded(J);
-  for (int64_t j = 0; j < padded; j += kLanes<T>) {
-    Vec<T> sum[rows] = {};
-    for (int64_t i = 0; i < J; ++i) {
-      const Vec<T> c = load<T>(C + i * padded + j);
-#pragma GCC unroll 12
-      for (int r = 0; r < rows; ++r) sum[r] += c * d[i * rows + r];
-    }
-    for (int r = 0; r < rows; ++r) store<T>(product + r * padded + j, sum[r]);
+    for (int64_t j = J; j < padded; ++j) d[j] = 0;
+    e[r] = face.pose[r * width + p.axes] - face.target_pose[r * width + p.axes] + dot<T>(d, centre, J);
   }
 }
 
 template <typename T, int R>
 void forward_block(const VertexDistance& p, int64_t block, T* scratch) {
-  const int64_t J = p.axes * (p.coeff_count + 1), padded = distance_padded(J);
+  const int64_t J = p.axes * (p.coeff_count + 1), padded = padded_columns(J);
   const T *centre = static_cast<const T*>(p.gram) + J * (J + 1), total = centre[J];
-  T *d = scratch, *product = scratch + padded * F * R, e[F][R];
+  T *d = scratch, *turned = d + padded * F * R, *product = turned + padded * F * R, e[F][R];
   const int64_t faces = p.batch - block * F < F ? p.batch - block * F : F;
-  for (int64_t i = 0; i < J * F * R; ++i) d[i] = 0;
-  for (int64_t f = 0; f < faces; ++f) difference<T, R>(p, face_of<T>(p, block * F + f), d + f * R, e[f]);
-  multiply<T, F * R>(d, static_cast<const T*>(p.columns), J, product);
+  for (int64_t i = faces * R * padded; i < F * R * padded; ++i) d[i] = 0;
+  for (int64_t f = 0; f < faces; ++f) difference<T, R>(p, face_of<T>(p, block * F + f), d + f * R * padded, e[f]);
+  for (int64_t j = 0; j < J; ++j)
+    for (int r = 0; r < F * R; ++r) turned[j * F * R + r] = d[r * padded + j];
+  multiply_transposed<T, F * R>(turned, F * R, static_cast<const T*>(p.columns), J, padded, product);
   for (int64_t f = 0; f < faces; ++f) {
     T distance = 0;
     for (int r = 0; r < R; ++r) {
       const T* row = product + (f * R + r) * padded;
       T* slope = static_cast<T*>(p.slope) + ((block * F + f) * R + r) * (J + 1);
-      T sum[4] = {};  // four chains of additions instead of one
-      for (int64_t j = 0; j < J; ++j) {
-        sum[j % 4] += row[j] * d[j * F * R + f * R + r];
-        slope[j] = row[j] + total * e[f][r] * centre[j];
-      }
+      for (int64_t j = 0; j < J; ++j) slope[j] = row[j] + total * e[f][r] * centre[j];
       slope[J] = total * e[f][r];
-      distance += (sum[0] + sum[1]) + (sum[2] + sum[3]) + slope[J] * e[f][r];
+      distance += dot<T>(row, d + (f * R + r) * padded, padded) + slope[J] * e[f][r];
     }
     static_cast<T*>(p.distance)[block * F + f] = distance;
   }
@@ -96,12 +77,8 @@ void backward_face(const VertexDistance& p, int64_t b) {
       for (int64_t x = 0; x < p.axes; ++x) {
         const T *row = slope + x * columns, m = pose[side][r * width + x] * sign[side];
         const T* a = side ? face.target_coeffs : face.coeffs;
-        T sum[4] = {row[0], 0, 0, 0};  // the mean's coefficient is 1
-        for (int64_t k = 0; k < p.coeff_count; ++k) {
-          sum[k % 4] += row[k + 1] * a[k];
-          grad[side][k] += row[k + 1] * m;
-        }
-        grad_pose[side][r * width + x] = sign[side] * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+        for (int64_t k = 0; k < p.coeff_count; ++k) grad[side][k] += row[k + 1] * m;
+        grad_pose[side][r * width + x] = sign[side] * (row[0] + dot<T>(row + 1, a, p.coeff_count));
       }
       grad_pose[side][r * width + p.axes] = sign[side] * slope[J];
     }
@@ -111,16 +88,16 @@ void backward_face(const VertexDistance& p, int64_t b) {
 
 template <typename T>
 void vertex_distance_prepare(const VertexDistance& p) {
-  const int64_t J = p.axes * (p.coeff_count + 1), padded = distance_padded(J);
-  for (int64_t i = 0; i < J; ++i)
-    for (int64_t j = 0; j < padded; ++j)
-      static_cast<T*>(p.columns)[i * padded + j] = j < J ? static_cast<const T*>(p.gram)[i * (J + 1) + j] : T(0);
+  const int64_t J = p.axes * (p.coeff_count + 1);
+  pad_columns<T>(static_cast<const T*>(p.gram), J, J, J + 1, static_cast<T*>(p.columns));
 }
 
 template <typename T>
 void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end) {
   for (int64_t block = begin; block < end; ++block)
-    p.rows == 3 ? forward_block<T, 3>(p, block, scratch) : p.rows == 2 ? forward_block<T, 2>(p, block, scratch) : forward_block<T, 1>(p, block, scratch);
+    p.rows == 3   ? forward_block<T, 3>(p, block, scratch)
+    : p.rows == 2 ? forward_block<T, 2>(p, block, scratch)
+                  : forward_block<T, 1>(p, block, scratch);
 }
 
 template <typename T>

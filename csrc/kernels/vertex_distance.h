@@ -10,7 +10,7 @@
 //   the sign turned.
 // Shapes that are not posed are the case R = X = 1, pose = [1 | 0], with C and m summed over x, y, z.
 #pragma once
-#include "kernels/simd.h"
+#include "kernels/small_matrix.h"
 
 namespace pyface3d {
 struct VertexDistance {                      // contiguous, one scalar type; J = X (K + 1)
@@ -32,9 +32,9 @@ struct VertexDistance {                      // contiguous, one scalar type; J =
 
 constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C
 inline int64_t distance_blocks(int64_t batch) { return (batch + kDistanceFaces - 1) / kDistanceFaces; }
-inline int64_t distance_padded(int64_t columns) { return (columns + 15) / 16 * 16; }
-// Scratch of one thread, in scalars: D and D C of a block, columns outermost and innermost.
-inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 2 * distance_padded(columns) * rows * kDistanceFaces; }
+inline int64_t distance_padded(int64_t columns) { return padded_columns(columns); }
+// Scratch of one thread, in scalars: D of a block, rows innermost and outermost, and D C.
+inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 3 * distance_padded(columns) * rows * kDistanceFaces; }
 
 PYFACE3D_EACH_ISA(
     template <typename T> void vertex_distance_prepare(const VertexDistance& p);

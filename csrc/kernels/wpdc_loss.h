@@ -7,7 +7,7 @@
 // |X_d|^2 = q^T axes_d q with q = [1, c], and |basis_k|^2 = sum_d axes_d[k, k]: no vertex is made.
 // vjp (w counts as constant): grad_p = 2 grad_loss w (p - g) / E, grad_g = -grad_p. Entries beyond E (texture) are left out.
 #pragma once
-#include "kernels/simd.h"
+#include "kernels/small_matrix.h"
 
 namespace pyface3d {
 struct WpdcLoss {           // contiguous, one scalar type
@@ -25,9 +25,15 @@ struct WpdcLoss {           // contiguous, one scalar type
 };
 
 inline int64_t wpdc_scratch(int64_t coeff_count) { return 3 * (coeff_count + 1); }  // elements per thread
+constexpr int64_t kWpdcFaces = 12;  // faces that share each load of the moments on the CPU
+// Elements per CPU thread: the padded moments, and [1, c] of a block, rows innermost and outermost, with its product.
+inline int64_t wpdc_block_scratch(int64_t coeff_count) {
+  return 3 * (coeff_count + 1) * (padded_columns(coeff_count + 1) + kWpdcFaces) +
+         2 * kWpdcFaces * padded_columns(coeff_count + 1) + padded_columns(coeff_count + 1);
+}
 
 PYFACE3D_EACH_ISA(
-    // Faces [begin, end).
+    // Faces [begin, end); wpdc_block_scratch elements.
     template <typename T> void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end);
     template <typename T> void wpdc_loss_backward(const WpdcLoss& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyface3d import ops
-from pyface3d.losses.loss import Loss
+from pyface3d.losses.loss import Loss, weighted_sum
 
 
 class PositionMapLoss(Loss):
@@ -154,5 +154,5 @@ class JointLoss(Loss):
             "position_map": self.shape(pred[0], target[0], has_shape),
             "attributes": self.attributes(pred[1], target[1], mask),
         }
-        loss = sum(self.weights[name] * mean for name, mean in means.items())
+        loss = weighted_sum(self.weights, means)
         return (loss, {name: mean.detach() for name, mean in means.items()}) if return_terms else loss

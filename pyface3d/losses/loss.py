@@ -66,7 +66,7 @@ class Loss(nn.Module):
         if self.check_finite:
             self._raise_unless_finite(terms, present)
         means = {name: mean_of(values, present) for name, values in terms.items()}
-        loss = sum(self.weights[name] * mean for name, mean in means.items())
+        loss = weighted_sum(self.weights, means)
         return (loss, {name: mean.detach() for name, mean in means.items()}) if return_terms else loss
 
     def _raise_unless_finite(self, terms: dict[str, Tensor], present: Tensor | None) -> None:
@@ -81,10 +81,16 @@ class Loss(nn.Module):
                 )
 
 
+def weighted_sum(weights: Mapping[str, float], terms: Mapping[str, Tensor]) -> Tensor:
+    """Sum of the terms times their weights."""
+    parts = [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()]
+    return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
+
+
 def mean_of(values: Tensor, present: Tensor | None = None) -> Tensor:
     """Mean of the values (B,) of the samples that count; 0 where none does."""
     if present is None:
-        return values.sum() / max(1, values.shape[0])
+        return values.mean() if values.shape[0] else values.sum()
     return torch.where(present, values, torch.zeros_like(values)).sum() / present.sum().clamp(min=1)
 
 

@@ -90,8 +90,8 @@ class VDCLoss(ParameterLoss):
 class WPDCLoss(ParameterLoss):
     """3DDFA's weighted parameter distance cost (Zhu et al. 2016, eq. 9 and 10); see :func:`pyface3d.ops.wpdc_loss`.
 
-    The weights cover all vertices in closed form. ``resample=132`` draws what 3DDFA draws: the 68 landmarks and 132
-    random vertices at each call.
+    The weights cover all vertices in closed form. ``resample=132`` draws as 3DDFA does: the 68 landmarks and 132 random
+    vertices at each call (with replacement, which costs nothing; 3DDFA permutes all vertices to avoid it).
 
     Args:
         model: the face model.
@@ -121,8 +121,8 @@ class WPDCLoss(ParameterLoss):
         check_finite: bool = False,
     ):
         super().__init__(model, space, {"wpdc": 1.0}, check_finite)
-        if resample is not None and (model.landmarks is None or not 0 <= resample <= model.n_vertices):
-            raise ValueError(f"WPDCLoss: resample={resample} needs landmarks and as many vertices in {model.name}")
+        if resample is not None and (model.landmarks is None or resample < 0):
+            raise ValueError(f"WPDCLoss: resample must be a count and needs landmarks in {model.name}, got {resample}")
         self.model = model if resample is not None else model.gram()
         self.resample, self.generator, self.scale, self.epsilon = resample, generator, scale, epsilon
 
@@ -136,7 +136,7 @@ class WPDCLoss(ParameterLoss):
     def _drawn(self) -> Tensor | None:
         if self.resample is None:
             return None
-        random = torch.randperm(self.model.n_vertices, generator=self.generator)[: self.resample]
+        random = torch.randint(self.model.n_vertices, (self.resample,), generator=self.generator)
         return torch.cat([self.model.landmarks, random.to(self.model.landmarks.device)])
 
 
