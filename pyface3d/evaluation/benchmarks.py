@@ -1,18 +1,13 @@
 """Benchmark crops with their landmark labels: AFLW2000-3D and AFLW, as 3DDFA released them or packed in one npz."""
 
-import io
-import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from pyface3d.camera import image_to_crop
+from pyface3d.data import Archive, FaceDataset, Sample, UnreadableError, decode_image
 
 # sample key -> names of its array in an npz, and of its file in 3DDFA's test.configs for AFLW2000-3D and AFLW
 _NPZ = {
@@ -42,13 +37,13 @@ _TDDFA = {
 _POINTS = ("landmarks", "reannotated", "frame68")
 
 
-class LandmarkBenchmark(Dataset):
-    """Crops and labels as sample dicts.
+class LandmarkBenchmark(FaceDataset):
+    """Crops with all the labels that a benchmark gives them.
 
-    A sample holds ``image`` uint8 (3, S, S); ``landmarks`` (68, 3), (68, 2) or (21, 2) float32 in pixels of the crop;
-    ``visible`` (L,) bool; ``box`` (4,) of the crop in the original image; ``yaw`` degrees; ``name``; ``number``; and
-    where the files give them ``reannotated`` (68, 2), ``yaw_label``, ``angles`` (3,) degrees, and ``frame68`` (68,
-    2), the fitted points that AFLW's normaliser is taken from.
+    A sample holds ``image``; ``landmarks`` (68, 3), (68, 2) or (21, 2) float32 in pixels of the crop; ``visible``
+    (L,) bool; ``box`` (4,) of the crop in the original image; ``yaw`` degrees; ``name``; ``number``; and where the
+    files give them ``reannotated`` (68, 2), ``yaw_label``, ``angles`` (3,) degrees, and ``frame68`` (68, 2), the
+    fitted points that AFLW's normaliser is taken from.
 
     Args:
         labels: arrays by sample key, points as (M, L, 2|3) in pixels of the original image.
@@ -57,65 +52,31 @@ class LandmarkBenchmark(Dataset):
 
     Raises:
         ValueError: if arrays disagree in length.
-        FileNotFoundError: if a crop is missing.
+        FileNotFoundError: if there are no crops at ``images``.
     """
 
     def __init__(self, labels: dict[str, np.ndarray], names: list[str], images: Path) -> None:
         wrong = {key: len(array) for key, array in labels.items() if len(array) != len(names)}
         if wrong:
             raise ValueError(f"LandmarkBenchmark: {len(names)} names but arrays of {wrong}")
-        self.labels, self.names, self.images = labels, names, images
-        self._archive: tuple[int, zipfile.ZipFile] | None = None
-        self.files = self._find(names)
+        super().__init__(names)
+        self.labels, self.archive = labels, Archive(images)
+        self._files = {Path(name).stem: name for name in self.archive.pictures()}
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        image = torch.from_numpy(
-            np.array(Image.open(io.BytesIO(self._read(self.files[index]))).convert("RGB"))
-        ).permute(2, 0, 1)
+    def load(self, index: int) -> Sample:
+        """Reads one crop."""
+        name = self.names[index]
+        if Path(name).stem not in self._files:
+            raise UnreadableError("missing file")
+        image = decode_image(self.archive.read(self._files[Path(name).stem]))
         box = torch.as_tensor(self.labels["box"][index], dtype=torch.float32)
-        sample: dict[str, Any] = {"image": image, "box": box, "name": self.names[index], "number": index}
-        for key, array in self.labels.items():
-            if key in _POINTS:
-                points = torch.as_tensor(array[index], dtype=torch.float32)
-                sample[key] = image_to_crop(points[None], box[None], image.shape[-1])[0]
-            elif key != "box":
-                sample[key] = torch.as_tensor(array[index], dtype=torch.float32)
-        sample["visible"] = self._visible(index)
-        return sample
-
-    def _visible(self, index: int) -> Tensor:
-        points = torch.as_tensor(self.labels["landmarks"][index])
-        if len(points) != 21:
-            return torch.ones(len(points), dtype=torch.bool)
-        return (points[:, 0] >= 0) & (points[:, 1] >= 0)  # AFLW writes -1 where a point is hidden
-
-    def _find(self, names: list[str]) -> list[str]:
-        if self.images.is_dir():
-            known = {path.name: str(path) for path in self.images.iterdir()}
-        else:
-            known = {Path(member).name: member for member in self._zip().namelist()}
-        stems = {Path(name).stem: name for name in known}
-        missing = [name for name in names if name not in known and name not in stems]
-        if missing:
-            raise FileNotFoundError(
-                f"LandmarkBenchmark: {len(missing)} crops are not in {self.images.name}, first {missing[0]}"
-            )
-        return [known.get(name) or known[stems[name]] for name in names]
-
-    def _read(self, file: str) -> bytes:
-        return Path(file).read_bytes() if self.images.is_dir() else self._zip().read(file)
-
-    def _zip(self) -> zipfile.ZipFile:
-        """The archive, opened once per process: workers must not share a file position."""
-        if self._archive is None or self._archive[0] != os.getpid():
-            self._archive = os.getpid(), zipfile.ZipFile(self.images)
-        return self._archive[1]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_archive": None}
+        sample: dict[str, Any] = {"image": image, "box": box, "name": name, "number": index}
+        for key in self.labels.keys() - {"box"}:
+            value = torch.as_tensor(self.labels[key][index], dtype=torch.float32)
+            sample[key] = image_to_crop(value[None], box[None], image.shape[-1])[0] if key in _POINTS else value
+        points = self.labels["landmarks"][index]
+        hidden = (points < 0).any(-1) if len(points) == 21 else np.zeros(len(points), bool)  # AFLW writes -1
+        return sample | {"visible": torch.from_numpy(~hidden)}  # type: ignore[return-value]
 
 
 def open_benchmark(path: str | Path, points: int = 68) -> LandmarkBenchmark:

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import default_collate
 from torchmetrics import Metric
 
+from pyface3d.data import FaceDataset, UnreadableError
 from pyface3d.evaluation.bootstrap import bootstrap_intervals
 from pyface3d.evaluation.metric import ImageMetric
 from pyface3d.evaluation.protocols import Protocol, create_protocol
@@ -63,9 +64,10 @@ def evaluate(
         )
     samples = protocol.open(data) if isinstance(data, str | Path) else data
     watcher = _Watcher(WorstImages(worst))
+    refused: dict[str, str] = {}
     start = time.perf_counter()
     with torch.no_grad():
-        metric = protocol.run(method, _batches(samples, batch_size, max_images), watcher)
+        metric = protocol.run(method, _batches(samples, batch_size, max_images, refused), watcher)
         figures = metric.compute()
     seconds = time.perf_counter() - start
     kept = metric.per_image() if isinstance(metric, ImageMetric) else None
@@ -82,15 +84,28 @@ def evaluate(
         per_image=kept,
         names=watcher.names_of(kept),
         worst=watcher.worst.sorted(),
+        refused=refused,
         seconds=seconds,
     )
 
 
-def _batches(samples: Any, batch_size: int, max_images: int | None) -> Iterator[Any]:
+def _each(samples: Any, refused: dict[str, str]) -> Iterator[Any]:
+    """Samples one by one. A reader's own indexing replaces what it cannot read, which must not count twice here."""
+    if not isinstance(samples, FaceDataset):
+        yield from () if samples is None else samples
+        return
+    for index, name in enumerate(samples.names):
+        try:
+            yield {"number": index, **samples.load(index)}
+        except UnreadableError as error:
+            refused[name] = str(error)
+
+
+def _batches(samples: Any, batch_size: int, max_images: int | None, refused: dict[str, str]) -> Iterator[Any]:
     """Collated batches of samples that may be single, collated, or no dicts at all (scans)."""
     waiting: list[Any] = []
     count = 0
-    for sample in () if samples is None else samples:
+    for sample in _each(samples, refused):
         if max_images is not None and count >= max_images:
             break
         collated = isinstance(sample, dict) and "image" in sample and sample["image"].ndim == 4

@@ -41,6 +41,7 @@ class Report:
         per_image: ``errors``, ``yaws`` and ``numbers`` (M,), or None where the metric keeps none.
         names: (M,) names of the images.
         worst: thumbnails of the images of the largest error, worst first.
+        refused: name -> reason of samples that could not be read.
         seconds: wall time.
     """
 
@@ -56,6 +57,7 @@ class Report:
     per_image: dict[str, Tensor] | None = None
     names: list[str] = field(default_factory=list)
     worst: list[Thumbnail] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -124,6 +126,7 @@ class Report:
                 "intervals": {name: list(span) for name, span in self.intervals.items()},
                 "curve": {**self.curve, "limit": self.limit},
                 "published": published,
+                "refused": self.refused,
                 "seconds": self.seconds,
                 "versions": {"pyface3d": __version__, "torch": torch.__version__},
             }
@@ -190,6 +193,7 @@ class Report:
     def _caption(self) -> str:
         parts = [f"{self.figures['images']:.0f} images" if "images" in self.figures else ""]
         parts += [f"{self.figures['skipped']:.0f} skipped" if self.figures.get("skipped") else ""]
+        parts += [f"{len(self.refused)} unreadable" if self.refused else ""]
         curve = self.curve
         parts += [
             f"AUC {curve['auc']:.1f} %, failures {curve['failure_rate']:.1f} % at {self.limit:g}" if curve else ""

@@ -50,7 +50,9 @@ def test_batches_loaders_and_resizing_do_not_matter(oracle, oracle_type, portrai
     in_twos = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", samples, batch_size=2, draws=0)
     loader = torch.utils.data.DataLoader(samples, batch_size=4)
     loaded = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", loader, draws=0)
-    larger = oracle_type(face_model, coeffs, torch.cat([2 * pose[..., :3], 2 * pose[..., 3:]], -1), size=240, shift=4.0)
+    larger = oracle_type(
+        face_model, coeffs, torch.cat([2 * pose[..., :3], 2 * pose[..., 3:]], -1), size=240, shift=4.0
+    )
     larger.pose_ = larger.pose_ + torch.tensor([[0, 0, 0, 0], [0, 0, 0, 1.0], [0, 0, 0, 0]])  # 239 - y = 2 (119 - y')
     larger.images = type("Format", (), {"size": 240})
     doubled = evaluate(larger, "aflw2000-3d/2d-68", samples, draws=0)
@@ -75,7 +77,9 @@ def test_clipped_boxes(portraits, face_model, oracle_type):
     in_image = crop_to_image(samples[0]["landmarks"][None], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]))
     whole = roi_from_landmarks(in_image, rounding="matlab")
     clipped = whole.clamp(min=1)
-    pose = pose_to_crop(pose_to_image(pose[:1], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]), 120, 450), whole, 120, 450)
+    pose = pose_to_crop(
+        pose_to_image(pose[:1], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]), 120, 450), whole, 120, 450
+    )
     sample = {**samples[0], "landmarks": image_to_crop(in_image, clipped)[0], "box": clipped[0]}
     figures = {
         legacy: evaluate(
@@ -203,6 +207,34 @@ def test_aflw_files_open(data_folder):
     assert len(samples) == 556 and sample["landmarks"].shape == (21, 2) and not sample["visible"].all()
     seen = sample["landmarks"][sample["visible"]]
     assert ((seen > -20) & (seen < 140)).all()
+
+
+def test_unreadable_images_are_named_and_do_not_count(oracle, portraits, tmp_path):
+    import numpy as np
+
+    (tmp_path / "faces_crops120").mkdir()
+    landmarks = torch.stack([sample["landmarks"] for sample in portraits[2]])
+    boxes = torch.stack([sample["box"] for sample in portraits[2]])
+    for i in range(6):
+        picture = Image.new("RGB", (120, 120))
+        picture.save(tmp_path / "faces_crops120" / f"{i}.png")
+    (tmp_path / "faces_crops120" / "5.png").write_bytes(b"no image")
+    (tmp_path / "faces_crops120" / "4.png").unlink()
+    np.savez(
+        tmp_path / "faces.npz",
+        names=np.array([str(i) for i in range(6)]),
+        pts68=crop_to_image(landmarks, boxes).mT.numpy(),
+        roi_box=boxes.numpy(),
+        yaw_fitted=np.array([float(sample["yaw"]) for sample in portraits[2]]),
+    )
+    report = evaluate(oracle(), "aflw2000-3d/2d-68", tmp_path, draws=0)
+    assert report.figures["images"] == 4 and report.figures["per_image_mean"] < 1e-3
+    assert report.refused.keys() == {"4", "5"} and report.refused["4"] == "missing file"
+
+
+def test_mat_files_open(data_folder):
+    samples = create_protocol("head-pose").open(data_folder / "300wlp" / "samples")
+    assert len(samples) == 5 and samples[0]["params"].shape == (62,)
 
 
 def test_errors(oracle, portraits, tmp_path):

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -11,6 +12,8 @@ from torch.nn.functional import interpolate
 from torchmetrics import Metric
 
 from pyface3d.camera import crop_to_image, params_to_crop, roi_from_landmarks
+from pyface3d.data import MatFaces
+from pyface3d.evaluation.benchmarks import open_benchmark
 
 if TYPE_CHECKING:
     from pyface3d.methods import Reconstruction
@@ -39,11 +42,17 @@ class Protocol(ABC):
     columns: tuple[str, ...] = ("[0,30]", "(30,60]", "(60,90]", "mean", "std", "per_image_mean")
     points: ClassVar[int] = 68
 
-    def open(self, path: Any) -> Any:
-        """The samples at a path."""
-        from pyface3d.evaluation.benchmarks import open_benchmark
-
-        return open_benchmark(path, self.points)
+    def open(self, path: str | Path) -> Any:
+        """The samples at a path: a benchmark (:func:`pyface3d.evaluation.open_benchmark`), or images with ``.mat``
+        labels.
+        """
+        try:
+            return open_benchmark(path, self.points)
+        except FileNotFoundError as error:
+            try:
+                return MatFaces(path)
+            except (ValueError, OSError):
+                raise error from None
 
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
         """Measures ``method`` on batches of samples; ``watch`` sees each batch after it was counted."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ from torchmetrics import Metric
 from typing_extensions import override
 
 from pyface3d.camera import pose_to_angles
+from pyface3d.data import CelebA
 from pyface3d.evaluation.attributes import AttributeAccuracy, logits_of
 from pyface3d.evaluation.head_pose import HeadPoseError
 from pyface3d.evaluation.protocols.base import (
@@ -62,6 +64,10 @@ class AttributeProtocol(Protocol):
     columns: tuple[str, ...] = ("accuracy", "corrected", "balanced")
 
     @override
+    def open(self, path: str | Path) -> CelebA:
+        return open_celeba(path)
+
+    @override
     def metric(self, method: Any) -> AttributeAccuracy:
         return AttributeAccuracy(_names(method, self.name), getattr(method, "pos_weight", None))
 
@@ -82,6 +88,10 @@ class RepresentationProtocol(Protocol):
     """
 
     columns: tuple[str, ...] = ("accuracy", "balanced", "majority")
+
+    @override
+    def open(self, path: str | Path) -> CelebA:
+        return open_celeba(path)
 
     @override
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
@@ -149,6 +159,22 @@ def features_of(method: Any, images: Tensor) -> Tensor:
         return encoder(normalised).flatten(2).mean(2)
     finally:
         method.train(training)
+
+
+def open_celeba(folder: str | Path) -> CelebA:
+    """The test part of CelebA in its official folder: ``img_align_celeba`` (or its zip) and
+    ``list_attr_celeba.txt``.
+    """
+    folder = Path(folder)
+    images = next(
+        (folder / name for name in ("img_align_celeba", "img_align_celeba.zip") if (folder / name).exists()), None
+    )
+    lists = [
+        folder / name for name in ("list_attr_celeba.txt", "Anno/list_attr_celeba.txt") if (folder / name).is_file()
+    ]
+    if images is None or not lists:
+        raise FileNotFoundError(f"celeba: {folder} must hold img_align_celeba and list_attr_celeba.txt")
+    return CelebA(images, lists[0], part="test")
 
 
 def _names(method: Any, protocol: str) -> tuple[str, ...]:
