@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from pyface3d import ops
@@ -14,12 +16,13 @@ from pyface3d.atlas import regions
 from pyface3d.atlas.baking import MapBasis
 from pyface3d.atlas.build import Layout, layout_of
 from pyface3d.atlas.layout import transpose_gather
-from pyface3d.atlas.storage import read_tensors, write_tensors
+from pyface3d.atomic import atomic_write
 
 if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
 
 RATIOS = {"specific": regions.SHI_RATIO, "prnet": regions.PRNET_RATIO, "uniform": (1.0, 1.0, 1.0, 1.0, 0.0)}
+FORMAT = "pyface3d.UVAtlas"
 STORED = ("triangle_ids", "corners", "barycentrics", "vertex_uv", "vertex_ids", "triangles", "face_mask", "landmark_uv")
 
 
@@ -175,13 +178,14 @@ class UVAtlas(nn.Module):
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the atlas as safetensors, atomically."""
-        tensors = {name: getattr(self, name).cpu() for name in STORED}
-        write_tensors(Path(path), tensors, {"format": "pyface3d.UVAtlas", "version": "1"})
+        tensors = {name: getattr(self, name).cpu().contiguous() for name in STORED}
+        with atomic_write(path) as stream:
+            stream.write(serialise(tensors, {"format": FORMAT, "version": "1"}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "UVAtlas":
         """Reads an atlas written by :meth:`save`; raises ValueError for anything else."""
-        tensors = read_tensors(Path(path), "pyface3d.UVAtlas")
+        tensors = _read(Path(path))
         missing = [name for name in STORED if name not in tensors]
         if missing:
             raise ValueError(f"UVAtlas.load: {path} lacks {', '.join(missing)}; save it again")
@@ -208,3 +212,17 @@ class UVAtlas(nn.Module):
             if moved.dtype != buffer.dtype:
                 setattr(self, name, buffer.to(moved.device))
         return self
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of an atlas file; ValueError for any other."""
+    if not path.is_file():
+        raise ValueError(f"UVAtlas.load: there is no file {path}")
+    try:
+        with safe_open(path, framework="pt") as stream:
+            found = (stream.metadata() or {}).get("format")
+            if found != FORMAT:
+                raise ValueError(f"UVAtlas.load: {path} holds {found or 'something else'}; write it with UVAtlas.save")
+            return {name: stream.get_tensor(name) for name in stream.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"UVAtlas.load: {path} is not a safetensors file or is cut short ({error})") from error

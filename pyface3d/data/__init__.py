@@ -1,6 +1,7 @@
 """Data sets: files and rendered faces as one documented sample dict (:class:`Sample`)."""
 
 from pyface3d.data.archive import Archive
+from pyface3d.data.augment import Augment, Strength
 from pyface3d.data.celeba import CelebA
 from pyface3d.data.check import FolderReport, check
 from pyface3d.data.crops import CroppedFaces, TrainAug
@@ -8,11 +9,13 @@ from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.images import UnreadableError, decode_image
 from pyface3d.data.landmark_files import LandmarkFaces
 from pyface3d.data.mat import MatFaces, MatLabel, read_mat
+from pyface3d.data.mirror import Mirror
 from pyface3d.data.sample import Sample, collate
 from pyface3d.data.schemes import convert_landmarks, mirror_permutation
 
 __all__ = [
     "Archive",
+    "Augment",
     "CelebA",
     "CroppedFaces",
     "FaceDataset",
@@ -20,8 +23,10 @@ __all__ = [
     "LandmarkFaces",
     "MatFaces",
     "MatLabel",
+    "Mirror",
     "Report",
     "Sample",
+    "Strength",
     "TrainAug",
     "UnreadableError",
     "check",
