@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from torchmetrics import Metric
 
 from pyface3d.camera import (
     angles_to_rotation,
@@ -16,7 +17,7 @@ from pyface3d.camera import (
     pose_to_image,
     roi_from_landmarks,
 )
-from pyface3d.evaluation import box_size, create_protocol, evaluate, list_protocols
+from pyface3d.evaluation import PUBLISHED, box_size, create_protocol, evaluate, list_protocols
 from pyface3d.landmarks import aflw21_from_68
 
 SURFACE = ["aflw2000-3d/dense-2d", "dense-3d", "reconstruction/icp-bbox", "reconstruction/procrustes"]
@@ -235,6 +236,15 @@ def test_unreadable_images_are_named_and_do_not_count(oracle, portraits, tmp_pat
 def test_mat_files_open(data_folder):
     samples = create_protocol("head-pose").open(data_folder / "300wlp" / "samples")
     assert len(samples) == 5 and samples[0]["params"].shape == (62,)
+
+
+def test_every_name_makes_a_metric(oracle, portraits):
+    method = oracle()
+    method.attribute_names = ("Male",)
+    for name in list_protocols():
+        protocol = create_protocol(name)
+        assert protocol.title and protocol.columns and isinstance(protocol.metric(method), Metric)
+    assert {row.protocol for row in PUBLISHED} <= set(list_protocols())
 
 
 def test_errors(oracle, portraits, tmp_path):
