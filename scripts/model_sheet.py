@@ -78,13 +78,15 @@ def main() -> None:
     shown = tiles()
     sheet = Image.new("RGB", (COLUMNS * size, -(-len(shown) // COLUMNS) * size), "white")
     text = ImageDraw.Draw(sheet)
-    for k, (label, vertices, yaw) in enumerate(shown):
-        corner = (k % COLUMNS * size, k // COLUMNS * size)
-        placed = to_picture(vertices, yaw, size).numpy()
-        blank = np.full((size, size, 3), 255, np.uint8)
-        picture = shade(placed, model.triangles, size, size, colors=colors, light=light, background=blank)
-        sheet.paste(Image.fromarray(picture), corner)
-        text.text((corner[0] + 4, corner[1] + 2), label, fill="black")
+    blank = np.full((size, size, 3), 255, np.uint8)
+    for start in range(0, len(shown), COLUMNS):
+        row = shown[start : start + COLUMNS]
+        placed = torch.stack([to_picture(vertices, yaw, size) for _, vertices, yaw in row]).numpy()
+        pictures = shade(placed, model.triangles, size, size, colors=colors, light=light, background=blank)
+        for k, ((label, _, _), picture) in enumerate(zip(row, pictures)):
+            corner = (k * size, start // COLUMNS * size)
+            sheet.paste(Image.fromarray(picture), corner)
+            text.text((corner[0] + 4, corner[1] + 2), label, fill="black")
     sheet.save(arguments.target)
 
 

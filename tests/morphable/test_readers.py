@@ -210,6 +210,14 @@ def test_tddfa_v2_configs(tddfa, tmp_path):
         load_model(tmp_path / "bfm_noneck_v3.pkl")
 
 
+def test_tddfa_landmarks(tddfa, data_folder):
+    points = tddfa[1]
+    model = load_model(data_folder / "tddfa" / "keypoint_basis.npz")
+    bases = (points["w_shp"], points["w_exp"])
+    check(model, points["u"].reshape(68, 3), bases, np.zeros((0, 3), np.int64))
+    assert torch.equal(model.landmarks, torch.arange(68)) and model.unit == "um"
+
+
 # Deep3D
 
 
@@ -394,7 +402,7 @@ def test_absent_and_unknown_files(tmp_path, data_folder):
     (tmp_path / "empty").write_bytes(b"")
     foreign = [tmp_path / "notes.txt", tmp_path / "empty", tmp_path, data_folder / "photos" / "one_face.jpg",
                data_folder / "tddfa" / "mb05_120x120.pth", data_folder / "uv" / "BFM_UV.mat",
-               data_folder / "tddfa" / "keypoint_basis.npz", data_folder / "eos" / "sfm_model_contours.json",
+               data_folder / "tddfa" / "mean_and_topology.npz", data_folder / "eos" / "sfm_model_contours.json",
                data_folder / "eos" / "expression_blendshapes_3448.bin"]  # fmt: skip
     for path in foreign:
         with pytest.raises(ValueError, match="no face model that this library knows"):
