@@ -76,7 +76,7 @@ def layout_of(
         vertex_ids=np.flatnonzero(readable),
         triangles=renumber[triangles[readable[triangles].all(axis=1)]],
         face_mask=inside & _face_texels(model, mean, mean_map, corners, face),
-        landmark_uv=_landmark_uv(model, mean, vertex_uv, readable, landmark_uv),
+        landmark_uv=_landmark_uv(model, vertex_uv, readable, landmark_uv),
     )
 
 
@@ -124,11 +124,7 @@ def _face_texels(
 
 
 def _landmark_uv(
-    model: "MorphableModel",
-    mean: np.ndarray,
-    vertex_uv: np.ndarray,
-    readable: np.ndarray,
-    given: Tensor | np.ndarray | None,
+    model: "MorphableModel", vertex_uv: np.ndarray, readable: np.ndarray, given: Tensor | np.ndarray | None
 ) -> np.ndarray:
     """Places (81, 2) of the landmarks in the chart: as given, or of the model's own landmark vertices."""
     if given is not None:
@@ -138,9 +134,5 @@ def _landmark_uv(
         return places
     if model.landmarks is None:
         return np.zeros((0, 2), np.float32)
-    landmarks = model.landmarks.cpu().numpy()
-    if model.forehead is not None:
-        forehead = model.forehead.cpu().numpy()
-    else:
-        forehead = regions.forehead_vertices(mean, landmarks, np.flatnonzero(readable))
-    return np.nan_to_num(vertex_uv[np.concatenate([landmarks, forehead])]).astype(np.float32)
+    vertices = regions.landmark_vertices(model, np.flatnonzero(readable)).cpu().numpy()
+    return np.nan_to_num(vertex_uv[vertices]).astype(np.float32)

@@ -4,9 +4,16 @@ The five areas are those of Shi et al., "Face Reconstruction with Specific Weigh
 texels, 2 eyes and nose, 3 mouth, 4 the rest of the face with the forehead, 5 the neck and everything outside the face.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import torch
 from scipy.ndimage import binary_dilation
 from scipy.spatial import ConvexHull, QhullError, cKDTree
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from pyface3d.morphable import MorphableModel
 
 EYES_AND_NOSE = (range(36, 42), range(42, 48), range(27, 36))
 MOUTH = (range(48, 68),)
@@ -121,3 +128,22 @@ def forehead_vertices(mean: np.ndarray, landmarks: np.ndarray, candidates: np.nd
     ordered = np.empty(13, np.int64)
     ordered[np.array(FOREHEAD_ORDER) - 68] = front[nearest]
     return ordered
+
+
+def landmark_vertices(model: "MorphableModel", candidates: np.ndarray | None = None) -> Tensor:
+    """The model's 81 landmark vertices (81,) int64, its forehead by the rule where it names none; 68 without a mesh.
+
+    Args:
+        model: a model with landmarks.
+        candidates: (M,) vertices that may be on the forehead; None: all.
+    """
+    if model.landmarks is None:
+        raise ValueError(f"landmark_vertices: {model.name} has no landmarks; build it with landmarks=")
+    if model.forehead is not None:
+        return model.landmarks81
+    if not len(model.triangles):
+        return model.landmarks
+    mean = model.mean.double().cpu().numpy()
+    allowed = np.arange(len(mean)) if candidates is None else candidates
+    forehead = forehead_vertices(mean, model.landmarks.cpu().numpy(), allowed)
+    return torch.cat([model.landmarks, torch.from_numpy(forehead).to(model.landmarks.device)])

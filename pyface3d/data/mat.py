@@ -17,6 +17,7 @@ from pyface3d.camera import (
     flip_y,
     image_to_crop,
     pose_from_para,
+    roi_from_box,
     roi_from_landmarks,
     unflip_y,
 )
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
 
 BASEL_SIZES = (199, 29)
+FRAMINGS = ("3ddfa", "prnet")
 
 
 @dataclass
@@ -112,17 +114,19 @@ def crop_pose(pose: Tensor, roi: Tensor, height: int, space: ParameterSpace) -> 
 class MatFaces(FaceDataset):
     """Images with ``.mat`` labels, in a folder or a zip: 300W-LP, AFLW2000-3D.
 
-    Each face is cut out by 3DDFA's rule (the square about the landmarks whose side is the diagonal of their box).
+    Each face is cut out by 3DDFA's rule (the square about the landmarks whose side is the diagonal of their box) or by
+    PRNet's (1.5 times the mean side of their box).
 
     Args:
         path: folder or zip; images and labels side by side, in any subfolders.
         space: which parameters, and the size of the crop; default 40 + 10 coefficients, 120 pixels.
         model: a model that the labels' coefficients fit (the Basel face): places the crop where a file has no
             landmarks, and is needed for position maps.
-        atlas: adds ``position_map`` samples, made with ``model``.
+        atlas: adds ``position_map``, made with ``model``; its smallest depth is zero, as PRNet's.
+        framing: "3ddfa" or "prnet".
 
     Raises:
-        ValueError: there is no pair of image and ``.mat``, or an atlas without a model.
+        ValueError: there is no pair of image and ``.mat``, an atlas without a model, or an unknown framing.
 
     Example:
         >>> faces = MatFaces("AFLW2000.zip")  # doctest: +SKIP
@@ -136,7 +140,11 @@ class MatFaces(FaceDataset):
         space: ParameterSpace | None = None,
         model: "MorphableModel | None" = None,
         atlas: "UVAtlas | None" = None,
+        framing: str = "3ddfa",
     ):
+        if framing not in FRAMINGS:
+            raise ValueError(f"MatFaces: framing must be one of {', '.join(FRAMINGS)}, got {framing!r}")
+        self.framing = framing
         self.archive = Archive(path)
         labels = {stem(name): name for name in self.archive.names if name.lower().endswith(".mat")}
         self.files = [(name, labels[stem(name)]) for name in self.archive.pictures() if stem(name) in labels]
@@ -154,7 +162,7 @@ class MatFaces(FaceDataset):
         label = read_mat(self.archive.read(label_name))
         image = decode_image(self.archive.read(image_name))
         points = self._landmarks(label, image.shape[1])
-        roi = face_roi(points, image.shape[1:])
+        roi = face_roi(points, image.shape[1:], framing=self.framing)
         landmarks = image_to_crop(points[None], roi[None], self.space.size)[0]
         pose = crop_pose(label.pose[None], roi[None], image.shape[1], self.space)
         coeffs = label.coeffs(self.space.n_identity, self.space.n_expression)[None]
@@ -168,11 +176,13 @@ class MatFaces(FaceDataset):
             name=self.names[index],
         )
         if self.atlas is not None:
-            sample["position_map"] = self.atlas.render(self._vertices(label, pose))[0]
+            vertices = self.vertices(label, pose)
+            vertices[..., 2] -= vertices[..., 2].min()
+            sample["position_map"] = self.atlas.render(vertices)[0]
         return sample
 
-    def _vertices(self, label: MatLabel, pose: Tensor, indices: Tensor | None = None) -> Tensor:
-        """Vertices (1, N, 3) in crop pixels, y down."""
+    def vertices(self, label: MatLabel, pose: Tensor, indices: Tensor | None = None) -> Tensor:
+        """The model's vertices (1, N, 3) in crop pixels, y down, for a label and its pose (1, 3, 4) in the crop."""
         assert self.model is not None
         coeffs = label.coeffs(self.model.n_identity, self.model.n_expression)[None].to(self.model.mean)
         posed = self.model.synthesize(coeffs, pose.to(self.model.mean), indices)
@@ -189,9 +199,15 @@ class MatFaces(FaceDataset):
         return (flip_y(posed, height, "3ddfa") - torch.tensor([1.0, 1.0, 0.0]))[0]
 
 
-def face_roi(points: Tensor, shape: tuple[int, ...] | torch.Size, visible: Tensor | None = None) -> Tensor:
-    """3DDFA's square (4,) around landmarks (L, 2 or 3), on whole pixels; UnreadableError where it misses the image."""
-    roi = roi_from_landmarks(points[None], None if visible is None else visible[None])[0].round()
+def face_roi(
+    points: Tensor, shape: tuple[int, ...] | torch.Size, visible: Tensor | None = None, framing: str = "3ddfa"
+) -> Tensor:
+    """The square (4,) around landmarks (L, 2 or 3), on whole pixels; UnreadableError where it misses the image."""
+    if framing == "prnet":
+        seen = points if visible is None else points[visible]
+        roi = roi_from_box(torch.cat([seen[:, :2].amin(0), seen[:, :2].amax(0)])[None], scale=1.5, shift=0.0)[0].round()
+    else:
+        roi = roi_from_landmarks(points[None], None if visible is None else visible[None])[0].round()
     height, width = shape
     left, top, right, bottom = roi.tolist()
     if not (right > left and bottom > top):  # NaN too

@@ -1,0 +1,214 @@
+"""Labels for training from what the data sets ship: the conversion behind ``pyface3d label``."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pyface3d.atlas.regions import landmark_vertices
+from pyface3d.atomic import atomic_write
+from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.data.archive import Archive
+from pyface3d.data.dataset import FaceDataset, Report
+from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.mat import MatFaces
+from pyface3d.data.sample import Sample
+
+if TYPE_CHECKING:
+    from pyface3d.atlas import UVAtlas
+    from pyface3d.morphable import MorphableModel
+
+TABLES = ("params", "landmarks", "yaw", "box")
+TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
+MOST_ERROR = 0.1  # of the face's size: beyond it, model and label do not belong together
+
+
+def iterate_labels(
+    faces: MatFaces, report: Report, most_error: float = MOST_ERROR, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Sample]:
+    """Labels of one face after the other; nothing is kept in memory.
+
+    ``landmarks`` are the model's own, decoded from the parameters, where ``faces`` has a model: 81 of a mesh, 68 of
+    3DDFA's keypoint basis. Without a model they are those of the file.
+
+    Args:
+        faces: the images and ``.mat`` files, with model and atlas as wanted.
+        report: collects what is refused, and why.
+        most_error: largest mean distance between the model's landmarks and the file's, as a share of sqrt(width *
+            height) of the face.
+        progress: called with the number done and the number of all after each file.
+
+    Yields:
+        Samples.
+    """
+    report.total += len(faces)
+    for index, name in enumerate(faces.names):
+        try:
+            sample = faces.load(index)
+            if faces.model is not None:
+                _take_landmarks_of_model(faces, sample, most_error)
+            yield sample
+        except UnreadableError as error:
+            report.refused[name] = str(error)
+        if progress is not None:
+            progress(index + 1, len(faces))
+
+
+def _take_landmarks_of_model(faces: MatFaces, sample: Sample, most_error: float) -> None:
+    model, space = faces.model, faces.space
+    assert model is not None
+    if model.landmarks is None:
+        return
+    pose, coeffs = space.split(sample["params"][None])
+    decoded = flip_y(model.synthesize(coeffs, pose, landmark_vertices(model)), space.size, space.flip)[0]
+    given = sample["landmarks"]
+    extent = (given[:, :2].amax(0) - given[:, :2].amin(0)).prod().sqrt()
+    error = float((decoded[:68, :2] - given[:, :2]).norm(dim=1).mean() / extent)
+    if not error <= most_error:
+        raise UnreadableError(f"label out of range (the model's landmarks are {error:.0%} of the face off the file's)")
+    sample["landmarks"] = decoded
+    sample["visible"] = torch.ones(len(decoded), dtype=torch.bool)
+
+
+def label_faces(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    model: "MorphableModel | None" = None,
+    atlas: "UVAtlas | None" = None,
+    space: ParameterSpace | None = None,
+    *,
+    framing: str = "3ddfa",
+    most_error: float = MOST_ERROR,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Converts 300W-LP's or AFLW2000-3D's files to crops, parameters in the frame of the crop, landmarks and maps.
+
+    Writes into the folder ``out``: ``labels.npz`` (``names``, ``params`` (N, P), ``landmarks`` (N, 68 or 81, 2 or 3),
+    ``yaw``, ``box``), ``crops.zip`` (PNG), with an atlas ``maps.zip`` (float32 ``.npy``, (3, U, V)), and
+    ``report.json`` with everything refused and why. Each file appears whole, at the end, or not at all;
+    :class:`LabelledFaces` reads them.
+
+    Args:
+        source: folder or zip of images with ``.mat`` files.
+        out: folder to write to; made where it is missing.
+        model: the face model of the labels (the Basel face, or 3DDFA's 68-point basis); None: landmarks as they are.
+        atlas: its atlas, for position maps.
+        space: layout, size and frame of the parameters; default: the model's numbers of coefficients (40 + 10
+            without one), 120 pixels, or the atlas' size.
+        framing: "3ddfa" or "prnet".
+        most_error: see :func:`iterate_labels`.
+        progress: called with the number done and the number of all.
+
+    Returns:
+        What was refused.
+
+    Raises:
+        ValueError: no pairs of image and ``.mat``, or the model's coefficients are not those of ``space``.
+        OSError: ``out`` cannot be written.
+
+    Example:
+        >>> report = label_faces("AFLW2000.zip", "labels", model)  # doctest: +SKIP
+        >>> print(report)  # doctest: +SKIP
+        2000 samples, 1 refused: 1 label out of range (image04157)
+    """
+    space = space or _default_space(model, atlas)
+    if model is not None and (model.n_identity, model.n_expression) != (space.n_identity, space.n_expression):
+        wanted, got = (f"{s.n_identity} + {s.n_expression}" for s in (space, model))
+        raise ValueError(f"label_faces: model must have the {wanted} coefficients of space, got {got}; use truncated()")
+    faces = MatFaces(source, space, model, atlas, framing)
+    folder, report = Path(out), Report()
+    folder.mkdir(parents=True, exist_ok=True)
+    tables: dict[str, list] = {key: [] for key in ("names", *TABLES)}
+    with atomic_write(folder / CROPS) as crops, zipfile.ZipFile(crops, "w") as pictures:
+        labels = iterate_labels(faces, report, most_error, progress)
+        if atlas is None:
+            _write(labels, tables, pictures, None)
+        else:
+            with atomic_write(folder / MAPS) as maps, zipfile.ZipFile(maps, "w", zipfile.ZIP_DEFLATED) as positions:
+                _write(labels, tables, pictures, positions)
+    dims = min((points.shape[1] for points in tables["landmarks"]), default=2)
+    tables["landmarks"] = [points[:, :dims] for points in tables["landmarks"]]  # files with and without depth
+    with atomic_write(folder / TABLE) as stream:
+        np.savez(stream, **{key: np.array(values) for key, values in tables.items()})
+    with atomic_write(folder / REPORT) as stream:
+        content = {"total": report.total, "flip": space.flip, "size": space.size, "refused": report.refused}
+        stream.write(json.dumps(content, indent=1).encode())
+    return report
+
+
+def _default_space(model: "MorphableModel | None", atlas: "UVAtlas | None") -> ParameterSpace:
+    sizes = (40, 10) if model is None else (model.n_identity, model.n_expression)
+    return ParameterSpace(n_identity=sizes[0], n_expression=sizes[1], size=120 if atlas is None else atlas.size)
+
+
+def _write(
+    labels: Iterator[Sample], tables: dict[str, list], pictures: zipfile.ZipFile, positions: zipfile.ZipFile | None
+) -> None:
+    for sample in labels:
+        name = sample["name"]
+        tables["names"].append(name)
+        for key in TABLES:
+            tables[key].append(np.asarray(sample[key], np.float32))  # type: ignore[literal-required]
+        pictures.writestr(f"{name}.png", _encoded(lambda s, x=sample: _save_png(x["image"], s)))
+        if positions is not None:
+            positions.writestr(f"{name}.npy", _encoded(lambda s, x=sample: np.save(s, x["position_map"].numpy())))
+
+
+def _encoded(write: Callable[[BinaryIO], None]) -> bytes:
+    stream = io.BytesIO()
+    write(stream)
+    return stream.getvalue()
+
+
+def _save_png(image: Tensor, stream: BinaryIO) -> None:
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(stream, "PNG")
+
+
+class LabelledFaces(FaceDataset):
+    """What :func:`label_faces` wrote, as a dataset of samples.
+
+    Args:
+        folder: that folder.
+
+    Raises:
+        ValueError: the folder lacks ``labels.npz`` or ``crops.zip``.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        folder = Path(folder)
+        missing = [name for name in (TABLE, CROPS) if not (folder / name).is_file()]
+        if missing:
+            raise ValueError(f"LabelledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
+        with np.load(folder / TABLE, allow_pickle=False) as tables:
+            super().__init__([str(name) for name in tables["names"]])
+            self.tables = {key: torch.from_numpy(tables[key]) for key in TABLES}
+        self.crops = Archive(folder / CROPS)
+        self.maps = Archive(folder / MAPS) if (folder / MAPS).is_file() else None
+
+    def load(self, index: int) -> Sample:
+        """Reads one face."""
+        name = self.names[index]
+        if f"{name}.png" not in self.crops:
+            raise UnreadableError("missing file")
+        landmarks = self.tables["landmarks"][index]
+        sample = Sample(
+            image=decode_image(self.crops.read(f"{name}.png")),
+            params=self.tables["params"][index],
+            landmarks=landmarks,
+            visible=torch.ones(len(landmarks), dtype=torch.bool),
+            yaw=float(self.tables["yaw"][index]),
+            box=self.tables["box"][index],
+            name=name,
+        )
+        if self.maps is not None:
+            content = io.BytesIO(self.maps.read(f"{name}.npy"))
+            sample["position_map"] = torch.from_numpy(np.load(content, allow_pickle=False))
+        return sample
