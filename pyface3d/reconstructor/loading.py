@@ -8,16 +8,11 @@ import numpy as np
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods import Method, create
 from pyface3d.morphable import MorphableModel, load_model
-from pyface3d.morphable.pickles import as_array, load_pickle
 
 EMBEDDED = "synthetic"  # name of the weights that ship with the package
 
-# key of the mean, key of the std, flip: 3DDFA_V2's pickle, 3DDFA's pickle, and the same two side by side in one npz
-_TABLES = (
-    ("mean", "std", "3ddfa_v2"),
-    ("param_mean", "param_std", "3ddfa"),
-    ("param_mean_v2", "param_std_v2", "3ddfa_v2"),
-)
+# key of the mean, key of the std, flip: the table of 3DDFA_V2, that of 3DDFA
+_TABLES = (("param_mean_v2", "param_std_v2", "3ddfa_v2"), ("param_mean", "param_std", "3ddfa"))
 
 
 def load_method(
@@ -45,7 +40,7 @@ def load_method(
 
 
 def load_space(path: str | os.PathLike[str]) -> ParameterSpace:
-    """Read a parameter space: a file of ``ParameterSpace.save``, or 3DDFA's or 3DDFA_V2's whitening table (62 values).
+    """Read a parameter space: what ``ParameterSpace.load`` reads, or an npz with the 62 values of a whitening table.
 
     Raises:
         FileNotFoundError: no such file.
@@ -57,15 +52,11 @@ def load_space(path: str | os.PathLike[str]) -> ParameterSpace:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"load_space: no file {path}")
-    if path.suffix == ".safetensors":
+    if path.suffix != ".npz":
         return ParameterSpace.load(path)
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            content = dict(file)
-    else:
-        content = load_pickle(path)
-    for mean, std, flip in _TABLES:
-        if isinstance(content, dict) and mean in content and std in content:
-            table = [np.asarray(as_array(content[key]), np.float32).ravel() for key in (mean, std)]
-            return ParameterSpace.of_length(len(table[0]), mean=table[0], std=table[1], flip=flip)
-    raise ValueError(f"load_space: {path} holds no whitening table (mean and std of the parameters)")
+    with np.load(path, allow_pickle=False) as file:
+        for mean, std, flip in _TABLES:
+            if mean in file and std in file:
+                tables = {"mean": file[mean].ravel(), "std": file[std].ravel()}
+                return ParameterSpace.of_length(file[mean].size, **tables, flip=flip)
+    raise ValueError(f"load_space: {path} holds no whitening table (param_mean and param_std)")
