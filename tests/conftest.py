@@ -1,7 +1,9 @@
+import functools
 import os
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +13,14 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no data folder: set PYFACE3D_DATA")
     return folder
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where tests make their tensors, e.g. cuda (for tests/ops)")
+
+
+def pytest_configure(config):
+    device = config.getoption("--device")
+    if device != "cpu":  # every factory function, and every generator, from here on
+        torch.set_default_device(device)
+        torch.Generator = functools.partial(torch.Generator, device=device)

@@ -19,6 +19,9 @@ struct AttributeLoss {                  // contiguous, one scalar type
   int64_t batch, attributes;            // B, M
 };
 
+template <typename T> const char* attribute_loss_forward_cuda(const AttributeLoss& p, void* stream);
+template <typename T> const char* attribute_loss_backward_cuda(const AttributeLoss& p, void* stream);
+
 PYFACE3D_EACH_ISA(
     // Samples [begin, end).
     template <typename T> void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end);

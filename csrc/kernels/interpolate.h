@@ -14,9 +14,13 @@ struct Interpolate {              // contiguous, one scalar type
   void* out;                      // (B, H, W, C), forward only
   void* grad_barycentrics;        // (B, H, W, 3), backward only
   void* grad_attributes;          // (B, N, C), backward only: per face also where attributes are shared
+  void* scatter_workspace;        // CUDA: scatter_words(cells) 64-bit words, backward only
   int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
   bool shared;                    // attributes are (N, C)
 };
+
+template <typename T> const char* interpolate_forward_cuda(const Interpolate& p, void* stream);
+template <typename T> const char* interpolate_backward_cuda(const Interpolate& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Pixels [begin, end) of all faces.

@@ -61,10 +61,10 @@ void gradient_of_run(const PositionMapLoss& p, const Run<T>& r, T g, T* grad) {
 
 template <typename T>
 void position_map_loss_forward(const PositionMapLoss& p, int64_t begin, int64_t end) {
-  const int64_t chunks = map_chunks(p.pixels);
+  const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t b = item / chunks, first = item % chunks * kMapChunk;
-    const int64_t last = first + kMapChunk < p.pixels ? first + kMapChunk : p.pixels;
+    const int64_t b = item / chunks, first = item % chunks * kPixelChunk;
+    const int64_t last = first + kPixelChunk < p.pixels ? first + kPixelChunk : p.pixels;
     T sum = 0;
     for (int64_t i = first; i < last; i += kRun) sum += sum_of_run<T>(p, Run<T>(p, b, i, last));
     static_cast<T*>(p.sums)[item] = sum;
@@ -73,10 +73,10 @@ void position_map_loss_forward(const PositionMapLoss& p, int64_t begin, int64_t 
 
 template <typename T>
 void position_map_loss_backward(const PositionMapLoss& p, int64_t begin, int64_t end) {
-  const int64_t chunks = map_chunks(p.pixels);
+  const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t b = item / chunks, first = item % chunks * kMapChunk;
-    const int64_t last = first + kMapChunk < p.pixels ? first + kMapChunk : p.pixels;
+    const int64_t b = item / chunks, first = item % chunks * kPixelChunk;
+    const int64_t last = first + kPixelChunk < p.pixels ? first + kPixelChunk : p.pixels;
     T* grad = static_cast<T*>(p.grad_pred) + 3 * b * p.pixels;
     for (int64_t i = first; i < last; i += kRun)
       gradient_of_run<T>(p, Run<T>(p, b, i, last), static_cast<const T*>(p.grad_loss)[b], grad + i);
@@ -85,7 +85,7 @@ void position_map_loss_backward(const PositionMapLoss& p, int64_t begin, int64_t
 
 template <typename T>
 void position_map_loss_finish(const PositionMapLoss& p) {
-  const int64_t chunks = map_chunks(p.pixels);
+  const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t b = 0; b < p.batch; ++b) {
     double sum = 0;
     for (int64_t c = 0; c < chunks; ++c) sum += double(static_cast<const T*>(p.sums)[b * chunks + c]);

@@ -3,6 +3,7 @@
 // vjp, with d = P - P': grad_P = grad_loss W d / |d| (0 where d = 0), or 2 grad_loss W d; grad_P' = -grad_P.
 // A pixel of weight zero counts as absent: not even a NaN there reaches the loss.
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
@@ -19,8 +20,11 @@ struct PositionMapLoss {     // contiguous, one scalar type, I = U V pixels
 };
 
 // Pixels per partial sum: fixed, so that the sums do not depend on the number of threads.
-constexpr int64_t kMapChunk = 8192;
-inline int64_t map_chunks(int64_t pixels) { return (pixels + kMapChunk - 1) / kMapChunk; }
+constexpr int64_t kPixelChunk = 8192;
+PYFACE3D_INLINE int64_t pixel_chunks(int64_t pixels) { return (pixels + kPixelChunk - 1) / kPixelChunk; }
+
+template <typename T> const char* position_map_loss_forward_cuda(const PositionMapLoss& p, void* stream);
+template <typename T> const char* position_map_loss_backward_cuda(const PositionMapLoss& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (map, chunk) pairs, numbered map-major.

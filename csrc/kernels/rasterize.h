@@ -8,6 +8,14 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+struct RasterizeWorkspace {     // CUDA only
+  void* snapped;                // (B, N) SnappedVertex
+  unsigned long long* keys;     // (B, H, W) the best bid for each pixel
+  int32_t* large;               // (B, F) ids of large triangles, in any order
+  int32_t* large_count;         // (B,)
+  void* scatter;                // scatter_words(3 B N) 64-bit words, backward only
+};
+
 struct Rasterize {              // contiguous, one scalar type
   const void* vertices;         // (B, N, 3) image frame
   const int32_t* corners;       // (3, F): row c holds corner c of every triangle
@@ -18,6 +26,7 @@ struct Rasterize {              // contiguous, one scalar type
   void* depth;                  // (B, H, W), forward only
   void* grad_vertices;          // (B, N, 3), backward only
   int64_t batch, vertex_count, triangle_count, height, width;
+  RasterizeWorkspace workspace;
   bool cull_backfaces;          // leave out triangles that look clockwise
 };
 
@@ -102,6 +111,9 @@ struct RasterizeScratch {  // one per thread
   SnappedVertex* snapped;  // (N,)
   uint32_t* cells;         // (N,): pixel cell, x in the low and y in the high 16 bits
 };
+
+template <typename T> const char* rasterize_forward_cuda(const Rasterize& p, void* stream);
+template <typename T> const char* rasterize_backward_cuda(const Rasterize& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Rows [row_begin, row_end) of one face; the result does not depend on how rows are cut into bands.

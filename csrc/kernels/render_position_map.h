@@ -28,6 +28,9 @@ constexpr int64_t kMapChunk = 4096;
 
 inline int64_t map_chunks(int64_t count) { return (count + kMapChunk - 1) / kMapChunk; }
 
+template <typename T> const char* render_position_map_forward_cuda(const RenderPositionMap& p, void* stream);
+template <typename T> const char* render_position_map_backward_cuda(const RenderPositionMap& p, void* stream);
+
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of texels) pairs, numbered face-major.
     template <typename T> void render_position_map_forward(const RenderPositionMap& p, int64_t begin, int64_t end);

@@ -3,6 +3,7 @@
 // vjp: grad_map scatters the 4 taps (one face and one pass over n at a time: fixed order);
 // grad_uv = sum_b sum_c grad_out d out/d uv, 0 where clamped.
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
@@ -13,13 +14,59 @@ struct SamplePositionMap {  // contiguous, one scalar type
   const void* grad_out;     // (B, N, 3), backward only
   void* grad_maps;          // (B, 3, U, V), backward only
   void* grad_uv;            // (N, 2), backward only
+  void* scatter_workspace;  // CUDA: scatter_words(3 B U V) 64-bit words, backward only
   int64_t batch, points, rows, columns;  // B, N, U, V; U and V at least 1
 };
+
+template <typename T>
+struct MapAxis {  // where a coordinate falls between two texels of one axis
+  int64_t low, step;  // the lower texel, and 1 or (on an axis of one texel) 0 to the upper
+  T weight, slope;    // of the upper texel; d weight / d coordinate, 0 where clamped
+};
+
+template <typename T>
+PYFACE3D_INLINE MapAxis<T> locate_texel(T coordinate, int64_t size) {
+  const T last = static_cast<T>(size - 1);
+  const T clamped = coordinate > 0 ? (coordinate < last ? coordinate : last) : T(0);  // NaN becomes 0
+  int64_t low = static_cast<int64_t>(clamped);
+  if (low > 0 && low == size - 1) --low;
+  const bool inside = coordinate >= 0 && coordinate <= last && size > 1;
+  // a NaN coordinate keeps a NaN weight, so that it shows in the result
+  const T weight = coordinate != coordinate ? coordinate : clamped - static_cast<T>(low);
+  return {low, size > 1 ? 1 : 0, weight, inside ? T(1) : T(0)};
+}
+
+template <typename T>
+struct MapPoint {  // where point n falls
+  MapAxis<T> row, column;
+  PYFACE3D_INLINE MapPoint(const SamplePositionMap& p, int64_t n) {
+    const T* uv = static_cast<const T*>(p.uv) + 2 * n;
+    column = locate_texel(uv[0] * static_cast<T>(p.columns - 1), p.columns);
+    row = locate_texel((T(1) - uv[1]) * static_cast<T>(p.rows - 1), p.rows);
+  }
+};
+
+template <typename T>
+struct MapCorners {  // the four texels around a point, in one plane
+  int64_t offset[4];  // upper left, upper right, lower left, lower right
+  T weight[4];
+};
+
+template <typename T>
+PYFACE3D_INLINE MapCorners<T> corners_of(const MapAxis<T>& row, const MapAxis<T>& column, int64_t columns) {
+  const int64_t at = row.low * columns + column.low, down = row.step * columns;
+  const T wy = row.weight, wx = column.weight;
+  return {{at, at + column.step, at + down, at + down + column.step},
+          {(1 - wy) * (1 - wx), (1 - wy) * wx, wy * (1 - wx), wy * wx}};
+}
 
 // Points whose taps are computed together.
 constexpr int64_t kSampleChunk = 256;
 
 inline int64_t sample_chunks(int64_t points) { return (points + kSampleChunk - 1) / kSampleChunk; }
+
+template <typename T> const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* stream);
+template <typename T> const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are chunks of points; each is read from all faces.

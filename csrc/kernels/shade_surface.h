@@ -2,6 +2,8 @@
 //   albedo (ambient + directional max(n.l, 0)) + 255 specular max(r.v, 0)^exponent,  r = 2 (n.l) n - l,  v = (0, 0, 1)
 // (Phong 1975), or the normal itself as (n + 1) / 2; blended over a canvas. No gradient: the result is uint8.
 #pragma once
+#include <math.h>
+
 #include "kernels/inline.h"
 #include "kernels/simd.h"
 
@@ -34,7 +36,7 @@ PYFACE3D_INLINE void blended_normal(const ShadeSurface& p, const float* normals,
 
 PYFACE3D_INLINE float inverse_length(const float* n) {
   const float squared = n[0] * n[0] + n[1] * n[1] + n[2] * n[2];
-  return squared > 0 ? 1 / __builtin_sqrtf(squared) : 0;
+  return squared > 0 ? 1 / sqrtf(squared) : 0;
 }
 
 struct Reflection {  // of one pixel: what multiplies the albedo, and the cosine of the highlight

@@ -20,7 +20,7 @@ struct VertexDistance {                      // contiguous, one scalar type; J =
   const void* target_coeffs;                 // (B, K)
   const void* target_pose;                   // (B, R, X + 1)
   const void* grad_out;                      // (B,), backward only
-  void* columns;                             // workspace: (J, padded J), C with its rows padded to whole vectors
+  void* columns;                             // workspace: (J, padded J), C with its rows padded to whole vectors; CUDA: (B, R, J), D
   void* distance;                            // (B,), forward only
   void* slope;                               // (B, R, J + 1), written forward, read backward
   void* grad_coeffs;                         // (B, K), backward only, as all below
@@ -35,6 +35,9 @@ inline int64_t distance_blocks(int64_t batch) { return (batch + kDistanceFaces -
 inline int64_t distance_padded(int64_t columns) { return padded_columns(columns); }
 // Scratch of one thread, in scalars: D of a block, rows innermost and outermost, and D C.
 inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 3 * distance_padded(columns) * rows * kDistanceFaces; }
+
+template <typename T> const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream);
+template <typename T> const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     template <typename T> void vertex_distance_prepare(const VertexDistance& p);

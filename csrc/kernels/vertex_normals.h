@@ -12,6 +12,8 @@ struct VertexNormals {        // contiguous, one scalar type
   const void* grad_normals;   // (B, N, 3), backward only
   void* normals;              // (B, N, 3), forward only
   void* grad_vertices;        // (B, N, 3), backward only
+  void* sums;                 // (B, N, 3) CUDA workspace, backward only
+  void* scatter_workspace;    // CUDA: scatter_words(3 B N) 64-bit words
   int64_t batch, vertex_count, triangle_count;
 };
 
@@ -25,6 +27,9 @@ struct Vector3 {
   PYFACE3D_INLINE Vector3 cross(const Vector3& o) const { return {y * o.z - z * o.y, z * o.x - x * o.z, x * o.y - y * o.x}; }
   PYFACE3D_INLINE bool finite() const { return x - x == 0 && y - y == 0 && z - z == 0; }
 };
+
+template <typename T> const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream);
+template <typename T> const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count for nothing.

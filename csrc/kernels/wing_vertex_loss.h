@@ -7,6 +7,7 @@
 // CPU scheme: a group of vertices is packed once and stays in cache while all faces pass over it; no (B, N, 3) is
 // written. A slab of groups has sums of its own, added up in a fixed order at the end.
 #pragma once
+#include "kernels/inline.h"
 #include "kernels/penalty.h"
 
 namespace pyface3d {
@@ -32,12 +33,17 @@ constexpr int64_t kWingGroup = 256;  // vertices packed together: they fit the s
 constexpr int64_t kWingSlabs = 64;   // at most: bounds the workspace, and the number of threads that can help
 
 // Vertices per slab: a function of L alone, so that the sums do not depend on the number of threads.
-inline int64_t wing_vertex_slab(int64_t vertices) {
+PYFACE3D_INLINE int64_t wing_vertex_slab(int64_t vertices) {
   return (vertices + kWingSlabs * kWingGroup - 1) / (kWingSlabs * kWingGroup) * kWingGroup;
 }
-inline int64_t wing_vertex_slabs(int64_t vertices) {
+PYFACE3D_INLINE int64_t wing_vertex_slabs(int64_t vertices) {
   return vertices ? (vertices - 1) / wing_vertex_slab(vertices) + 1 : 0;
 }
+
+template <typename T> const char* wing_vertex_loss_forward_cuda(const WingVertexLoss& p, void* stream);
+// out[i] = grad_loss[i / width] * gradient[i].
+template <typename T>
+const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width, void* out, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs.

@@ -23,7 +23,7 @@ static void check(const Tensor& logits, const Tensor& labels, const std::optiona
 }
 
 // loss (B,), slope (B, M).
-static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& logits, const Tensor& labels, const std::optional<Tensor>& pos_weight,
+static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& labels, const std::optional<Tensor>& pos_weight,
                                               const std::optional<Tensor>& mask) {
   check(logits, labels, pos_weight, mask);
   const Tensor z = packed(logits), y = packed(labels);
@@ -34,6 +34,7 @@ static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& logits, const Tensor
   p.batch = z.size(0), p.attributes = z.size(1);
   Tensor loss = new_tensor(z, {p.batch}), slope = torch::stable::empty_like(z);
   p.loss = loss.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(attribute_loss_forward_cuda, z, p)
   torch::stable::parallel_for(0, p.batch, 64, [&](int64_t begin, int64_t end) {
     is_float32(z) ? PYFACE3D_DISPATCH(attribute_loss_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(attribute_loss_forward<double>(p, begin, end));
@@ -41,13 +42,14 @@ static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& logits, const Tensor
   return {loss, slope};
 }
 
-static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& slope) {
+static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
   check_shape(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)");
   const Tensor g = packed(grad_loss), s = packed(slope);
   Tensor grad_logits = torch::stable::empty_like(s);
   AttributeLoss p{};
   p.grad_loss = pointer(g), p.slope = const_cast<void*>(pointer(s)), p.grad_logits = grad_logits.mutable_data_ptr();
   p.batch = s.size(0), p.attributes = s.size(1);
+  PYFACE3D_CUDA_ELSE(attribute_loss_backward_cuda, s, p)
   is_float32(s) ? PYFACE3D_DISPATCH(attribute_loss_backward<float>(p, 0, p.batch))
                 : PYFACE3D_DISPATCH(attribute_loss_backward<double>(p, 0, p.batch));
   return grad_logits;
@@ -57,8 +59,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("attribute_loss(Tensor logits, Tensor labels, Tensor? pos_weight, Tensor? mask) -> (Tensor, Tensor)");
   m.def("attribute_loss_backward(Tensor grad_loss, Tensor slope) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("attribute_loss", TORCH_BOX(&forward_cpu));
-  m.impl("attribute_loss_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("attribute_loss", TORCH_BOX(&forward));
+  m.impl("attribute_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -28,12 +28,13 @@ static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, 
   return p;
 }
 
-static Tensor forward_cpu(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
+static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
   check(attributes, triangle_ids, barycentrics, triangles);
   const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles);
   Interpolate p = problem(a, ids, b, t);
   Tensor out = new_tensor(a, {p.batch, b.size(1), b.size(2), p.channels});  // (B, H, W, C)
   p.out = out.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(interpolate_forward_cuda, a, p)
   torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
     is_float32(a) ? PYFACE3D_DISPATCH(interpolate_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(interpolate_forward<double>(p, begin, end));
@@ -41,8 +42,20 @@ static Tensor forward_cpu(const Tensor& attributes, const Tensor& triangle_ids, 
   return out;
 }
 
+template <typename T>
+static void run_backward(const Interpolate& p) {
+  if (p.grad_attributes)
+    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(interpolate_grad_attributes<T>(p, begin, end));
+    });
+  if (p.grad_barycentrics)
+    torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(interpolate_grad_barycentrics<T>(p, begin, end));
+    });
+}
+
 // Gradients not asked for come back as empty tensors.
-static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& attributes, const Tensor& triangle_ids,
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& attributes, const Tensor& triangle_ids,
                                                const Tensor& barycentrics, const Tensor& triangles, bool want_attributes,
                                                bool want_barycentrics) {
   check(attributes, triangle_ids, barycentrics, triangles);
@@ -53,17 +66,12 @@ static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Ten
   Interpolate p = problem(a, ids, b, t);
   Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
   Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
-  p.grad_out = pointer(g), p.grad_attributes = grad_a.mutable_data_ptr(), p.grad_barycentrics = grad_b.mutable_data_ptr();
-  if (want_attributes)
-    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
-      is_float32(a) ? PYFACE3D_DISPATCH(interpolate_grad_attributes<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(interpolate_grad_attributes<double>(p, begin, end));
-    });
-  if (want_barycentrics)
-    torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
-      is_float32(a) ? PYFACE3D_DISPATCH(interpolate_grad_barycentrics<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(interpolate_grad_barycentrics<double>(p, begin, end));
-    });
+  Tensor workspace = scatter_workspace(grad_a);
+  p.grad_out = pointer(g), p.scatter_workspace = workspace.mutable_data_ptr();
+  p.grad_attributes = want_attributes ? grad_a.mutable_data_ptr() : nullptr;
+  p.grad_barycentrics = want_barycentrics ? grad_b.mutable_data_ptr() : nullptr;
+  PYFACE3D_CUDA_ELSE(interpolate_backward_cuda, a, p)
+  is_float32(a) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_faces{0};
   return {want_attributes && p.shared ? torch::stable::sum(grad_a, over_faces) : grad_a, grad_b};
 }
@@ -74,8 +82,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, "
       "bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("interpolate", TORCH_BOX(&forward_cpu));
-  m.impl("interpolate_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("interpolate", TORCH_BOX(&forward));
+  m.impl("interpolate_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

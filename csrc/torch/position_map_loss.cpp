@@ -23,24 +23,25 @@ static PositionMapLoss parameters(const Tensor& pred, const Tensor& target, cons
 
 template <typename T>
 static void run_forward(const PositionMapLoss& p) {
-  torch::stable::parallel_for(0, p.batch * map_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
+  torch::stable::parallel_for(0, p.batch * pixel_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(position_map_loss_forward<T>(p, begin, end));
   });
   PYFACE3D_DISPATCH(position_map_loss_finish<T>(p));
 }
 
-static Tensor forward_cpu(const Tensor& pred, const Tensor& target, const Tensor& weight_mask, bool squared) {
+static Tensor forward(const Tensor& pred, const Tensor& target, const Tensor& weight_mask, bool squared) {
   check(pred, target, weight_mask);
   const Tensor a = packed(pred), b = packed(target), w = packed(weight_mask);
   check_weights(kOp, "weight_mask", w);
   PositionMapLoss p = parameters(a, b, w, squared);
-  Tensor loss = new_tensor(a, {p.batch}), sums = new_tensor(a, {p.batch, map_chunks(p.pixels)});
+  Tensor loss = new_tensor(a, {p.batch}), sums = new_tensor(a, {p.batch, pixel_chunks(p.pixels)});
   p.loss = loss.mutable_data_ptr(), p.sums = sums.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(position_map_loss_forward_cuda, a, p)
   is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
   return loss;
 }
 
-static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
+static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
                            bool squared) {
   check(pred, target, weight_mask);
   check_shape(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)");
@@ -48,7 +49,8 @@ static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Te
   PositionMapLoss p = parameters(a, b, w, squared);
   Tensor grad_pred = new_tensor(a, {p.batch, 3, a.size(2), a.size(3)});
   p.grad_loss = pointer(g), p.grad_pred = grad_pred.mutable_data_ptr();
-  torch::stable::parallel_for(0, p.batch * map_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
+  PYFACE3D_CUDA_ELSE(position_map_loss_backward_cuda, a, p)
+  torch::stable::parallel_for(0, p.batch * pixel_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
     is_float32(a) ? PYFACE3D_DISPATCH(position_map_loss_backward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(position_map_loss_backward<double>(p, begin, end));
   });
@@ -59,8 +61,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("position_map_loss(Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
   m.def("position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("position_map_loss", TORCH_BOX(&forward_cpu));
-  m.impl("position_map_loss_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("position_map_loss", TORCH_BOX(&forward));
+  m.impl("position_map_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

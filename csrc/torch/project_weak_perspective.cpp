@@ -14,20 +14,14 @@ static void check(const Tensor& vertices, const Tensor& pose) {
 }
 
 template <typename T>
-static void run_forward(const ProjectWeakPerspective& p, const Tensor& like) {
-  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(kOp, like, [&](void* stream) {
-    return project_weak_perspective_forward_cuda<T>(p, stream);
-  });)
+static void run_forward(const ProjectWeakPerspective& p) {
   torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(project_weak_perspective_forward<T>(p, begin, end));
   });
 }
 
 template <typename T>
-static void run_backward(const ProjectWeakPerspective& p, const Tensor& like) {
-  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(kOp, like, [&](void* stream) {
-    return project_weak_perspective_backward_cuda<T>(p, stream);
-  });)
+static void run_backward(const ProjectWeakPerspective& p) {
   torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(project_weak_perspective_backward<T>(p, begin, end));
   });
@@ -40,7 +34,8 @@ static Tensor forward(const Tensor& vertices, const Tensor& pose) {
   p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
   Tensor out = new_tensor(v, {p.batch, p.vertex_count, p.rows});  // (B, N, R)
   p.vertices = pointer(v), p.pose = pointer(m), p.out = out.mutable_data_ptr();
-  is_float32(v) ? run_forward<float>(p, v) : run_forward<double>(p, v);
+  PYFACE3D_CUDA_ELSE(project_weak_perspective_forward_cuda, v, p)
+  is_float32(v) ? run_forward<float>(p) : run_forward<double>(p);
   return out;
 }
 
@@ -58,7 +53,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   p.vertices = pointer(v), p.pose = pointer(m), p.grad_out = pointer(g);
   p.grad_vertices = want_vertices ? grad_v.mutable_data_ptr() : nullptr;
   p.grad_pose_parts = want_pose ? parts.mutable_data_ptr() : nullptr;
-  is_float32(v) ? run_backward<float>(p, v) : run_backward<double>(p, v);
+  PYFACE3D_CUDA_ELSE(project_weak_perspective_backward_cuda, v, p)
+  is_float32(v) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_chunks{1};
   return {grad_v, want_pose ? torch::stable::sum(parts, over_chunks) : parts};
 }

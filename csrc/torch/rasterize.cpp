@@ -22,7 +22,7 @@ static Rasterize problem(const Tensor& v, const Tensor& corners, int64_t height,
   return p;
 }
 
-static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& vertices, const Tensor& triangles, int64_t height, int64_t width,
+static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, int64_t height, int64_t width,
                                                       bool cull_backfaces) {
   check(vertices, triangles, height, width);
   const Tensor v = packed(vertices), corners = corners_of(triangles);
@@ -32,6 +32,12 @@ static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& vertices, co
   Tensor depth = new_tensor(v, {p.batch, height, width});                          // (B, H, W)
   p.triangle_ids = triangle_ids.mutable_data_ptr<int32_t>(), p.barycentrics = barycentrics.mutable_data_ptr();
   p.depth = depth.mutable_data_ptr(), p.cull_backfaces = cull_backfaces;
+  const int64_t pixels = p.batch * height * width, cuda = on_cuda(v) ? 1 : 0;
+  Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int), keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
+  Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int), count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
+  p.workspace = {snapped.mutable_data_ptr(), static_cast<unsigned long long*>(keys.mutable_data_ptr()),
+                 large.mutable_data_ptr<int32_t>(), count.mutable_data_ptr<int32_t>(), nullptr};
+  PYFACE3D_CUDA_ELSE(rasterize_forward_cuda, v, p)
   // Items are rows of all faces: each thread gets one run of them and cuts it where a new face begins.
   torch::stable::parallel_for(0, p.batch * height, 16, [&](int64_t begin, int64_t end) {
     const std::unique_ptr<SnappedVertex[]> snapped(new SnappedVertex[p.vertex_count]);
@@ -47,7 +53,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& vertices, co
   return {triangle_ids, barycentrics, depth};
 }
 
-static Tensor backward_cpu(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices, const Tensor& triangles,
+static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices, const Tensor& triangles,
                            const Tensor& triangle_ids, const Tensor& barycentrics) {
   const int64_t batch = vertices.size(0), height = triangle_ids.size(1), width = triangle_ids.size(2);
   check(vertices, triangles, height, width);
@@ -64,6 +70,9 @@ static Tensor backward_cpu(const Tensor& grad_barycentrics, const Tensor& grad_d
   Tensor grad_vertices = new_tensor(v, {batch, p.vertex_count, 3});
   p.grad_barycentrics = pointer(gb), p.grad_depth = pointer(gz), p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
   p.barycentrics = const_cast<void*>(pointer(b)), p.grad_vertices = grad_vertices.mutable_data_ptr();
+  Tensor workspace = scatter_workspace(grad_vertices);
+  p.workspace.scatter = workspace.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(rasterize_backward_cuda, v, p)
   torch::stable::parallel_for(0, batch, 1, [&](int64_t begin, int64_t end) {
     is_float32(v) ? PYFACE3D_DISPATCH(rasterize_backward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(rasterize_backward<double>(p, begin, end));
@@ -79,8 +88,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "rasterize_backward(Tensor grad_barycentrics, Tensor grad_depth, Tensor vertices, Tensor triangles, "
       "Tensor triangle_ids, Tensor barycentrics) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("rasterize", TORCH_BOX(&forward_cpu));
-  m.impl("rasterize_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("rasterize", TORCH_BOX(&forward));
+  m.impl("rasterize_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -37,7 +37,7 @@ static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weig
 static const int32_t* int32_pointer(const Tensor& x) { return static_cast<const int32_t*>(pointer(x)); }
 static const float* float_pointer(const Tensor& x) { return static_cast<const float*>(pointer(x)); }
 
-static Tensor forward_cpu(const Tensor& vertices, const Tensor& corners, const Tensor& weights,
+static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights,
                           const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(vertices, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "vertices", vertices, {-1, reader_offsets.size(0) - 1, 3}, "(B, N, 3) with the atlas' N");
@@ -46,10 +46,11 @@ static Tensor forward_cpu(const Tensor& vertices, const Tensor& corners, const T
   RenderPositionMap p{};
   p.batch = v.size(0), p.vertex_count = v.size(1), p.texel_count = a.corners.size(0) * a.corners.size(1);
   p.corners = int32_pointer(a.corners), p.weights = float_pointer(a.weights);
-  STD_TORCH_CHECK(PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)), kOp,
+  STD_TORCH_CHECK(!v.is_cpu() || PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)), kOp,
                   ": corners must lie in [0, ", p.vertex_count, "), the number of vertices");
   Tensor maps = new_tensor(v, {p.batch, 3, a.corners.size(0), a.corners.size(1)});  // (B, 3, U, V)
   p.vertices = pointer(v), p.maps = maps.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(render_position_map_forward_cuda, v, p)
   torch::stable::parallel_for(0, p.batch * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
     is_float32(v) ? PYFACE3D_DISPATCH(render_position_map_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(render_position_map_forward<double>(p, begin, end));
@@ -57,7 +58,7 @@ static Tensor forward_cpu(const Tensor& vertices, const Tensor& corners, const T
   return maps;
 }
 
-static Tensor backward_cpu(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights,
+static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights,
                            const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(grad_maps, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "grad_maps", grad_maps, {-1, 3, corners.size(0), corners.size(1)}, "(B, 3, U, V)");
@@ -69,12 +70,13 @@ static Tensor backward_cpu(const Tensor& grad_maps, const Tensor& corners, const
   p.grad_maps = pointer(g), p.reader_offsets = int32_pointer(a.reader_offsets);
   p.reader_texels = int32_pointer(a.reader_texels), p.reader_weights = float_pointer(a.reader_weights);
   const int64_t readers = a.reader_texels.size(0);
-  STD_TORCH_CHECK(PYFACE3D_DISPATCH(all_within(p.reader_texels, readers, p.texel_count)) &&
-                      PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1)),
+  STD_TORCH_CHECK(!g.is_cpu() || (PYFACE3D_DISPATCH(all_within(p.reader_texels, readers, p.texel_count)) &&
+                                  PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1))),
                   kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
   Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
   Tensor points = new_tensor(g, {p.batch < kMapGroup ? p.batch : kMapGroup, p.texel_count, 4});  // (G, UV, 4)
   p.grad_vertices = grad.mutable_data_ptr(), p.grad_points = points.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(render_position_map_backward_cuda, g, p)
   for (; p.first_face < p.batch; p.first_face += kMapGroup) {
     const int64_t left = p.batch - p.first_face, faces = left < kMapGroup ? left : kMapGroup;
     torch::stable::parallel_for(0, faces * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
@@ -97,8 +99,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "render_position_map_backward(Tensor grad_maps, Tensor corners, Tensor weights, Tensor reader_offsets, "
       "Tensor reader_texels, Tensor reader_weights) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("render_position_map", TORCH_BOX(&forward_cpu));
-  m.impl("render_position_map_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("render_position_map", TORCH_BOX(&forward));
+  m.impl("render_position_map_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

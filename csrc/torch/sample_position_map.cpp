@@ -16,11 +16,12 @@ static SamplePositionMap check(const Tensor& maps, const Tensor& uv) {
   return p;
 }
 
-static Tensor forward_cpu(const Tensor& maps, const Tensor& uv) {
+static Tensor forward(const Tensor& maps, const Tensor& uv) {
   SamplePositionMap p = check(maps, uv);
   const Tensor m = packed(maps), at = packed(uv);
   Tensor out = new_tensor(m, {p.batch, p.points, 3});  // (B, N, 3)
   p.maps = pointer(m), p.uv = pointer(at), p.out = out.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(sample_position_map_forward_cuda, m, p)
   torch::stable::parallel_for(0, sample_chunks(p.points), 1, [&](int64_t begin, int64_t end) {
     is_float32(m) ? PYFACE3D_DISPATCH(sample_position_map_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(sample_position_map_forward<double>(p, begin, end));
@@ -28,8 +29,20 @@ static Tensor forward_cpu(const Tensor& maps, const Tensor& uv) {
   return out;
 }
 
+template <typename T>
+static void run_backward(const SamplePositionMap& p) {
+  if (p.grad_maps)
+    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(sample_position_map_backward_maps<T>(p, begin, end));
+    });
+  if (p.grad_uv)
+    torch::stable::parallel_for(0, sample_chunks(p.points), 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(sample_position_map_backward_uv<T>(p, begin, end));
+    });
+}
+
 // Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
-static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& maps, const Tensor& uv,
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& maps, const Tensor& uv,
                                                bool want_maps, bool want_uv) {
   SamplePositionMap p = check(maps, uv);
   check_shape(kOp, "grad_out", grad_out, {p.batch, p.points, 3}, "(B, N, 3)");
@@ -37,17 +50,11 @@ static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Ten
   Tensor grad_maps = want_maps ? new_tensor(m, {p.batch, 3, p.rows, p.columns}) : new_tensor(m, {0});
   Tensor grad_uv = want_uv ? new_tensor(at, {p.points, 2}) : new_tensor(at, {0});
   p.grad_out = pointer(g), p.maps = pointer(m), p.uv = pointer(at);
-  p.grad_maps = grad_maps.mutable_data_ptr(), p.grad_uv = grad_uv.mutable_data_ptr();
-  if (want_maps)
-    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
-      is_float32(m) ? PYFACE3D_DISPATCH(sample_position_map_backward_maps<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(sample_position_map_backward_maps<double>(p, begin, end));
-    });
-  if (want_uv)
-    torch::stable::parallel_for(0, sample_chunks(p.points), 1, [&](int64_t begin, int64_t end) {
-      is_float32(m) ? PYFACE3D_DISPATCH(sample_position_map_backward_uv<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(sample_position_map_backward_uv<double>(p, begin, end));
-    });
+  Tensor workspace = scatter_workspace(grad_maps);
+  p.grad_maps = want_maps ? grad_maps.mutable_data_ptr() : nullptr, p.scatter_workspace = workspace.mutable_data_ptr();
+  p.grad_uv = want_uv ? grad_uv.mutable_data_ptr() : nullptr;
+  PYFACE3D_CUDA_ELSE(sample_position_map_backward_cuda, m, p)
+  is_float32(m) ? run_backward<float>(p) : run_backward<double>(p);
   return {grad_maps, grad_uv};
 }
 
@@ -57,8 +64,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "sample_position_map_backward(Tensor grad_out, Tensor maps, Tensor uv, bool want_maps, bool want_uv) "
       "-> (Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("sample_position_map", TORCH_BOX(&forward_cpu));
-  m.impl("sample_position_map_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("sample_position_map", TORCH_BOX(&forward));
+  m.impl("sample_position_map_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -47,17 +47,13 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
 };
 
 template <typename T>
-static void run_forward(const SynthesizeShape& p, const Tensor& like) {
-  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
-      kOp, like, [&](void* stream) { return synthesize_shape_forward_cuda<T>(p, stream); });)
+static void run_forward(const SynthesizeShape& p) {
   parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1, PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
               [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end)); });
 }
 
 template <typename T>
-static void run_backward(const SynthesizeShape& p, const Tensor& like) {
-  PYFACE3D_IF_CUDA(if (on_cuda(like)) return launch_cuda(
-      kOp, like, [&](void* stream) { return synthesize_shape_backward_cuda<T>(p, stream); });)
+static void run_backward(const SynthesizeShape& p) {
   if (p.grad_parts)
     parallel_with_scratch<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch), 1,
                 PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
@@ -75,7 +71,8 @@ static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coe
   SynthesizeShape p = inputs.parameters();
   Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
   p.out = out.mutable_data_ptr();
-  is_float32(mean) ? run_forward<float>(p, mean) : run_forward<double>(p, mean);
+  PYFACE3D_CUDA_ELSE(synthesize_shape_forward_cuda, mean, p)
+  is_float32(mean) ? run_forward<float>(p) : run_forward<double>(p);
   return out;
 }
 
@@ -100,7 +97,8 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   p.grad_parts = want_params ? parts.mutable_data_ptr() : nullptr, p.moments = moments.mutable_data_ptr();
   p.grad_mean = want_mean ? grad_mean.mutable_data_ptr() : nullptr;
   p.grad_basis = want_basis ? grad_basis.mutable_data_ptr() : nullptr;
-  is_float32(mean) ? run_backward<float>(p, mean) : run_backward<double>(p, mean);
+  PYFACE3D_CUDA_ELSE(synthesize_shape_backward_cuda, mean, p)
+  is_float32(mean) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_chunks{0};
   return {want_params ? torch::stable::sum(parts, over_chunks) : new_tensor(mean, {0}), grad_mean, grad_basis};
 }

@@ -137,12 +137,24 @@ inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
 constexpr bool on_cuda(const Tensor&) { return false; }
 #endif
 
-#if defined(PYFACE3D_WITH_CUDA) || defined(PYFACE3D_EMULATE_CUDA)
-#define PYFACE3D_IF_CUDA(...) __VA_ARGS__
-#else
-#define PYFACE3D_IF_CUDA(...)
-#endif
+// Workspace of a CUDA scatter into `out` (kernels/scatter.cuh); nothing where the CPU loops run.
+inline Tensor scatter_workspace(const Tensor& out) {
+  return torch::stable::new_empty(out, {on_cuda(out) ? out.numel() + 1 : 0}, ScalarType::Long);
+}
 }  // namespace pyface3d
+
+// PYFACE3D_CUDA_ELSE(launcher, x, p) <CPU loops>;  calls launcher<T>(p, stream) where x is on a GPU, else the loops.
+// PYFACE3D_CUDA_CALL_ELSE(x, call): the same with any call that uses `stream`.
+#if defined(PYFACE3D_WITH_CUDA) || defined(PYFACE3D_EMULATE_CUDA)
+#define PYFACE3D_CUDA_CALL_ELSE(X, ...)                                  \
+  if (on_cuda(X))                                                        \
+    launch_cuda(kOp, X, [&](void* stream) { return __VA_ARGS__; });      \
+  else
+#else
+#define PYFACE3D_CUDA_CALL_ELSE(X, ...)
+#endif
+#define PYFACE3D_CUDA_ELSE(LAUNCHER, X, ...) \
+  PYFACE3D_CUDA_CALL_ELSE(X, is_float32(X) ? LAUNCHER<float>(__VA_ARGS__, stream) : LAUNCHER<double>(__VA_ARGS__, stream))
 
 // Registers implementations for every device of this build: PYFACE3D_IMPL(m) { m.impl("name", TORCH_BOX(&function)); }
 #if defined(PYFACE3D_WITH_CUDA) && !defined(PYFACE3D_EMULATE_CUDA)

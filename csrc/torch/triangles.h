@@ -30,6 +30,7 @@ inline void check_triangle_ids(const char* op, const Tensor& ids, const char* fi
 }
 
 inline Tensor corners_of(const Tensor& triangles) {  // (F, 3) int64 -> (3, F) int32
+  if (!triangles.is_cpu()) return packed(torch::stable::transpose(torch::stable::to(triangles, ScalarType::Int), 0, 1));
   Tensor corners = new_tensor(triangles, {3, triangles.size(0)}, ScalarType::Int);
   const Tensor t = packed(triangles);
   split_corners(t.const_data_ptr<int64_t>(), t.size(0), corners.mutable_data_ptr<int32_t>());

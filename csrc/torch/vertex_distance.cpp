@@ -40,22 +40,23 @@ static void run_forward(const VertexDistance& p) {
       [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(vertex_distance_forward<T>(p, scratch, begin, end)); });
 }
 
-static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
+static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
                                               const Tensor& target_coeffs, const Tensor& target_pose) {
   check(gram, coeffs, pose, target_coeffs, target_pose);
   const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs), tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);
   const int64_t J = g.size(0) - 1;
   Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
-  Tensor columns = new_tensor(c, {J, distance_padded(J)});
+  Tensor columns = on_cuda(c) ? new_tensor(c, {p.batch, p.rows, J}) : new_tensor(c, {J, distance_padded(J)});
   p.gram = pointer(g), p.columns = columns.mutable_data_ptr();
   p.distance = distance.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(vertex_distance_forward_cuda, c, p)
   is_float32(c) ? run_forward<float>(p) : run_forward<double>(p);
   return {distance, slope};
 }
 
 // Target gradients not asked for come back as empty tensors.
-static std::tuple<Tensor, Tensor, Tensor, Tensor> backward_cpu(const Tensor& grad_out, const Tensor& slope,
+static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& slope,
                                                                const Tensor& coeffs, const Tensor& pose,
                                                                const Tensor& target_coeffs, const Tensor& target_pose,
                                                                bool want_target) {
@@ -69,6 +70,7 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward_cpu(const Tensor& gra
   p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_m.mutable_data_ptr();
   p.grad_target_coeffs = want_target ? grad_tc.mutable_data_ptr() : nullptr;
   p.grad_target_pose = want_target ? grad_tm.mutable_data_ptr() : nullptr;
+  PYFACE3D_CUDA_ELSE(vertex_distance_backward_cuda, c, p)
   torch::stable::parallel_for(0, p.batch, 128, [&](int64_t begin, int64_t end) {
     is_float32(c) ? PYFACE3D_DISPATCH(vertex_distance_backward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(vertex_distance_backward<double>(p, begin, end));
@@ -84,8 +86,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "vertex_distance_backward(Tensor grad_out, Tensor slope, Tensor coeffs, Tensor pose, Tensor target_coeffs, "
       "Tensor target_pose, bool want_target) -> (Tensor, Tensor, Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("vertex_distance", TORCH_BOX(&forward_cpu));
-  m.impl("vertex_distance_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("vertex_distance", TORCH_BOX(&forward));
+  m.impl("vertex_distance_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -20,12 +20,14 @@ static VertexNormals problem(const Tensor& v, const Tensor& t) {
   return p;
 }
 
-static Tensor forward_cpu(const Tensor& vertices, const Tensor& triangles) {
+static Tensor forward(const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
   VertexNormals p = problem(v, t);
   Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-  p.normals = normals.mutable_data_ptr();
+  Tensor workspace = scatter_workspace(normals);
+  p.normals = normals.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
   torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
     is_float32(v) ? PYFACE3D_DISPATCH(vertex_normals_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(vertex_normals_forward<double>(p, begin, end));
@@ -39,7 +41,7 @@ static void backward_faces(const VertexNormals& p, int64_t begin, int64_t end) {
   PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch.get()));
 }
 
-static Tensor backward_cpu(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
+static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
   check_shape(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)");
   check_like(kOp, "grad_normals", grad_normals, "vertices", vertices);
@@ -47,6 +49,9 @@ static Tensor backward_cpu(const Tensor& grad_normals, const Tensor& vertices, c
   VertexNormals p = problem(v, t);
   Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
   p.grad_normals = pointer(g), p.grad_vertices = grad_vertices.mutable_data_ptr();
+  Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices);
+  p.sums = sums.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
   torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
     is_float32(v) ? backward_faces<float>(p, begin, end) : backward_faces<double>(p, begin, end);
   });
@@ -57,8 +62,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("vertex_normals(Tensor vertices, Tensor triangles) -> Tensor");
   m.def("vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("vertex_normals", TORCH_BOX(&forward_cpu));
-  m.impl("vertex_normals_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("vertex_normals", TORCH_BOX(&forward));
+  m.impl("vertex_normals_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -13,11 +13,12 @@ static void check(const Tensor& pred, const Tensor& target, double w, double eps
   check_wing(kOp, w, epsilon);
 }
 
-static Tensor forward_cpu(const Tensor& pred, const Tensor& target, double w, double epsilon) {
+static Tensor forward(const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check(pred, target, w, epsilon);
   const Tensor a = packed(pred), b = packed(target);
   Tensor out = torch::stable::empty_like(a);
   const WingLoss p{pointer(a), pointer(b), nullptr, out.mutable_data_ptr(), w, epsilon};
+  PYFACE3D_CUDA_ELSE(wing_loss_forward_cuda, a, p, a.numel())
   torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
     is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(wing_loss_forward<double>(p, begin, end));
@@ -25,11 +26,12 @@ static Tensor forward_cpu(const Tensor& pred, const Tensor& target, double w, do
   return out;
 }
 
-static Tensor backward_cpu(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
+static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check(pred, target, w, epsilon);
   const Tensor a = packed(pred), b = packed(target), g = packed(grad_out);
   Tensor grad_pred = torch::stable::empty_like(a);
   const WingLoss p{pointer(a), pointer(b), pointer(g), grad_pred.mutable_data_ptr(), w, epsilon};
+  PYFACE3D_CUDA_ELSE(wing_loss_backward_cuda, a, p, a.numel())
   torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
     is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_backward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(wing_loss_backward<double>(p, begin, end));
@@ -41,8 +43,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("wing_loss(Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
   m.def("wing_loss_backward(Tensor grad_out, Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("wing_loss", TORCH_BOX(&forward_cpu));
-  m.impl("wing_loss_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("wing_loss", TORCH_BOX(&forward));
+  m.impl("wing_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

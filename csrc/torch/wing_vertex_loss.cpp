@@ -49,7 +49,7 @@ static void run(const WingVertexLoss& p) {
 }
 
 // loss (B,), and its gradients by coeffs (B, K) and pose (B, 3, 4): empty where not wanted.
-static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
+static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
                                                       const Tensor& pose, const Tensor& target_coeffs,
                                                       const Tensor& target_pose, double w, double epsilon,
                                                       const std::optional<Tensor>& weights,
@@ -74,6 +74,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward_cpu(const Tensor& mean, const 
   p.difference = difference.mutable_data_ptr(), p.sums = sums.mutable_data_ptr(), p.loss = loss.mutable_data_ptr();
   p.grad_coeffs = want_grad ? grad_c.mutable_data_ptr() : nullptr;
   p.grad_pose = want_grad ? grad_q.mutable_data_ptr() : nullptr;
+  PYFACE3D_CUDA_ELSE(wing_vertex_loss_forward_cuda, m, p)
   is_float32(m) ? run<float>(p) : run<double>(p);
   return {loss, grad_c, grad_q};
 }
@@ -82,6 +83,7 @@ static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
   const int64_t B = grad_loss.size(0), width = B ? gradient.numel() / B : 0;
   const Tensor g = packed(grad_loss), x = packed(gradient);
   Tensor out = torch::stable::empty_like(x);
+  PYFACE3D_CUDA_ELSE(wing_vertex_loss_scale_cuda, x, pointer(g), pointer(x), x.numel(), width, out.mutable_data_ptr())
   if (is_float32(x))
     PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)), static_cast<const float*>(pointer(x)),
                                                     B, width, static_cast<float*>(out.mutable_data_ptr())));
@@ -91,7 +93,7 @@ static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
   return out;
 }
 
-static std::tuple<Tensor, Tensor> backward_cpu(const Tensor& grad_loss, const Tensor& grad_coeffs, const Tensor& grad_pose) {
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor& grad_coeffs, const Tensor& grad_pose) {
   check_shape(kOp, "grad_loss", grad_loss, {grad_coeffs.size(0)}, "(B,)");
   return {scaled(grad_loss, grad_coeffs), scaled(grad_loss, grad_pose)};
 }
@@ -102,8 +104,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, Tensor)");
   m.def("wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("wing_vertex_loss", TORCH_BOX(&forward_cpu));
-  m.impl("wing_vertex_loss_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("wing_vertex_loss", TORCH_BOX(&forward));
+  m.impl("wing_vertex_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

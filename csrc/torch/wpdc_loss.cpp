@@ -30,7 +30,7 @@ static void run_forward(const WpdcLoss& p) {
   });
 }
 
-static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
+static std::tuple<Tensor, Tensor> forward(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
                                               const Tensor& axes, int64_t points, double scale, double epsilon) {
   check(pred, target, mean, std, axes, scale, epsilon);
   const Tensor a = packed(pred), b = packed(target), m = packed(mean), s = packed(std), g = packed(axes);
@@ -40,11 +40,12 @@ static std::tuple<Tensor, Tensor> forward_cpu(const Tensor& pred, const Tensor& 
   p.points = static_cast<double>(points), p.scale = scale, p.epsilon = epsilon;
   Tensor loss = new_tensor(a, {p.batch}), weights = torch::stable::empty_like(a);
   p.loss = loss.mutable_data_ptr(), p.weights = weights.mutable_data_ptr();
+  PYFACE3D_CUDA_ELSE(wpdc_loss_forward_cuda, a, p)
   is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
   return {loss, weights};
 }
 
-static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
+static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
                            int64_t coeff_count) {
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
   Tensor grad_pred = torch::stable::empty_like(a);
@@ -52,6 +53,7 @@ static Tensor backward_cpu(const Tensor& grad_loss, const Tensor& pred, const Te
   p.grad_loss = pointer(g), p.pred = pointer(a), p.target = pointer(b), p.weights = const_cast<void*>(pointer(w));
   p.grad_pred = grad_pred.mutable_data_ptr();
   p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = coeff_count;
+  PYFACE3D_CUDA_ELSE(wpdc_loss_backward_cuda, a, p)
   torch::stable::parallel_for(0, p.batch, 256, [&](int64_t begin, int64_t end) {
     is_float32(a) ? PYFACE3D_DISPATCH(wpdc_loss_backward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(wpdc_loss_backward<double>(p, begin, end));
@@ -65,8 +67,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "-> (Tensor, Tensor)");
   m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) {
-  m.impl("wpdc_loss", TORCH_BOX(&forward_cpu));
-  m.impl("wpdc_loss_backward", TORCH_BOX(&backward_cpu));
+PYFACE3D_IMPL(m) {
+  m.impl("wpdc_loss", TORCH_BOX(&forward));
+  m.impl("wpdc_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

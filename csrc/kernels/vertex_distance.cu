@@ -1,0 +1,106 @@
+// One block per face. D goes to a workspace; then thread j takes column j of C, whose rows it reads coalesced.
+#include "kernels/vertex_distance.h"
+
+#include "kernels/cuda.cuh"
+
+namespace pyface3d {
+namespace {
+template <typename T>
+__device__ __forceinline__ T coefficient(const void* coeffs, const VertexDistance& p, int64_t b, int64_t k) {
+  return k ? static_cast<const T*>(coeffs)[b * p.coeff_count + k - 1] : T(1);
+}
+
+template <typename T>
+__global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p) {
+  __shared__ T shared[kCudaThreads];
+  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
+  const T* C = static_cast<const T*>(p.gram);
+  const T *centre = C + J * (J + 1), total = centre[J];
+  for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
+    const T *pose = static_cast<const T*>(p.pose) + b * p.rows * width, *target = static_cast<const T*>(p.target_pose) + b * p.rows * width;
+    T* d = static_cast<T*>(p.columns) + b * p.rows * J;
+    T e[3] = {}, distance = 0;
+    for (int64_t r = 0; r < p.rows; ++r) {
+      T offset = 0;
+      for (int64_t j = threadIdx.x; j < J; j += kCudaThreads) {
+        const int64_t x = j / columns, k = j % columns;
+        const T a = coefficient<T>(p.coeffs, p, b, k), ta = coefficient<T>(p.target_coeffs, p, b, k);
+        const T m = pose[r * width + x], value = m * (a - ta) + (m - target[r * width + x]) * ta;
+        d[r * J + j] = value;
+        offset += value * centre[j];
+      }
+      e[r] = pose[r * width + p.axes] - target[r * width + p.axes] + block_sum(offset, shared);  // and d is written for all
+    }
+    for (int64_t j = threadIdx.x; j < J; j += kCudaThreads) {
+      T product[3] = {};
+      for (int64_t i = 0; i < J; ++i) {
+        const T c = C[i * (J + 1) + j];
+        for (int r = 0; r < 3; ++r)
+          if (r < p.rows) product[r] += d[r * J + i] * c;
+      }
+      for (int r = 0; r < 3; ++r)
+        if (r < p.rows) {
+          static_cast<T*>(p.slope)[(b * p.rows + r) * (J + 1) + j] = product[r] + total * e[r] * centre[j];
+          distance += product[r] * d[r * J + j];
+        }
+    }
+    T sum = block_sum(distance, shared);
+    if (threadIdx.x) continue;
+    for (int r = 0; r < 3; ++r)
+      if (r < p.rows) {
+        static_cast<T*>(p.slope)[(b * p.rows + r) * (J + 1) + J] = total * e[r];
+        sum += total * e[r] * e[r];
+      }
+    static_cast<T*>(p.distance)[b] = sum;
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance p) {
+  __shared__ T shared[kCudaThreads];
+  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
+  const int sides = p.grad_target_coeffs ? 2 : 1;
+  for (int64_t item = blockIdx.x; item < p.batch * sides; item += gridDim.x) {
+    const int64_t b = item / sides;
+    const bool target = item % sides;
+    const T g = (target ? -2 : 2) * static_cast<const T*>(p.grad_out)[b];
+    const void* coeffs = target ? p.target_coeffs : p.coeffs;
+    const T* pose = static_cast<const T*>(target ? p.target_pose : p.pose) + b * p.rows * width;
+    T* grad_pose = static_cast<T*>(target ? p.grad_target_pose : p.grad_pose) + b * p.rows * width;
+    T* grad_coeffs = static_cast<T*>(target ? p.grad_target_coeffs : p.grad_coeffs) + b * p.coeff_count;
+    const T* slope = static_cast<const T*>(p.slope) + b * p.rows * (J + 1);
+    for (int64_t k = 1 + threadIdx.x; k < columns; k += kCudaThreads) {
+      T sum = 0;
+      for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t x = 0; x < p.axes; ++x) sum += slope[r * (J + 1) + x * columns + k] * pose[r * width + x];
+      grad_coeffs[k - 1] = g * sum;
+    }
+    for (int64_t r = 0; r < p.rows; ++r) {
+      for (int64_t x = 0; x < p.axes; ++x) {
+        T sum = 0;
+        for (int64_t k = threadIdx.x; k < columns; k += kCudaThreads)
+          sum += slope[r * (J + 1) + x * columns + k] * coefficient<T>(coeffs, p, b, k);
+        sum = block_sum(sum, shared);
+        if (threadIdx.x == 0) grad_pose[r * width + x] = g * sum;
+      }
+      if (threadIdx.x == 0) grad_pose[r * width + p.axes] = g * slope[r * (J + 1) + J];
+    }
+  }
+}
+}  // namespace
+
+template <typename T>
+const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream) {
+  return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch, 1), kCudaThreads, stream, p);
+}
+
+template <typename T>
+const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream) {
+  return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.grad_target_coeffs ? 2 : 1), 1), kCudaThreads, stream, p);
+}
+
+template const char* vertex_distance_forward_cuda<float>(const VertexDistance&, void*);
+template const char* vertex_distance_forward_cuda<double>(const VertexDistance&, void*);
+template const char* vertex_distance_backward_cuda<float>(const VertexDistance&, void*);
+template const char* vertex_distance_backward_cuda<double>(const VertexDistance&, void*);
+}  // namespace pyface3d

@@ -1,0 +1,118 @@
+// One thread per (face, triangle) scatters its cross product to three vertices; one per vertex normalises.
+#include "kernels/vertex_normals.h"
+
+#include "kernels/scatter.cuh"
+
+namespace pyface3d {
+namespace {
+template <typename T>
+__device__ __forceinline__ Vector3<T> load_row(const T* values, int64_t n) {
+  return {values[n * 3], values[n * 3 + 1], values[n * 3 + 2]};
+}
+
+template <typename T>
+__device__ __forceinline__ void store_row(T* values, int64_t n, const Vector3<T>& v) {
+  values[n * 3] = v.x, values[n * 3 + 1] = v.y, values[n * 3 + 2] = v.z;
+}
+
+template <typename T>
+__device__ __forceinline__ T inverse_length(const Vector3<T>& s) {
+  const T squared = s.dot(s);
+  return squared > 0 ? 1 / sqrt(squared) : T(0);
+}
+
+template <typename Add, typename T>
+__device__ __forceinline__ void add_row(Add& add, int64_t n, const Vector3<T>& v) {
+  add(n * 3, v.x), add(n * 3 + 1, v.y), add(n * 3 + 2, v.z);
+}
+
+template <typename T>
+struct Edges {  // of triangle i of face i / F
+  int64_t v0, v1, v2;
+  Vector3<T> e1, e2;
+  bool counts;
+  __device__ Edges(const VertexNormals& p, int64_t i) : counts(false) {
+    const int64_t* t = p.triangles + i % p.triangle_count * 3;
+    const int64_t first = i / p.triangle_count * p.vertex_count;
+    for (int k = 0; k < 3; ++k)
+      if (t[k] < 0 || t[k] >= p.vertex_count) return;  // cannot be reported without waiting for the device
+    v0 = first + t[0], v1 = first + t[1], v2 = first + t[2];
+    const T* vertices = static_cast<const T*>(p.vertices);
+    e1 = load_row(vertices, v1) - load_row(vertices, v0), e2 = load_row(vertices, v2) - load_row(vertices, v0);
+    counts = e1.cross(e2).finite();
+  }
+};
+
+template <typename T>
+struct SumJob {
+  VertexNormals p;
+  template <typename Add>
+  __device__ void operator()(int64_t i, Add& add) const {
+    const Edges<T> e(p, i);
+    if (!e.counts) return;
+    const Vector3<T> c = e.e1.cross(e.e2);
+    add_row(add, e.v0, c), add_row(add, e.v1, c), add_row(add, e.v2, c);
+  }
+};
+
+template <typename T>
+__global__ void normalise_kernel(VertexNormals p) {
+  T* normals = static_cast<T*>(p.normals);
+  for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
+    const Vector3<T> s = load_row(normals, n);
+    store_row(normals, n, s * inverse_length(s));
+  }
+}
+
+template <typename T>
+__global__ void grad_sums_kernel(VertexNormals p) {  // the sums become their own gradients
+  T* sums = static_cast<T*>(p.sums);
+  for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
+    const Vector3<T> s = load_row(sums, n), grad = load_row(static_cast<const T*>(p.grad_normals), n);
+    const T inverse = inverse_length(s);
+    const Vector3<T> normal = s * inverse;
+    store_row(sums, n, (grad - normal * normal.dot(grad)) * inverse);
+  }
+}
+
+template <typename T>
+struct BackwardJob {
+  VertexNormals p;
+  template <typename Add>
+  __device__ void operator()(int64_t i, Add& add) const {
+    const Edges<T> e(p, i);
+    if (!e.counts) return;
+    const T* sums = static_cast<const T*>(p.sums);
+    const Vector3<T> grad_c = load_row(sums, e.v0) + load_row(sums, e.v1) + load_row(sums, e.v2);
+    const Vector3<T> grad_1 = e.e2.cross(grad_c), grad_2 = grad_c.cross(e.e1);
+    add_row(add, e.v1, grad_1), add_row(add, e.v2, grad_2), add_row(add, e.v0, (grad_1 + grad_2) * T(-1));
+  }
+};
+
+template <typename T>
+const char* sum_triangles(const VertexNormals& p, T* sums, void* stream) {
+  return cuda_scatter(SumJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, sums, p.batch * p.vertex_count * 3,
+                      p.scatter_workspace, stream);
+}
+}  // namespace
+
+template <typename T>
+const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream) {
+  const char* error = sum_triangles(p, static_cast<T*>(p.normals), stream);
+  return error ? error : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+}
+
+template <typename T>
+const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream) {
+  const char* error = sum_triangles(p, static_cast<T*>(p.sums), stream);
+  if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  if (error) return error;
+  return cuda_scatter(BackwardJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, static_cast<T*>(p.grad_vertices),
+                      p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
+}
+
+template const char* vertex_normals_forward_cuda<float>(const VertexNormals&, void*);
+template const char* vertex_normals_forward_cuda<double>(const VertexNormals&, void*);
+template const char* vertex_normals_backward_cuda<float>(const VertexNormals&, void*);
+template const char* vertex_normals_backward_cuda<double>(const VertexNormals&, void*);
+}  // namespace pyface3d
