@@ -8,8 +8,9 @@ named, the rest is done; 130 interrupted by Ctrl-C.
 
 import typer
 
-from pyface3d.cli import convert, count, demo, doctor, evaluate, fit, models, reconstruct
+from pyface3d.cli import convert, count, demo, doctor, evaluate, fit, label, models, reconstruct, train
 from pyface3d.cli.command import register
+from pyface3d.cli.data import data
 
 app = typer.Typer(
     name="pyface3d",
@@ -25,13 +26,16 @@ for _function in (
     demo.demo,
     reconstruct.reconstruct,
     fit.fit,
+    train.train,
     evaluate.evaluate,
+    label.label,
     convert.convert,
     count.count,
     models.models,
     doctor.doctor,
 ):
     register(app, _function)
+app.add_typer(data, name="data")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,10 +1,7 @@
 """``pyface3d reconstruct``."""
 
 import itertools
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +9,7 @@ import typer
 
 from pyface3d.cli.arguments import Model, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
+from pyface3d.cli.progress import progress
 
 
 def reconstruct(
@@ -71,7 +69,7 @@ def reconstruct(
     )
     tally = _Tally()
     sources = itertools.islice(find_sources(images), limit)
-    with _progress() as advance:
+    with progress("photos") as advance:
         todo = (source for source in sources if again or not tally.skip(folder, source, advance))
         for result in reconstructor.iter(todo, batch, places=places, threads=threads):
             tally.add(folder, result)
@@ -128,23 +126,3 @@ class _Tally:
         if not self.photos + self.skipped:
             raise CommandError("no photo found in what was named", NOTHING_DONE, result)
         return result
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A bar with the rate on a terminal's standard error; elsewhere nothing."""
-    if screen.quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("photos"), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("photos", total=None, rate="")
-
-        def advance() -> None:
-            speed = bar.tasks[task].speed
-            bar.update(task, advance=1, rate=f"{speed:.1f} a second" if speed else "")
-
-        yield advance
