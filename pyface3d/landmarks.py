@@ -1,4 +1,4 @@
-"""Landmark schemes: AFLW's 21 points from the 68 of iBUG."""
+"""Landmarks as such: AFLW's 21 points from the 68 of iBUG, and the size of a face."""
 
 import torch
 from torch import Tensor
@@ -48,3 +48,27 @@ def aflw21_from_68(points: Tensor) -> Tensor:
     if points.ndim < 2 or points.shape[-2] != 68:
         raise ValueError(f"aflw21_from_68: points must be (..., 68, D), got {tuple(points.shape)}")
     return aflw21_matrix(points.dtype, points.device) @ points
+
+
+def box_size(points: Tensor, visible: Tensor | None = None) -> Tensor:
+    """sqrt(width * height) of the box around the first two coordinates: the usual normaliser.
+
+    Args:
+        points: (B, L, 2) or (B, L, 3) in pixels.
+        visible: (B, L) bool; only these points count.
+
+    Returns:
+        (B,); NaN where no point is visible.
+
+    Example:
+        >>> box_size(torch.tensor([[[0.0, 0.0], [4.0, 9.0]]]))
+        tensor([6.])
+    """
+    flat = points[..., :2]
+    if visible is None:
+        extent = flat.amax(1) - flat.amin(1)
+    else:
+        hidden = ~visible.bool()[..., None]
+        extent = flat.masked_fill(hidden, -torch.inf).amax(1) - flat.masked_fill(hidden, torch.inf).amin(1)
+        extent = extent.masked_fill(hidden.all(1), torch.nan)
+    return extent.prod(-1).sqrt()

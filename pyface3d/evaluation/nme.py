@@ -5,31 +5,11 @@ percent.
 import torch
 from torch import Tensor
 
+from pyface3d.landmarks import box_size
+
 DEPTH_ALIGNMENTS = ("none", "min", "mean")
 
-
-def box_size(points: Tensor, visible: Tensor | None = None) -> Tensor:
-    """sqrt(width * height) of the box around the first two coordinates: the usual normaliser.
-
-    Args:
-        points: (B, L, 2) or (B, L, 3) in pixels.
-        visible: (B, L) bool; only these points count.
-
-    Returns:
-        (B,); NaN where no point is visible.
-
-    Example:
-        >>> box_size(torch.tensor([[[0.0, 0.0], [4.0, 9.0]]]))
-        tensor([6.])
-    """
-    flat = points[..., :2]
-    if visible is None:
-        extent = flat.amax(1) - flat.amin(1)
-    else:
-        hidden = ~visible.bool()[..., None]
-        extent = flat.masked_fill(hidden, -torch.inf).amax(1) - flat.masked_fill(hidden, torch.inf).amin(1)
-        extent = extent.masked_fill(hidden.all(1), torch.nan)
-    return extent.prod(-1).sqrt()
+__all__ = ["align_depth", "box_size", "normalised_mean_error", "outer_interocular"]
 
 
 def outer_interocular(points: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ source says so.
 import math
 from dataclasses import dataclass
 
+from pyface3d.evaluation.bins import YAW_BINS
+
 
 @dataclass(frozen=True)
 class PublishedRow:
@@ -20,6 +22,7 @@ class PublishedRow:
         bin_decimals: decimals that the bins carry.
         decimals: decimals that mean and std carry.
         std_over: ``"population"`` or ``"sample"``: how the paper took the standard deviation of the three bins.
+        others: further figures by name.
     """
 
     protocol: str
@@ -31,6 +34,13 @@ class PublishedRow:
     bin_decimals: int = 3
     decimals: int = 3
     std_over: str = "population"
+    others: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The printed figures under the names that metrics give theirs."""
+        bins = dict(zip((name for name, _, _ in YAW_BINS), self.bins)) if self.bins else {}
+        return {**bins, "mean": self.mean, "std": self.std, **dict(self.others)}
 
 
 #: rows whose printed mean does not follow from their printed bins
@@ -87,6 +97,17 @@ florence | 3DDFA | PRNet | - | 6.383 | -
 florence | 3DDFA_V2 | 3DDFA_V2 | - | 3.56 | -
 """
 
+# protocol | method | source | figures by the names that the protocol's metric gives them
+_OTHERS = """
+micc | Deep3D | Deep3D | per_image_mean=1.53 per_image_std=0.45
+now | DECA | NoW | median=1.09 mean=1.38 std=1.18
+now | Deep3D | NoW | median=1.11 mean=1.41 std=1.21
+now | 3DDFA_V2 | NoW | median=1.23 mean=1.57 std=1.39
+now | PRNet | NoW | median=1.50 mean=1.98 std=1.88
+celeba/accuracy | MOON | MOON | accuracy=90.94
+celeba/accuracy | ResNet-50 | arXiv 1812.07857 | accuracy=91.2
+"""
+
 
 def _number(text: str) -> float:
     return math.nan if text == "-" else float(text)
@@ -112,7 +133,16 @@ def _parse(line: str) -> PublishedRow:
     )
 
 
-PUBLISHED = tuple(_parse(line) for line in _TABLES.strip().splitlines())
+def _parse_other(line: str) -> PublishedRow:
+    protocol, method, source, cells = (cell.strip() for cell in line.split("|"))
+    figures = tuple((name, float(value)) for name, value in (cell.split("=") for cell in cells.split()))
+    return PublishedRow(protocol, method, source, None, math.nan, others=figures)
+
+
+PUBLISHED = (
+    *(_parse(line) for line in _TABLES.strip().splitlines()),
+    *(_parse_other(line) for line in _OTHERS.strip().splitlines()),
+)
 
 
 def published_rows(protocol: str) -> tuple[PublishedRow, ...]:

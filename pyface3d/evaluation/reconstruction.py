@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pyface3d.evaluation.icp import Similarity, icp, procrustes
 from pyface3d.evaluation.metric import ImageMetric
+from pyface3d.landmarks import box_size
 
 ALIGNMENTS = ("icp", "procrustes")
 NORMALISERS = ("interocular", "box")
@@ -73,15 +74,18 @@ class ReconstructionError(ImageMetric):
             yaw: (B,) degrees.
             number: (B,) number of each image in its set.
         """
-        if self.normaliser == "interocular" and eyes is None:
+        sizes = self._sizes(target, eyes)
+        pairs = zip(predicted, target)
+        distances = [self._distance(_array(face), _array(truth)) for face, truth in pairs]
+        errors = 100 * torch.tensor(distances, dtype=torch.float64, device=self.device) / sizes.to(self.device)
+        self.record(errors, yaw, number)
+
+    def _sizes(self, target: Tensor | Sequence[Tensor], eyes: Tensor | None) -> Tensor:
+        if self.normaliser == "box":
+            return torch.cat([box_size(truth[None]) for truth in target]).double()
+        if eyes is None:
             raise ValueError("ReconstructionError.update: the interocular normaliser needs eyes (B, 2, 3), got None")
-        errors = []
-        for i, (face, truth) in enumerate(zip(predicted, target)):
-            truth = truth.detach().cpu().double().numpy()
-            distance = self._distance(face.detach().cpu().double().numpy(), truth)
-            size = _interocular(eyes[i]) if self.normaliser == "interocular" else _box_size(truth)  # type: ignore[index]
-            errors.append(100 * distance / size)
-        self.record(torch.tensor(errors, dtype=torch.float64, device=self.device), yaw, number)
+        return (eyes[:, 0] - eyes[:, 1]).double().norm(dim=-1)
 
     def _distance(self, predicted: np.ndarray, target: np.ndarray) -> float:
         predicted, target = predicted[:: self.stride], target[:: self.stride]
@@ -101,13 +105,9 @@ class ReconstructionError(ImageMetric):
         return found.errors[-1] / found.motion.scale  # the truth was moved; lengths count in its own unit
 
 
-def _interocular(eyes: Tensor) -> float:
-    return float((eyes[0] - eyes[1]).double().norm())
+def _array(points: Tensor) -> np.ndarray:
+    return points.detach().cpu().double().numpy()
 
 
 def _radius(vertices: np.ndarray) -> float:
     return float(np.sqrt(((vertices - vertices.mean(0)) ** 2).sum(1).mean()))
-
-
-def _box_size(vertices: np.ndarray) -> float:
-    return float(np.sqrt(np.ptp(vertices[:, :2], axis=0).prod()))

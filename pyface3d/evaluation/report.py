@@ -21,7 +21,6 @@ from pyface3d.evaluation.published import PublishedRow, published_rows
 from pyface3d.evaluation.worst import Thumbnail, draw_contact_sheet
 
 _HEADINGS = {"mean": "Mean", "std": "Std", "per_image_mean": "per image", "per_image_std": "Std over images"}
-_BINS = ("[0,30]", "(30,60]", "(60,90]")
 
 
 @dataclass
@@ -67,7 +66,7 @@ class Report:
             return ()
         once: dict[tuple, PublishedRow] = {}
         for row in published_rows(self.protocol):
-            once.setdefault((row.method, row.bins, repr(row.mean)), row)
+            once.setdefault((row.method, *map(repr, row.figures.values())), row)
         return tuple(once.values())
 
     @property
@@ -81,8 +80,7 @@ class Report:
     def rows(self) -> list[list[str]]:
         """The cells of the table: papers first, ours last, then half the width of its 95 % interval."""
         rows = [
-            [row.method, row.source, *(_cell(_published_figures(row).get(c)) for c in self.columns)]
-            for row in self.published
+            [row.method, row.source, *(_cell(row.figures.get(c)) for c in self.columns)] for row in self.published
         ]
         rows.append([self.method, "this run", *(_cell(self.figures.get(column)) for column in self.columns)])
         if self.intervals:
@@ -112,9 +110,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures as JSON-able values; what is not a number is null."""
-        published = [
-            {"method": row.method, "source": row.source, **_published_figures(row)} for row in self.published
-        ]
+        published = [{"method": row.method, "source": row.source, **row.figures} for row in self.published]
         return _finite(
             {
                 "protocol": self.protocol,
@@ -200,11 +196,6 @@ class Report:
         ]
         parts += [f"{self.seconds:.1f} s"]
         return ", ".join(part for part in parts if part)
-
-
-def _published_figures(row: PublishedRow) -> dict[str, float]:
-    bins = dict(zip(_BINS, row.bins)) if row.bins else {}
-    return {**bins, "mean": row.mean, "std": row.std}
 
 
 def _cell(value: float | None) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 from pyface3d.camera import ParameterSpace, flip_y, unflip_y
 from pyface3d.fitting.contour import JAW, contour_candidates, march
 from pyface3d.fitting.pose import fit_pose
-from pyface3d.landmarks import aflw21_matrix
+from pyface3d.landmarks import aflw21_matrix, box_size
 from pyface3d.morphable import MorphableModel
 
 _CHUNK = 256  # faces at a time: bounds the per-face Gram matrices
@@ -139,7 +139,7 @@ class _Solver:
         """Pose (B, 3, 4), raw coefficients (B, K) and fitted landmarks (B, L, 2), y up, of points (B, L, 2)."""
         few = (weights > 0).sum(1) < _LEAST_POINTS
         weights = weights.masked_fill(few[:, None], torch.nan)
-        variance = (noise * _box_size(points, weights > 0)) ** 2  # (B,)
+        variance = (noise * box_size(points, weights > 0)) ** 2  # (B,)
         gram = (weights @ self.gram.flatten(1)).unflatten(1, self.gram.shape[1:])  # (B, 6, K, K)
         standard = points.new_zeros(len(points), len(self.std))  # coefficients in standard deviations
         mean, basis = self.mean[None], self.basis[None]
@@ -228,10 +228,3 @@ def _solve(
     normal = normal + variance[:, None, None] * torch.eye(normal.shape[-1], dtype=normal.dtype, device=normal.device)
     factor = torch.linalg.cholesky_ex(normal).L  # NaN faces stay NaN and do not raise
     return torch.cholesky_solve(right[..., None], factor)[..., 0]
-
-
-def _box_size(points: Tensor, visible: Tensor) -> Tensor:
-    """sqrt(width * height) of the visible points' box, (B,)."""
-    hidden = ~visible[..., None]
-    extent = points.masked_fill(hidden, -torch.inf).amax(1) - points.masked_fill(hidden, torch.inf).amin(1)
-    return extent.prod(-1).sqrt()

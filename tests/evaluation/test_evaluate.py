@@ -1,5 +1,7 @@
 import json
 import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -236,6 +238,54 @@ def test_unreadable_images_are_named_and_do_not_count(oracle, portraits, tmp_pat
 def test_mat_files_open(data_folder):
     samples = create_protocol("head-pose").open(data_folder / "300wlp" / "samples")
     assert len(samples) == 5 and samples[0]["params"].shape == (62,)
+
+
+def test_papers_figures_of_other_columns(oracle, portraits):
+    method = oracle(attributes=torch.full((6, 1), 0.9))
+    method.attribute_names = ("Male",)
+    samples = [{**sample, "attributes": torch.ones(1)} for sample in portraits[2]]
+    rows = evaluate(method, "celeba/accuracy", samples).rows()
+    assert ["MOON", "MOON", "90.940", "-", "-"] in rows and rows[-1][:3] == ["oracle", "this run", "100.000"]
+
+
+def test_a_chart_may_leave_vertices_out(oracle, portraits):
+    class Charted(type(oracle())):
+        def predict(self, images):
+            faces = super().predict(images)
+            ids = torch.arange(0, faces.model.n_vertices, 7)
+            return ChartedFaces(faces, ids)
+
+    @dataclass(frozen=True)
+    class ChartedFaces:
+        """A map's answer: every seventh vertex."""
+
+        faces: Any
+        ids: Any
+        coeffs: Any = None
+        crop_pose: Any = None
+        params: Any = None
+        position_map: Any = True
+        roi: Any = None
+
+        def __getattr__(self, name):
+            return getattr(self.faces, name)
+
+        @property
+        def atlas(self):
+            return type("Atlas", (), {"vertex_ids": self.ids})
+
+        @property
+        def vertices(self):
+            if self.position_map is None:
+                return replace(self.faces, coeffs=self.coeffs, crop_pose=self.crop_pose).vertices
+            return self.faces.vertices[:, self.ids]
+
+        @property
+        def landmarks(self):
+            return self.faces.landmarks
+
+    report = evaluate(Charted(oracle().model, *portraits[:2]), "dense-3d", portraits[2], draws=0)
+    assert report.figures["per_image_mean"] < 1e-3
 
 
 def test_every_name_makes_a_metric(oracle, portraits):

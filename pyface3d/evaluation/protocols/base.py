@@ -113,6 +113,11 @@ def need(batch: Batch, key: str, name: str) -> Tensor:
     """``batch[key]``, or a sentence about what the samples lack."""
     if key not in batch:
         raise ValueError(f"{name}: the samples must have {key!r}, got {', '.join(sorted(batch))}")
+    present = batch.get(f"has_{key}")  # a batch of different sets fills up with zeros
+    if present is not None and not bool(present.all()):
+        raise ValueError(
+            f"{name}: all samples must have {key!r}, got {int(present.sum())} of {len(present)} in a batch"
+        )
     return batch[key]
 
 

@@ -97,8 +97,7 @@ def true_faces(faces: "Reconstruction", batch: Batch, name: str) -> "Reconstruct
 
 def vertices_of(truth: "Reconstruction | None", faces: "Reconstruction", batch: Batch) -> Tensor:
     """True vertices (B, N, 3) in pixels of the crop, those that the method predicts."""
-    if truth is None:
-        return batch["vertices"]
-    if faces.atlas is None or faces.position_map is None:
-        return truth.vertices
-    return truth.vertices[:, faces.atlas.vertex_ids.to(truth.vertices.device)]
+    vertices = batch["vertices"] if truth is None else truth.vertices
+    if faces.atlas is None or faces.position_map is None or vertices.shape[1] != faces.model.n_vertices:
+        return vertices
+    return vertices[:, faces.atlas.vertex_ids.to(vertices.device)]  # a chart may leave vertices out
