@@ -50,7 +50,8 @@ def cases(device, small):
     def draw(*shape):
         return torch.randn(*shape, device=device).requires_grad_()
 
-    coeffs, pose, target, target_pose = draw(batch, count), draw(batch, 3, 4), draw(batch, count), draw(batch, 3, 4)
+    coeffs, pose = draw(batch, count), draw(batch, 3, 4)
+    target, target_pose = draw(batch, count).detach(), draw(batch, 3, 4).detach()
     parameters = coeffs, pose
     faces, work = 4 * batch * vertices * 3, 2 * batch * vertices * 3 * count
     model_bytes = 4 * vertices * 3 * (count + 1)

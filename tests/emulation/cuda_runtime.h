@@ -64,6 +64,10 @@ template <typename T> inline T atomicMin(T* at, T value) { T old = *at; if (valu
 template <typename T> inline T atomicOr(T* at, T value) { T old = *at; *at |= value; return old; }
 template <typename T> inline T atomicExch(T* at, T value) { T old = *at; *at = value; return old; }
 inline void __threadfence() {}
+inline long long __double_as_longlong(double x) { long long bits; std::memcpy(&bits, &x, 8); return bits; }
+inline double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, 8); return x; }
+inline unsigned __float_as_uint(float x) { unsigned bits; std::memcpy(&bits, &x, 4); return bits; }
+using std::isfinite;
 
 namespace emulation {
 inline void run_block(const dim3& block, const std::function<void()>& kernel) {
