@@ -33,7 +33,7 @@ struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) 
   int32_t x0, x1, y0, y1;
   bool drawn;
 
-  __device__ Triangle(const Rasterize& p, int64_t face, int64_t id) : drawn(false) {
+  __device__ Triangle(const Rasterize& p, int64_t face, int64_t id) : a{}, b{}, c{}, x0(0), x1(0), y0(0), y1(0), drawn(false) {
     const Corners n(p, id);
     if (!n.inside(p.vertex_count)) return;
     const SnappedVertex* snapped = static_cast<const SnappedVertex*>(p.workspace.snapped) + face * p.vertex_count;
