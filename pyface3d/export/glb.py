@@ -70,7 +70,7 @@ def _document(mesh: Mesh, normals: np.ndarray) -> tuple[dict[str, Any], bytes]:
         "NORMAL": buffer.accessor(normals),
     }
     if mesh.uv is not None:
-        attributes["TEXCOORD_0"] = buffer.accessor(mesh.uv * np.float32([1, -1]) + np.float32([0, 1]))  # v down
+        attributes["TEXCOORD_0"] = buffer.accessor(np.stack([mesh.uv[:, 0], 1 - mesh.uv[:, 1]], 1))  # v down
     if mesh.colors is not None and mesh.texture is None:
         attributes["COLOR_0"] = buffer.accessor(_linear(mesh.colors), normalized=True)
     indices = mesh.triangles.reshape(-1, 1).astype(np.uint32)
@@ -83,7 +83,8 @@ def _document(mesh: Mesh, normals: np.ndarray) -> tuple[dict[str, Any], bytes]:
     if mesh.morph_targets:
         moves = mesh.morph_targets.values()
         primitive["targets"] = [{"POSITION": buffer.accessor(move, bounds=True)} for move in moves]
-        shape |= {"weights": mesh.morph_weights.tolist(), "extras": {"targetNames": list(mesh.morph_targets)}}
+        shape["weights"] = np.asarray(mesh.morph_weights).tolist()
+        shape["extras"] = {"targetNames": list(mesh.morph_targets)}
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.75}
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "pyface3d"},

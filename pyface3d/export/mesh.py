@@ -10,7 +10,7 @@ from pyface3d import ops
 from pyface3d.morphable import MorphableModel
 from pyface3d.render.pictures import Array, as_pictures, as_tensor, to_uint8
 
-_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}
+_METRES = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}
 _FACE_HEIGHT = 0.2  # metres given to a mesh that is known in pixels only
 
 
@@ -50,8 +50,7 @@ class Mesh:
         self.triangles = _indices("triangles", self.triangles, (None, 3), n)
         if self.uv is not None:
             self.uv = _array("uv", self.uv, np.float32, (None, 2))
-            chart = self.triangles if self.uv_triangles is None else self.uv_triangles
-            self.uv_triangles = _indices("uv_triangles", chart, (len(self.triangles), 3), len(self.uv))
+            self.uv_triangles = _indices("uv_triangles", self.chart, (len(self.triangles), 3), len(self.uv))
         if self.texture is not None:
             if self.uv is None:
                 raise ValueError("Mesh: texture needs uv, got none")
@@ -76,7 +75,7 @@ class Mesh:
         are blendshapes of unit range); the weights are those of ``coeffs``, so that viewers open with its expression.
 
         Args:
-            model: the face model; its unit must be m, cm, mm or um.
+            model: the face model; its unit must be m, dm, cm, mm or um.
             coeffs: (K,) identity then expression; None: the mean face.
             options: texture, colors; uv and vertex colours are the model's own.
 
@@ -98,10 +97,10 @@ class Mesh:
         moves = (model.expression_basis.float().cpu() * std * scale).permute(2, 0, 1)  # (K_e, N, 3)
         options = {"colors": model.colors, "uv": model.uv, "uv_triangles": model.uv_triangles} | options
         return cls(
-            model.synthesize(at_rest)[0] * scale,
-            model.triangles,
-            morph_targets=dict(zip(model.expression_names, moves)),
-            morph_weights=expression / std.where(std > 0, torch.ones(())),
+            as_numpy(model.synthesize(at_rest)[0] * scale),
+            as_numpy(model.triangles),
+            morph_targets=dict(zip(model.expression_names, as_numpy(moves))),
+            morph_weights=as_numpy(expression / std.where(std > 0, torch.ones(()))),
             **options,
         )
 
@@ -117,12 +116,17 @@ class Mesh:
         Example:
             >>> mesh = Mesh.from_image(vertices, model.triangles, uv=model.uv, texture=texture.image)
         """
-        points = _array("vertices", vertices, np.float32, (None, 3)) * np.float32([1, -1, 1])
+        points = _array("vertices", vertices, np.float32, (None, 3)) * np.array([1, -1, 1], np.float32)
         finite = points[np.isfinite(points).all(1)]
         if len(finite):
             low, high = finite.min(0), finite.max(0)
             points = (points - (low + high) / 2) * (_FACE_HEIGHT / max(float((high - low)[:2].max()), 1e-12))
-        return cls(points, triangles, **options)
+        return cls(points, as_numpy(triangles), **options)
+
+    @property
+    def chart(self) -> np.ndarray:
+        """(F, 3) rows of ``uv`` of each triangle's corners."""
+        return self.triangles if self.uv_triangles is None else self.uv_triangles
 
     def normals(self) -> np.ndarray:
         """(N, 3) unit vertex normals, outward; (0, 0, 1) at vertices without area."""
@@ -137,7 +141,7 @@ class Mesh:
         """
         if self.uv is None:
             return self, self.normals()
-        corner, chart, first = self.triangles.ravel(), self.uv_triangles.ravel(), self._first_uv()
+        corner, chart, first = self.triangles.ravel(), self.chart.ravel(), self._first_uv()
         seam = first[corner] != chart
         extra, place = np.unique(corner[seam] * len(self.uv) + chart[seam], return_inverse=True)
         corner = corner.copy()
@@ -158,12 +162,17 @@ class Mesh:
     def _first_uv(self) -> np.ndarray:
         """(N,) the uv row that each vertex meets first in the table; -1: none."""
         row = np.full(len(self.vertices), -1, np.int64)
-        row[self.triangles.ravel()[::-1]] = self.uv_triangles.ravel()[::-1]
+        row[self.triangles.ravel()[::-1]] = self.chart.ravel()[::-1]
         return row
 
 
+def as_numpy(values: Any) -> np.ndarray:
+    """The same values as NumPy array; shares memory where it can."""
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
 def _array(name: str, values: Any, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
-    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = as_numpy(values)
     if array.ndim != len(shape) or any(s not in (None, a) for a, s in zip(array.shape, shape)):
         wanted = ", ".join("*" if s is None else str(s) for s in shape)
         raise ValueError(f"Mesh: {name} must be ({wanted}), got {array.shape}")

@@ -30,7 +30,7 @@ def save_obj(path: Path, mesh: Mesh) -> None:
         _write_rows(lines, "f %d//%d %d//%d %d//%d", np.repeat(corners, 2, 1))
     else:
         _write_rows(lines, "vt %.7g %.7g", mesh.uv)
-        table = np.stack([corners, mesh.uv_triangles + 1, corners], 2).reshape(len(corners), 9)
+        table = np.stack([corners, mesh.chart + 1, corners], 2).reshape(len(corners), 9)
         _write_rows(lines, "f %d/%d/%d %d/%d/%d %d/%d/%d", table)
     with atomic_write(path) as stream:
         stream.write(lines.getvalue().encode())

@@ -39,7 +39,7 @@ def as_tensor(values: Array) -> Tensor:
     """The same values as a tensor without gradient; shares memory where it can."""
     if isinstance(values, Tensor):
         return values.detach()
-    return torch.from_numpy(np.require(values, requirements="CW"))
+    return torch.from_numpy(np.require(values, requirements=["C", "W"]))
 
 
 def as_table(op: str, triangles: Array, device: torch.device) -> Tensor:
