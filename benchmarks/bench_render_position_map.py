@@ -60,4 +60,4 @@ def bench_forward_and_backward(bench, name, batch):
         {key: both(render) for key, render in renders.items()},
         bytes_moved=2 * 4 * 3 * batch * (atlas.n_vertices + 256**2),
     )
-    assert min(ratios.values()) > 1
+    assert min(ratios.values()) > 1  # the target is 5

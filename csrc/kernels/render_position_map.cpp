@@ -70,10 +70,10 @@ void forward_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int6
 
 template <typename T>
 void interleave_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int64_t last) {
-  const T* x = static_cast<const T*>(p.grad_maps) + (p.first_face + face) * 3 * p.texel_count;
+  const T* x = static_cast<const T*>(p.grad_maps) + (p.face + face) * 3 * p.texel_count;
   const T* y = x + p.texel_count;
   const T* z = y + p.texel_count;
-  T* points = static_cast<T*>(p.grad_points) + face * 4 * p.texel_count;
+  T* points = static_cast<T*>(p.grad_points);
   for (int64_t t = first; t < last; ++t) {
     const Quad<T> point{x[t], y[t], z[t], 0};
     __builtin_memcpy(points + 4 * t, &point, sizeof(point));
@@ -82,8 +82,8 @@ void interleave_chunk(const RenderPositionMap& p, int64_t face, int64_t first, i
 
 template <typename T>
 void backward_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int64_t last) {
-  const T* points = static_cast<const T*>(p.grad_points) + face * 4 * p.texel_count;
-  T* grad = static_cast<T*>(p.grad_vertices) + (p.first_face + face) * p.vertex_count * 3;
+  const T* points = static_cast<const T*>(p.grad_points);
+  T* grad = static_cast<T*>(p.grad_vertices) + (p.face + face) * p.vertex_count * 3;
   for (int64_t n = first; n < last; ++n) {
     Quad<T> sum{}, point;
     for (int32_t e = p.reader_offsets[n]; e < p.reader_offsets[n + 1]; ++e) {

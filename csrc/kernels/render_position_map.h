@@ -11,17 +11,14 @@ struct RenderPositionMap {         // contiguous; T is the scalar type of vertic
   const float* weights;            // (UV, 3) barycentrics, 0 where no triangle lies; forward only
   void* maps;                      // (B, 3, UV), forward only
   const void* grad_maps;           // (B, 3, UV), backward only
-  void* grad_points;               // (G, UV, 4) scratch: the gradients of G faces texel by texel, backward only
+  void* grad_points;               // (UV, 4) scratch: the gradients of one face texel by texel, CPU backward only
   const int32_t* reader_offsets;   // (N + 1,) where each vertex's readers begin, backward only
   const int32_t* reader_texels;    // (E,) the texels that read it, backward only
   const float* reader_weights;     // (E,) and with which weight, backward only
   void* grad_vertices;             // (B, N, 3), backward only
   int64_t batch, vertex_count, texel_count;  // B, N, UV
-  int64_t first_face;                        // of the G faces that the backward works on
+  int64_t face;                              // that the CPU backward works on
 };
-
-// Faces G of one backward pass: their interleaved gradients stay in cache between its two steps.
-constexpr int64_t kMapGroup = 2;
 
 // Texels (forward) or vertices (backward) per work item.
 constexpr int64_t kMapChunk = 4096;
@@ -34,9 +31,9 @@ template <typename T> const char* render_position_map_backward_cuda(const Render
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of texels) pairs, numbered face-major.
     template <typename T> void render_position_map_forward(const RenderPositionMap& p, int64_t begin, int64_t end);
-    // Backward of G faces, step 1: planes to points. Items are (face of the group, chunk of texels) pairs.
+    // Backward of one face, step 1: planes to points, which stay in cache. Items are chunks of texels.
     template <typename T> void render_position_map_interleave(const RenderPositionMap& p, int64_t begin, int64_t end);
-    // Step 2: each vertex sums its readers. Items are (face of the group, chunk of vertices) pairs.
+    // Step 2: each vertex sums its readers. Items are chunks of vertices.
     template <typename T> void render_position_map_backward(const RenderPositionMap& p, int64_t begin, int64_t end);
     // Whether all of values[0, count) lie in [0, limit).
     bool all_within(const int32_t* values, int64_t count, int64_t limit);)

@@ -4,6 +4,7 @@
 
 namespace pyface3d {
 static constexpr const char* kOp = "render_position_map";
+constexpr int64_t kFewFaces = 4;  // fewer are split among the threads, more are handed out whole
 
 static void check_int32(const char* name, const Tensor& x) {
   STD_TORCH_CHECK(x.scalar_type() == ScalarType::Int, kOp, ": ", name, " must be int32, as UVAtlas stores it");
@@ -37,8 +38,8 @@ static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weig
 static const int32_t* int32_pointer(const Tensor& x) { return static_cast<const int32_t*>(pointer(x)); }
 static const float* float_pointer(const Tensor& x) { return static_cast<const float*>(pointer(x)); }
 
-static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights,
-                          const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
+static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
+                      const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(vertices, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "vertices", vertices, {-1, reader_offsets.size(0) - 1, 3}, "(B, N, 3) with the atlas' N");
   check_floating(kOp, "vertices", vertices);
@@ -58,8 +59,25 @@ static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tenso
   return maps;
 }
 
-static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights,
-                           const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
+// The scratch (UV, 4) of one face at a time.
+static Tensor new_points(const Tensor& g, RenderPositionMap& p) {
+  Tensor points = new_tensor(g, {p.texel_count, 4});
+  p.grad_points = points.mutable_data_ptr();
+  return points;
+}
+
+static void interleave(const Tensor& g, const RenderPositionMap& p, int64_t begin, int64_t end) {
+  is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_interleave<float>(p, begin, end))
+                : PYFACE3D_DISPATCH(render_position_map_interleave<double>(p, begin, end));
+}
+
+static void gather(const Tensor& g, const RenderPositionMap& p, int64_t begin, int64_t end) {
+  is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
+                : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
+}
+
+static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
+                       const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(grad_maps, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "grad_maps", grad_maps, {-1, 3, corners.size(0), corners.size(1)}, "(B, 3, U, V)");
   check_floating(kOp, "grad_maps", grad_maps);
@@ -74,20 +92,27 @@ static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Ten
                                   PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1))),
                   kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
   Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-  Tensor points = new_tensor(g, {p.batch < kMapGroup ? p.batch : kMapGroup, p.texel_count, 4});  // (G, UV, 4)
-  p.grad_vertices = grad.mutable_data_ptr(), p.grad_points = points.mutable_data_ptr();
+  p.grad_vertices = grad.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(render_position_map_backward_cuda, g, p)
-  for (; p.first_face < p.batch; p.first_face += kMapGroup) {
-    const int64_t left = p.batch - p.first_face, faces = left < kMapGroup ? left : kMapGroup;
-    torch::stable::parallel_for(0, faces * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
-      is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_interleave<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(render_position_map_interleave<double>(p, begin, end));
-    });
-    torch::stable::parallel_for(0, faces * map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
-      is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
-                    : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
-    });
+  if (p.batch < kFewFaces) {  // threads share each face
+    for (Tensor points = new_points(g, p); p.face < p.batch; ++p.face) {
+      torch::stable::parallel_for(0, map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
+        interleave(g, p, begin, end);
+      });
+      torch::stable::parallel_for(0, map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
+        gather(g, p, begin, end);
+      });
+    }
+    return grad;
   }
+  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {  // each thread has faces of its own
+    RenderPositionMap own = p;
+    const Tensor points = new_points(g, own);
+    for (own.face = begin; own.face < end; ++own.face) {
+      interleave(g, own, 0, map_chunks(p.texel_count));
+      gather(g, own, 0, map_chunks(p.vertex_count));
+    }
+  });
   return grad;
 }
 

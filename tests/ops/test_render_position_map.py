@@ -40,12 +40,13 @@ def test_contract(size):
     )
 
 
-def test_more_texels_and_vertices_than_a_chunk():
+@pytest.mark.parametrize("batch", [3, 6])  # faces split among threads, and handed out whole
+def test_more_texels_and_vertices_than_a_chunk(batch):
     atlas = plane_atlas(size=100, count=70)
     check_op(
         lambda v: ops.render_position_map(v, atlas),
         lambda v: reference.render_position_map(v, atlas),
-        (vertices(atlas, 3),),
+        (vertices(atlas, batch),),
         gradcheck=False,
         compile=False,
         scale=10,  # a vertex sums several texels
