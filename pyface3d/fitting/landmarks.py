@@ -11,7 +11,7 @@ from pyface3d.fitting.pose import fit_pose
 from pyface3d.landmarks import aflw21_matrix, box_size
 from pyface3d.morphable import MorphableModel
 
-_CHUNK = 256  # faces at a time: bounds the per-face Gram matrices
+_CHUNK = 1024  # faces at a time: few large operations, and 60 MB of Gram matrices for 50 coefficients
 _LEAST_POINTS = 4
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # pairs of coordinates of a symmetric 3x3 matrix
 
