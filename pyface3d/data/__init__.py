@@ -3,7 +3,7 @@
 from pyface3d.data.archive import Archive
 from pyface3d.data.augment import Augment, Strength
 from pyface3d.data.celeba import CelebA
-from pyface3d.data.check import FolderReport, check
+from pyface3d.data.check import FolderReport, check, open_sets
 from pyface3d.data.crops import CroppedFaces, TrainAug
 from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.images import UnreadableError, decode_image
@@ -34,5 +34,6 @@ __all__ = [
     "convert_landmarks",
     "decode_image",
     "mirror_permutation",
+    "open_sets",
     "read_mat",
 ]

@@ -74,6 +74,16 @@ def check(path: str | os.PathLike, read: bool = True) -> FolderReport:
     return report
 
 
+def open_sets(path: str | os.PathLike) -> dict[str, FaceDataset]:
+    """The sets that a folder or zip holds, by what they are; arguments and errors as for :func:`check`.
+
+    Example:
+        >>> list(open_sets("AFLW2000-3D.zip"))  # doctest: +SKIP
+        ['images with .mat labels']
+    """
+    return {kind: make() for kind, make in _candidates(Archive(path))}
+
+
 def _candidates(archive: Archive) -> list[tuple[str, Callable[[], FaceDataset]]]:
     """The sets that the names alone suggest, as constructors."""
     path, names = archive.path, archive.names

@@ -1,11 +1,11 @@
 """The run that made the embedded weights: one network on a pool of synthetic portraits, on the cores of a CPU.
 
-``python -m pyface3d.training.embedded --help`` lists the options; docs/training.md gives the command of each file in
-``pyface3d/assets/weights``.
+``torchrun --nproc-per-node 2 -m pyface3d.training.embedded METHOD --out FOLDER`` renders the pool where it is not
+there, trains with one thread in each process and resumes what it finds in the folder; docs/results.md gives the command
+of each file in ``pyface3d/assets/weights``.
 """
 
 import argparse
-import copy
 import csv
 import os
 import time
@@ -16,12 +16,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from pyface3d.data.synthetic import SyntheticFaces, parameter_space
-from pyface3d.data.synthetic.pool import PortraitPool
-from pyface3d.morphable import MorphableModel
-from pyface3d.nets.mobile_frnet import MobileFRTrunk
-from pyface3d.training.objective import PortraitObjective
+from pyface3d.data.synthetic import PortraitPool, SyntheticFaces
+from pyface3d.training.callbacks import blend
 from pyface3d.training.portrait_augment import PortraitAugment
+from pyface3d.training.portrait_tasks import TASKS
 
 
 def learning_rate(step: int, options: argparse.Namespace) -> float:
@@ -59,16 +57,6 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
         p.grad.copy_(g.view_as(p))
 
 
-@torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of weights and statistics."""
-    for a, b in zip(average.state_dict().values(), network.state_dict().values()):
-        if a.is_floating_point():
-            a.lerp_(b, 1 - decay)
-        else:
-            a.copy_(b)
-
-
 def save(path: Path, **content: object) -> None:
     """Write a checkpoint beside its place, then move it there."""
     part = path.with_suffix(f".{os.getpid()}")
@@ -84,10 +72,13 @@ def train(options: argparse.Namespace) -> None:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     pool = PortraitPool(options.pool, SyntheticFaces(seed=options.seed), options.count)
+    pool.fill(rank, world)
     torch.manual_seed(options.seed)
-    network = MobileFRTrunk(62).to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network)
-    objective = PortraitObjective(MorphableModel.default(), parameter_space())
+    task = TASKS[options.method]()
+    network = task.method.network
+    if options.method == "mobile_frnet":  # the other's backward crashes in this layout (torch 2.13)
+        network.to(memory_format=torch.channels_last)
+    average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     augment = PortraitAugment()
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
@@ -98,7 +89,7 @@ def train(options: argparse.Namespace) -> None:
     if last.exists():
         kept = torch.load(last, weights_only=True)
         network.load_state_dict(kept["network"])
-        average.load_state_dict(kept["average"])
+        average = kept["average"]
         optimizer.load_state_dict(kept["optimizer"])
         start = kept["step"]
     parameters = decayed + plain
@@ -107,8 +98,7 @@ def train(options: argparse.Namespace) -> None:
     for step, rows in zip(range(start, options.steps), batches(pool, options, start)):
         generator = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * 64 + rank)
         batch = augment(pool.batch(rows[rank::world].tolist()), resolution(step, options), generator)
-        images = ((batch["image"] - 127.5) / 128).contiguous(memory_format=torch.channels_last)
-        loss, terms = objective(network(images), batch)
+        loss, terms = task.loss(batch)
         loss.backward()
         average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, options.clip)
@@ -118,7 +108,7 @@ def train(options: argparse.Namespace) -> None:
         optimizer.zero_grad()
         seen += options.batch
         if rank == 0:
-            follow(average, network, min(options.ema, (step + 1) / (step + 10)))
+            blend(average, network.state_dict(), min(options.ema, (step + 1) / (step + 10)))
             if (step + 1) % options.log == 0 or step < 3:
                 elapsed = time.time() - began
                 row = [step + 1, f"{elapsed:.1f}", f"{seen / elapsed:.1f}", f"{loss.item():.4f}"]
@@ -126,14 +116,16 @@ def train(options: argparse.Namespace) -> None:
                 with open(folder / "log.csv", "a", newline="") as file:
                     csv.writer(file).writerow(row)
             if (step + 1) % options.save == 0 or step + 1 == options.steps:
-                state = {"network": network.state_dict(), "average": average.state_dict(), "step": step + 1}
-                save(last, optimizer=optimizer.state_dict(), **state)
+                state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
+                save(last, step=step + 1, method=options.method, **state)
+    dist.destroy_process_group()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/mobile_frnet")
+    parser.add_argument("method", choices=sorted(TASKS))
+    parser.add_argument("--out", default="runs/embedded")
     parser.add_argument("--pool", default="runs/portraits")
     for name, kind, default in (
         ("count", int, 65536), ("seed", int, 1), ("batch", int, 64), ("steps", int, 4000), ("warmup", int, 100),
@@ -142,8 +134,8 @@ def main() -> None:
     ):  # fmt: skip
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 120])
-    parser.add_argument("--switches", type=int, nargs="+", default=[2000, 3200], help="steps at which the size changes")
-    train(parser.parse_args())
+    parser.add_argument("--switches", type=int, nargs="*", default=[2000, 3200], help="steps at which the size changes")
+    train(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

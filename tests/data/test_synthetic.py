@@ -37,7 +37,7 @@ def test_an_image_depends_on_neither_batch_nor_order(faces, batch):
 
 
 def test_workers_render_the_same(faces, batch):
-    loader = torch.utils.data.DataLoader(faces, batch_size=4, sampler=range(8), num_workers=2, multiprocessing_context="fork")
+    loader = torch.utils.data.DataLoader(faces, 4, sampler=range(8), num_workers=2, multiprocessing_context="fork")
     loaded = torch.cat([part["image"] for part in loader])
     assert torch.equal(loaded, batch["image"][:8])
 

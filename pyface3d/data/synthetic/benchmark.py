@@ -24,7 +24,7 @@ def synth_2000() -> SyntheticFaces:
     faces = SyntheticFaces(seed=SEED, length=COUNT)
     found = digest(faces, COUNT)
     if found != HASH:
-        raise RuntimeError(f"synth_2000: the set must have hash {HASH[:12]}, got {found[:12]}; use the released package")
+        raise RuntimeError(f"synth_2000: the set must have hash {HASH[:12]}, got {found[:12]}: restore the face model")
     return faces
 
 

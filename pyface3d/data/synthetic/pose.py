@@ -39,7 +39,7 @@ def _blendshapes(draws: Draws, names: list[str]) -> Tensor:
 
 
 def _three_halves(x: Tensor) -> Tensor:
-    """x ** 1.5 by operations whose bits do not depend on the place in the batch, as those of ``pow`` do."""
+    """Power 1.5 by operations whose bits do not depend on the place in the batch, as those of ``pow`` do."""
     return x * x.sqrt()
 
 

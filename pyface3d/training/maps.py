@@ -1,0 +1,39 @@
+"""Position maps as labels, made from labelled parameters."""
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.methods import Method
+
+
+class MapLabels:
+    """Position maps of labelled parameters, in pixels of a method's pictures.
+
+    Args:
+        method: one with an ``atlas``.
+        size: side of the crops that the parameters belong to, which a method may see at another resolution.
+        flip: how their y axis reaches pixels, see :func:`pyface3d.camera.flip_y`.
+
+    Example:
+        >>> maps = MapLabels(pyface3d.create("position_map_small"), size=120)  # doctest: +SKIP
+        >>> maps(batch["params"]).shape  # doctest: +SKIP
+        torch.Size([16, 3, 128, 128])
+    """
+
+    def __init__(self, method: Method, size: int, flip: str = "face3d"):
+        model = method.model
+        self.space = ParameterSpace(
+            n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip
+        )
+        self.basis = method.atlas.bake(model)
+        self.ratio = method.images.size / size
+
+    def __call__(self, params: Tensor) -> Tensor:
+        """Maps (B, 3, U, V) of un-whitened parameters (B, P)."""
+        pose, coeffs = self.space.split(params)
+        maps = ops.synthesize_position_map(self.basis, coeffs, pose)
+        points = flip_y(maps.flatten(2).mT, self.space.size, self.space.flip)  # (B, U V, 3)
+        half = torch.tensor([0.5, 0.5, 0.0], device=points.device)  # pixel centres are whole numbers
+        return ((points + half) * self.ratio - half).mT.reshape(maps.shape)

@@ -1,0 +1,49 @@
+"""What a network learns from a batch of portraits: parameters, or a position map."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyface3d.data.synthetic import parameter_space
+from pyface3d.methods import Method, create
+from pyface3d.training.maps import MapLabels
+from pyface3d.training.objective import PortraitObjective
+
+Terms = dict[str, Tensor]
+CROP = 120  # side of the labelled portraits
+
+
+class ParameterTask:
+    """MobileFRNet by :class:`PortraitObjective`; pictures may be of any size, parameters are those of 120 pixels."""
+
+    def __init__(self) -> None:
+        self.method: Method = create("mobile_frnet", space=parameter_space())
+        self.objective = PortraitObjective(self.method.model, self.method.space)
+
+    def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:
+        """The loss of pictures 0..255 (B, 3, R, R) and its terms."""
+        images = (batch["image"] - self.method.images.offset) / self.method.images.scale
+        outputs = self.method.network(images.contiguous(memory_format=torch.channels_last))
+        return self.objective(outputs, batch)
+
+
+class PositionMapTask:
+    """The small position-map network by its own loss; the maps are made from the labelled parameters."""
+
+    def __init__(self) -> None:
+        self.method = create("position_map_small", size=64, map_size=64, width=16)
+        self.maps = MapLabels(self.method, CROP)
+
+    def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:
+        """The loss of pictures 0..255 (B, 3, 64, 64) and its terms."""
+        maps = self.maps(batch["params"])
+        outputs = self.method.network(self.method.preprocess(batch["image"]))
+        loss, terms = self.method.loss({"position_map": maps}, outputs)
+        distance = (self.method.scale.restore(outputs) - maps)[:, :2].detach().norm(dim=1)  # (B, U, V)
+        pixels = distance[:, self.method.atlas.face_mask].mean() / self.maps.ratio
+        return loss, {**terms, "pixels": pixels}
+
+
+TASKS = {"mobile_frnet": ParameterTask, "position_map_small": PositionMapTask}
