@@ -36,7 +36,7 @@ template <typename T>
 static void run_forward(const VertexDistance& p) {
   PYFACE3D_DISPATCH(vertex_distance_prepare<T>(p));
   parallel_with_scratch<T>(
-      distance_blocks(p.batch), 16, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
+      distance_blocks(p.batch), 32, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
       [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(vertex_distance_forward<T>(p, scratch, begin, end)); });
 }
 

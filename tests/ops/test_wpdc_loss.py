@@ -84,6 +84,20 @@ def test_resampled_subset(model, space):
     torch.testing.assert_close(ops.wpdc_loss(pred, target, space, model.gram(indices=picked)), expected)
 
 
+@pytest.mark.parametrize("count, coefficients", [(0, 5), (1, 0), (20, 11), (700, 50), (300, 15)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_moments_of_few_vertices(count, coefficients, dtype):
+    generator = torch.Generator().manual_seed(8)
+    mean, basis = (torch.randn(40, 3, *k, generator=generator, dtype=dtype) for k in ((), (coefficients,)))
+    indices = torch.randint(40, (count,), generator=generator)
+    columns = torch.cat([mean[:, :, None], basis], 2)[indices].double()  # (L, 3, K+1)
+    moments = torch.ops.pyface3d.shape_moments(mean, basis, indices)
+    torch.testing.assert_close(moments.double(), torch.einsum("lxi,lxj->xij", columns, columns), rtol=1e-5, atol=1e-4)
+    torch.library.opcheck(torch.ops.pyface3d.shape_moments.default, (mean, basis, indices))
+    with pytest.raises(RuntimeError, match=r"shape_moments: indices must lie in \[0, 40\), got 40 at position 0"):
+        torch.ops.pyface3d.shape_moments(mean, basis, torch.tensor([40]))
+
+
 def test_zero_error_is_zero_loss_and_gradient(model, space):
     pred, _ = params()
     loss = ops.wpdc_loss(pred, pred.detach().clone(), space, model)

@@ -1,0 +1,24 @@
+// Uncentred moments of a model's columns [mean | basis] over few vertices, per coordinate d = x, y, z:
+//   out[d, i, j] = sum_l column_i[n_l, d] column_j[n_l, d],  n = indices.
+// What WPDC's norms are made of where vertices are resampled at every step (wpdc_loss.h); no gradient.
+#pragma once
+#include "kernels/small_matrix.h"
+
+namespace pyface3d {
+struct ShapeMoments {      // contiguous, one scalar type
+  const void* mean;        // (N, 3)
+  const void* basis;       // (N, 3, K)
+  const int64_t* indices;  // (L,)
+  void* out;               // (3, K + 1, K + 1)
+  int64_t count, coeff_count;  // L, K
+};
+
+constexpr int64_t kMomentPoints = 256;  // vertices gathered together
+constexpr int64_t kMomentRows = 12;     // rows of the product that share each load
+// Elements of scratch: the gathered columns, with room for the last rows' overhang, and a part of the product.
+inline int64_t shape_moments_scratch(int64_t coeff_count) {
+  return (kMomentPoints + kMomentRows) * padded_columns(coeff_count + 1) + kMomentRows;
+}
+
+PYFACE3D_EACH_ISA(template <typename T> void shape_moments(const ShapeMoments& p, T* scratch);)
+}  // namespace pyface3d
