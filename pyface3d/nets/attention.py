@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+_TINY = torch.finfo(torch.float32).tiny  # of a constant map: its standard deviation then has zero gradient, not NaN
+
 
 class SqueezeExcitation(nn.Module):
     """Channel attention (Hu et al. 2018): pool, two linear layers without bias, sigmoid, scale.
@@ -32,29 +34,39 @@ class SpatialGroupEnhance(nn.Module):
 
     Per group: m = sum over its channels of x * mean(x), t = w (m - mean(m)) / (std(m) + 1e-5) + b with the unbiased
     standard deviation, output x * sigmoid(t). As mean(m) is the sum of the squared channel means, and as the affine map
-    needs one factor and one offset per group, the map is passed over five times instead of nine.
+    needs one factor for each group, few passes over the map suffice.
 
     Args:
         channels: channels of the map.
         groups: number of groups; must divide the channels.
+        blocks: order of the channels: in each block the first channels of all its groups come first, then the second
+            ones, ... None: as many blocks as groups, so each group is a run of channels as in the published code. Fewer
+            blocks make long runs to work on, for channels that were sorted so.
     """
 
-    def __init__(self, channels: int, groups: int) -> None:
+    def __init__(self, channels: int, groups: int, blocks: int | None = None) -> None:
         super().__init__()
         if groups < 1 or channels % groups:
             raise ValueError(f"SpatialGroupEnhance: groups must divide the {channels} channels, got {groups}")
-        self.groups = groups
+        self.blocks = groups if blocks is None else blocks
+        self.size = channels // groups
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.weight = nn.Parameter(torch.zeros(groups))
         self.bias = nn.Parameter(torch.ones(groups))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scales x (B, C, H, W) by one gate for each sample, group and pixel."""
-        grouped = x.unflatten(1, (self.groups, -1))  # (B, G, C/G, H, W)
-        means = self.pool(x).unflatten(1, (self.groups, -1))  # (B, G, C/G, 1, 1)
-        similarity = (grouped * means).sum(2)  # (B, G, H, W)
-        std, mean = torch.std_mean(similarity, (2, 3), keepdim=True)  # (B, G, 1, 1)
-        factor = self.weight[:, None, None] / (std + 1e-5)
-        offset = self.bias[:, None, None] - mean * factor
-        gate = torch.addcmul(offset, similarity, factor).sigmoid()
-        return (grouped * gate[:, :, None]).flatten(1, 2)
+        means = self._grouped(self.pool(x))  # (B, blocks, size, G / blocks, 1, 1)
+        grouped = self._grouped(x)  # (B, blocks, size, G / blocks, H, W)
+        similarity = -means.square().sum(2)  # minus the mean of m: m comes out centred
+        for i in range(self.size):
+            similarity = torch.addcmul(similarity, grouped[:, :, i], means[:, :, i])
+        pixels = x.shape[2] * x.shape[3]
+        variance = similarity.square().sum((3, 4), keepdim=True) / (pixels - 1)
+        std = variance.clamp(min=_TINY).sqrt()
+        weight, bias = (p.view(self.blocks, -1, 1, 1) for p in (self.weight, self.bias))
+        gate = torch.addcmul(bias, similarity, weight / (std + 1e-5)).sigmoid()  # (B, blocks, G / blocks, H, W)
+        return (grouped * gate[:, :, None]).flatten(1, 3)
+
+    def _grouped(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (self.blocks, self.size, -1))

@@ -76,7 +76,7 @@ def count(module: nn.Module, input_size: int | tuple[int, int] = 120) -> Count:
 
 def _recorder(rows: dict[str, LayerCount], name: str):
     def record(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        macs = _macs(layer, output)
+        macs = _macs(layer, inputs[0], output)
         parameters = sum(p.numel() for p in layer.parameters(recurse=False))
         published = _published(layer, inputs[0], output, macs)
         if name in rows:  # each call computes; the published count sees the last only
@@ -86,11 +86,9 @@ def _recorder(rows: dict[str, LayerCount], name: str):
     return record
 
 
-def _macs(layer: nn.Module, output: Tensor) -> int:
-    if isinstance(layer, nn.ConvTranspose2d):
-        # every input position meets the whole kernel; counted by the input, written by the output and the stride
-        stride = math.prod(layer.stride)
-        return output.numel() // stride * layer.in_channels // layer.groups * math.prod(layer.kernel_size)
+def _macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
+    if isinstance(layer, nn.ConvTranspose2d):  # every input meets the whole kernel
+        return x.numel() * layer.out_channels // layer.groups * math.prod(layer.kernel_size)
     if isinstance(layer, nn.Conv2d):
         return output.numel() * layer.in_channels // layer.groups * math.prod(layer.kernel_size)
     if isinstance(layer, nn.Linear):

@@ -5,7 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from .layers import Trunk, initialise
+from pyface3d.nets.layers import Trunk, initialise
 
 _GROWTH = 32
 _DEPTHS = (6, 12, 24, 16)

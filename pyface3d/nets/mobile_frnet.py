@@ -7,9 +7,10 @@ The slides name the parts but not their details; every open choice is an argumen
 import torch
 from torch import Tensor, nn
 
-from .attention import SpatialGroupEnhance, SqueezeExcitation
-from .layers import Trunk, conv_bn, initialise
-from .mobilenet_v2 import LAYERS
+from pyface3d.nets.attention import SpatialGroupEnhance, SqueezeExcitation
+from pyface3d.nets.layers import Trunk, conv_bn, initialise
+from pyface3d.nets.mobile_folded import FoldedMobileBlock
+from pyface3d.nets.mobilenet_v2 import LAYERS
 
 
 class MultiScaleDepthwise(nn.Module):
@@ -30,7 +31,9 @@ class MultiScaleDepthwise(nn.Module):
         """(B, channels, H, W) -> (B, channels, H / stride, W / stride)."""
         outputs: list[Tensor] = []
         previous = None
-        for part, branch in zip(x.split(self.sizes, 1), self.branches):
+        parts = x.split(self.sizes, 1)
+        for i, branch in enumerate(self.branches):
+            part = parts[i]
             if isinstance(branch, nn.Conv2d):
                 part = part if previous is None else part + previous
                 part = branch(part)
@@ -85,6 +88,10 @@ class MobileBlock(nn.Module):
         y = self.relu(self.norm(self.depthwise(self.expand(x))))
         y = self.enhance_output(self.project(self.enhance(y)))
         return y if self.shortcut is None else y + self.shortcut(x)
+
+    def folded(self) -> nn.Module:
+        """The block as :func:`pyface3d.nets.fold` wants it."""
+        return FoldedMobileBlock(self)
 
 
 def _enhance(channels: int, groups: int | None) -> SpatialGroupEnhance:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import Trunk, initialise
+from pyface3d.nets.layers import Trunk, initialise
 
 # name, output channels at width 1, stride
 _BLOCKS = (

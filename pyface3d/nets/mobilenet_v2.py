@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import Trunk, conv_bn, initialise
+from pyface3d.nets.layers import Trunk, conv_bn, initialise
 
 # expansion, channels, repeats, stride of the first repeat (Sandler et al., table 2)
 LAYERS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))

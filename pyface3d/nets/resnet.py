@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import Trunk, conv_bn, initialise
+from pyface3d.nets.layers import Trunk, conv_bn, initialise
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
