@@ -1,0 +1,54 @@
+"""The published methods: one file each, network, loss and recipe together; all are used the same way.
+
+>>> import torch
+>>> from pyface3d import create
+>>> faces = create("mobile_frnet").predict(torch.zeros(1, 3, 120, 120, dtype=torch.uint8))
+>>> faces.vertices.shape
+torch.Size([1, 9409, 3])
+"""
+
+from pyface3d.methods.attributes import CELEBA_ATTRIBUTES, CELEBA_GROUPS, RACE_GROUP, positive_weights
+from pyface3d.methods.images import ImageFormat
+from pyface3d.methods.joint import JointNet
+from pyface3d.methods.marn import MARN
+from pyface3d.methods.method import Method
+from pyface3d.methods.mobile_frnet import MobileFRNet
+from pyface3d.methods.parameters import ParameterMethod, default_space
+from pyface3d.methods.position_map import PositionMapNet, PRNet, SmallPositionMapNet, WeightMaskNet
+from pyface3d.methods.recipe import Recipe
+from pyface3d.methods.reconstruction import Reconstruction
+from pyface3d.methods.registry import create, list_methods, register
+from pyface3d.methods.synergy import SynergyNet
+from pyface3d.methods.tddfa import TDDFA, read_whitening
+from pyface3d.methods.weights import ModelCard, from_pretrained, load_weights, read_card, save_weights
+
+__all__ = [
+    "CELEBA_ATTRIBUTES",
+    "CELEBA_GROUPS",
+    "JointNet",
+    "MARN",
+    "Method",
+    "ImageFormat",
+    "MobileFRNet",
+    "ModelCard",
+    "PRNet",
+    "ParameterMethod",
+    "PositionMapNet",
+    "RACE_GROUP",
+    "Recipe",
+    "Reconstruction",
+    "SmallPositionMapNet",
+    "SynergyNet",
+    "TDDFA",
+    "WeightMaskNet",
+    "create",
+    "default_space",
+    "from_pretrained",
+    "list_methods",
+    "load_weights",
+    "positive_weights",
+    "read_card",
+    "read_whitening",
+    "register",
+    "save_weights",
+]

@@ -1,0 +1,143 @@
+import json
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from pyface3d import MorphableModel, create
+from pyface3d.camera import ParameterSpace
+from pyface3d.methods import from_pretrained, load_weights, read_card, save_weights
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, small_method):
+    """A method with a space of its own, and its file."""
+    space = ParameterSpace(torch.arange(62) / 62, torch.full((62,), 2.0))
+    method = small_method("mobile_frnet", se_reduction=4, kernels=(3, 3), space=space)
+    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
+    save_weights(method, path, training={"data": "none", "seed": 0}, numbers={"nme": 1.5}, licence="Apache-2.0")
+    return method, path
+
+
+def test_the_card_tells_everything(saved, face_model):
+    method, path = saved
+    card = read_card(path)
+    assert card.method == "mobile_frnet" and card.arguments["kernels"] == [3, 3]
+    assert card.face_model == {"name": face_model.name, "hash": face_model.hash(), "unit": "cm"}
+    assert card.training["seed"] == 0 and card.numbers == {"nme": 1.5} and card.licence == "Apache-2.0"
+    assert card.images["channels"] == "RGB" and card.images["crop"] == "roi_from_landmarks"
+    torch.testing.assert_close(ParameterSpace.from_dict(card.parameter_space).mean, method.space.mean, rtol=0, atol=0)
+
+
+def test_weights_build_the_method_again(saved, pictures):
+    method, path = saved
+    images = pictures(method)
+    expected = method.predict(images).params
+    for again in (create("mobile_frnet", pretrained=path), from_pretrained(path), from_pretrained(path.parent)):
+        assert not again.training
+        assert torch.equal(again.predict(images).params, expected)
+
+
+def test_from_a_repository(saved, pictures, monkeypatch):
+    method, path = saved
+
+    class Hub:
+        @staticmethod
+        def hf_hub_download(repository, name, revision=None):
+            assert (repository, name, revision) == ("someone/faces", "model.safetensors", "v1")
+            return str(path)
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Hub)
+    assert torch.equal(
+        from_pretrained("someone/faces", revision="v1").predict(pictures(method)).params,
+        method.predict(pictures(method)).params,
+    )
+    with pytest.raises(FileNotFoundError, match="no file or folder ./nowhere"):
+        from_pretrained("./nowhere")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ImportError, match=r"pip install 'pyface3d\[hub\]'"):
+        from_pretrained("someone/faces")
+
+
+def test_half_precision_storage(saved, pictures, tmp_path):
+    method, path = saved
+    save_weights(method, tmp_path / "half.safetensors", dtype=torch.float16)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.56 * path.stat().st_size
+    half = from_pretrained(tmp_path / "half.safetensors")
+    assert all(p.dtype == torch.float32 for p in half.parameters())
+    with torch.no_grad():
+        images = method.preprocess(pictures(method))
+        expected = method(images)
+        torch.testing.assert_close(half(images), expected, rtol=2e-2, atol=2e-2 * float(expected.abs().max()))
+    with pytest.raises(ValueError, match="must be torch.float32 or torch.float16"):
+        save_weights(method, tmp_path / "x.safetensors", dtype=torch.bfloat16)
+
+
+def test_another_face_model_is_an_error(saved, face_model):
+    _, path = saved
+    other = MorphableModel(
+        face_model.mean * 1.01, face_model.identity_basis, face_model.expression_basis, face_model.triangles,
+        landmarks=face_model.landmarks, name="other",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="trained for the face model ict_face .* not for other .* distorted faces"):
+        create("mobile_frnet", pretrained=path, model=other)
+
+
+def test_a_face_model_that_is_not_embedded_must_be_given(saved, tmp_path):
+    _, path = saved
+    with safe_open(path, "pt") as file:
+        card = json.loads(file.metadata()["pyface3d"])
+    card["face_model"]["name"] = "bfm2009"
+    save_file(load_file(path), tmp_path / "bfm.safetensors", metadata={"pyface3d": json.dumps(card)})
+    with pytest.raises(ValueError, match="need the face model bfm2009, which is not embedded"):
+        from_pretrained(tmp_path / "bfm.safetensors")
+
+
+def test_weights_of_something_else_are_refused(saved, small_method, tmp_path, face_model):
+    _, path = saved
+    with pytest.raises(ValueError, match="weights of mobile_frnet, not of marn"):
+        create("marn", pretrained=path)
+    with pytest.raises(ValueError, match=r"weights of mobile_frnet\(.*do not fit mobile_frnet\(.*se_reduction=8"):
+        create("mobile_frnet", pretrained=path, se_reduction=8)
+    with pytest.raises(ValueError, match="trained with another parameter space"):
+        create("mobile_frnet", pretrained=path, space=ParameterSpace())
+    bare = tmp_path / "bare.safetensors"
+    save_file({k: v.contiguous() for k, v in small_method("synergynet").network.state_dict().items()}, bare)
+    with pytest.raises(ValueError, match="bare.safetensors: weights of another architecture"):
+        load_weights(small_method("mobile_frnet"), bare)
+    with pytest.raises(ValueError, match="no model card"):
+        from_pretrained(bare)
+
+
+def test_damaged_files_are_named(saved, tmp_path):
+    _, path = saved
+    whole = path.read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    (tmp_path / "text.safetensors").write_bytes(b"hello" * 100)
+    for name in ("cut", "empty", "text"):
+        with pytest.raises(ValueError, match=f"{name}.safetensors"):
+            from_pretrained(tmp_path / f"{name}.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "card.safetensors", metadata={"pyface3d": '{"method": 1}'})
+    with pytest.raises(ValueError, match="card.safetensors has no readable header"):
+        from_pretrained(tmp_path / "card.safetensors")
+    with pytest.raises(FileNotFoundError, match="no weights 'nowhere'; packaged: "):
+        create("mobile_frnet", pretrained="nowhere")
+
+
+def test_a_failed_write_leaves_the_old_file(saved, tmp_path, monkeypatch):
+    method, path = saved
+    target = tmp_path / "model.safetensors"
+    target.write_bytes(path.read_bytes())
+    monkeypatch.setattr("pyface3d.methods.weights.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_weights(method, target)
+    assert target.read_bytes() == path.read_bytes() and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_deployed_method_is_not_saved(saved, tmp_path):
+    method, _ = saved
+    with pytest.raises(ValueError, match="deployed"):
+        save_weights(method.deploy(), tmp_path / "x.safetensors")
