@@ -20,5 +20,7 @@ inline int64_t shape_moments_scratch(int64_t coeff_count) {
   return (kMomentPoints + kMomentRows) * padded_columns(coeff_count + 1) + kMomentRows;
 }
 
+template <typename T> const char* shape_moments_cuda(const ShapeMoments& p, void* stream);
+
 PYFACE3D_EACH_ISA(template <typename T> void shape_moments(const ShapeMoments& p, T* scratch);)
 }  // namespace pyface3d

@@ -21,17 +21,18 @@ static void run(const ShapeMoments& p) {
                            [&](T* scratch, int64_t, int64_t) { PYFACE3D_DISPATCH(shape_moments<T>(p, scratch)); });
 }
 
-static Tensor forward_cpu(const Tensor& mean, const Tensor& basis, const Tensor& indices) {
+static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& indices) {
   const Tensor m = packed(mean), a = packed(basis), index = packed(indices);
   check(m, a, index);
   const int64_t size = a.size(2) + 1;
   Tensor out = new_tensor(m, {3, size, size});
   const ShapeMoments p{pointer(m), pointer(a), static_cast<const int64_t*>(pointer(index)), out.mutable_data_ptr(),
                        index.size(0), a.size(2)};
+  PYFACE3D_CUDA_ELSE(shape_moments_cuda, m, p)
   is_float32(m) ? run<float>(p) : run<double>(p);
   return out;
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) { m.def("shape_moments(Tensor mean, Tensor basis, Tensor indices) -> Tensor"); }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) { m.impl("shape_moments", TORCH_BOX(&forward_cpu)); }
+PYFACE3D_IMPL(m) { m.impl("shape_moments", TORCH_BOX(&forward)); }
 }  // namespace pyface3d
