@@ -40,7 +40,7 @@ def faces():
     nod = torch.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], 1).view(-1, 3, 3)
     n = torch.arange(ROWS * COLUMNS).view(ROWS, COLUMNS)
     a, b, c, d = n[:-1, :-1].flatten(), n[:-1, 1:].flatten(), n[1:, :-1].flatten(), n[1:, 1:].flatten()
-    triangles = torch.stack([a, b, c, b, d, c], 1).view(-1, 3)
+    triangles = torch.stack([a, c, b, b, c, d], 1).view(-1, 3)
     return (mesh @ (turn @ nod).transpose(1, 2) + torch.tensor([128.0, 128.0, 0])).contiguous(), triangles
 
 
