@@ -6,12 +6,11 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from pyface3d.atlas.regions import landmark_vertices
 from pyface3d.atomic import atomic_write
@@ -137,7 +136,8 @@ def label_faces(
     dims = min((points.shape[1] for points in tables["landmarks"]), default=2)
     tables["landmarks"] = [points[:, :dims] for points in tables["landmarks"]]  # files with and without depth
     with atomic_write(folder / TABLE) as stream:
-        np.savez(stream, **{key: np.array(values) for key, values in tables.items()})
+        arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items()}
+        np.savez(stream, **arrays)
     with atomic_write(folder / REPORT) as stream:
         content = {"total": report.total, "flip": space.flip, "size": space.size, "refused": report.refused}
         stream.write(json.dumps(content, indent=1).encode())
@@ -157,19 +157,13 @@ def _write(
         tables["names"].append(name)
         for key in TABLES:
             tables[key].append(np.asarray(sample[key], np.float32))  # type: ignore[literal-required]
-        pictures.writestr(f"{name}.png", _encoded(lambda s, x=sample: _save_png(x["image"], s)))
+        content = io.BytesIO()
+        Image.fromarray(sample["image"].permute(1, 2, 0).numpy()).save(content, "PNG")
+        pictures.writestr(f"{name}.png", content.getvalue())
         if positions is not None:
-            positions.writestr(f"{name}.npy", _encoded(lambda s, x=sample: np.save(s, x["position_map"].numpy())))
-
-
-def _encoded(write: Callable[[BinaryIO], None]) -> bytes:
-    stream = io.BytesIO()
-    write(stream)
-    return stream.getvalue()
-
-
-def _save_png(image: Tensor, stream: BinaryIO) -> None:
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(stream, "PNG")
+            content = io.BytesIO()
+            np.save(content, sample["position_map"].numpy())
+            positions.writestr(f"{name}.npy", content.getvalue())
 
 
 class LabelledFaces(FaceDataset):

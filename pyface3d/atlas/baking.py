@@ -45,7 +45,7 @@ class MapBasis(nn.Module):
         else:
             mix = weights[filled].to(mean.dtype)  # (R, 3)
             mean = torch.einsum("rk,rkc->rc", mix, mean[corners[filled]])
-            basis = sum(mix[:, k, None, None] * basis[corners[filled][:, k]] for k in range(3))
+            basis = torch.stack([mix[:, k, None, None] * basis[corners[filled][:, k]] for k in range(3)]).sum(0)
             rows[filled] = torch.arange(len(mean))[:, None]
             weights = torch.zeros_like(weights)
             weights[..., 0] = filled.float()

@@ -81,7 +81,8 @@ def layout_of(
 
 
 def _in_tile(uv: np.ndarray) -> np.ndarray:
-    return ((uv >= -1e-6) & (uv <= 1 + 1e-6)).all(axis=1)
+    inside: np.ndarray = (uv >= -1e-6) & (uv <= 1 + 1e-6)
+    return np.logical_and(inside[:, 0], inside[:, 1])
 
 
 def _vertex_uv(uv: np.ndarray, uv_triangles: np.ndarray, triangles: np.ndarray, n_vertices: int) -> np.ndarray:
@@ -114,7 +115,7 @@ def _face_texels(
     if face is None:
         if model.landmarks is None:
             return np.ones((size, size), bool)
-        return regions.above_neck(mean_map, mean[model.landmarks.cpu().numpy()])
+        return np.asarray(regions.above_neck(mean_map, mean[model.landmarks.cpu().numpy()]))
     mask = np.asarray(face.cpu() if isinstance(face, Tensor) else face).astype(bool)
     if mask.shape == (size, size):
         return mask

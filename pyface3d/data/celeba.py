@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pyface3d.camera import crop, image_to_crop
+from pyface3d.camera import image_to_crop
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.images import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 
 PARTS = {"train": 0, "val": 1, "test": 2}
@@ -67,7 +67,7 @@ class CelebA(FaceDataset):
             raise UnreadableError("unreadable label (no landmarks in the list)")
         roi = five_point_roi(points)
         return Sample(
-            image=crop(image, roi, self.size),
+            image=cut(image, roi, self.size),
             landmarks=image_to_crop(points[None], roi[None], self.size)[0],
             visible=torch.ones(5, dtype=torch.bool),
             attributes=self.attributes[index],

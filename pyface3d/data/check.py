@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pyface3d.data.archive import Archive, stem
@@ -90,20 +91,20 @@ def _candidates(archive: Archive) -> list[tuple[str, Callable[[], FaceDataset]]]
     found: list[tuple[str, Callable[[], FaceDataset]]] = []
     pictures = {stem(name) for name in archive.pictures()}
     if any(name.lower().endswith(".mat") and stem(name) in pictures for name in names):
-        found.append(("images with .mat labels", lambda: MatFaces(path)))
+        found.append(("images with .mat labels", partial(MatFaces, path)))
     if any(name.endswith(".json") and "/" not in name for name in names):
-        found.append(("COCO keypoints", lambda: LandmarkFaces(path)))
+        found.append(("COCO keypoints", partial(LandmarkFaces, path)))
     elif any(stem(n).replace("landmarks/", "images/") in pictures for n in names if n.endswith((".pts", ".txt"))):
-        found.append(("photos with landmark files", lambda: LandmarkFaces(path)))
+        found.append(("photos with landmark files", partial(LandmarkFaces, path)))
     if not path.is_dir():
         return found
     for table in sorted(path.glob("*.npz")):
         for crops in sorted(path.glob(f"{table.stem}_crops*")):
-            found.append((f"crops with points, {table.stem}", lambda t=table, c=crops: CroppedFaces(t, c)))
+            found.append((f"crops with points, {table.stem}", partial(CroppedFaces, table, crops)))
     for images in (path / "img_align_celeba", path / "img_align_celeba.zip"):
         lists = [p for p in (path / "list_attr_celeba.txt", path / "Anno/list_attr_celeba.txt") if p.is_file()]
         if images.exists() and lists:
-            found.append(("CelebA", lambda i=images, a=lists[0]: CelebA(i, a, part="all")))
+            found.append(("CelebA", partial(CelebA, images, lists[0], part="all")))
     return found
 
 

@@ -109,7 +109,8 @@ class TrainAug(FaceDataset):
         position: np.ndarray | None = None,
     ):
         lines = Path(names).read_text(encoding="utf-8").split()
-        rows = np.load(params, allow_pickle=False) if str(params).endswith(".npy") else as_array(load_pickle(params))
+        stored = Path(params)
+        rows = np.load(stored, allow_pickle=False) if stored.suffix == ".npy" else as_array(load_pickle(stored))
         rows = rows if position is None else rows[position]
         if rows.shape != (len(lines), space.n_params):
             raise ValueError(f"TrainAug: params must be ({len(lines)}, {space.n_params}), got {rows.shape}")

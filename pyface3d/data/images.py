@@ -8,6 +8,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from pyface3d.camera import crop
+
 
 class UnreadableError(ValueError):
     """A file that cannot be used; the text says why."""
@@ -35,6 +37,20 @@ def decode_image(content: bytes) -> Tensor:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UnreadableError(f"unreadable image ({error})") from error
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+
+
+def cut(image: Tensor, roi: Tensor, size: int) -> Tensor:
+    """The face (3, size, size) in the box ``roi`` (4,) of an image (3, H, W).
+
+    Raises:
+        UnreadableError: the box spans no pixels.
+    """
+    try:
+        face = crop(image, roi, size)
+    except ValueError as error:
+        raise UnreadableError(f"label out of range ({error})") from error
+    assert isinstance(face, Tensor)
+    return face
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pyface3d.camera import crop, image_to_crop
+from pyface3d.camera import image_to_crop
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.images import UnreadableError, cut, decode_image
 from pyface3d.data.mat import face_roi
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
@@ -77,7 +77,7 @@ class LandmarkFaces(FaceDataset):
         inside = image_to_crop(points[None], roi[None], self.size)[0].masked_fill(~seen[:, None], 0).numpy()
         inside, visible = convert_landmarks(inside, visible, self.landmarks)
         return Sample(
-            image=crop(image, roi, self.size),
+            image=cut(image, roi, self.size),
             landmarks=torch.from_numpy(inside),
             visible=torch.from_numpy(visible),
             box=roi,

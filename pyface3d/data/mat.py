@@ -13,7 +13,6 @@ from torch import Tensor
 
 from pyface3d.camera import (
     ParameterSpace,
-    crop,
     flip_y,
     image_to_crop,
     pose_from_para,
@@ -23,7 +22,7 @@ from pyface3d.camera import (
 )
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.images import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import is_mirrored, mirror_permutation
 
@@ -167,7 +166,7 @@ class MatFaces(FaceDataset):
         pose = crop_pose(label.pose[None], roi[None], image.shape[1], self.space)
         coeffs = label.coeffs(self.space.n_identity, self.space.n_expression)[None]
         sample = Sample(
-            image=crop(image, roi, self.space.size),
+            image=cut(image, roi, self.space.size),
             params=self.space.join(pose, coeffs)[0],
             landmarks=landmarks,
             visible=torch.ones(len(landmarks), dtype=torch.bool),

@@ -58,7 +58,8 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     keys = sorted(set().union(*samples) - {"name"})
     batch: dict[str, Any] = {"name": [sample.get("name", "") for sample in samples]}
     for key in keys:
-        values = [None if key not in sample else torch.as_tensor(sample[key]) for sample in samples]
+        found = [dict(sample).get(key) for sample in samples]
+        values = [None if value is None else torch.as_tensor(value) for value in found]
         values = [v.float() if v is not None and v.dtype == torch.float64 else v for v in values]
         batch[f"has_{key}"] = torch.tensor([value is not None for value in values])
         batch[key] = _stack(key, values)

@@ -1,6 +1,6 @@
 """Position maps straight from coefficients."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from torch import Tensor
 
@@ -43,7 +43,7 @@ def synthesize_position_map(
         >>> pyface3d.ops.synthesize_position_map(baked, torch.zeros(2, 50)).shape
         torch.Size([2, 3, 64, 64])
     """
-    gather = source if atlas is None else atlas
+    gather = cast(Gather, source) if atlas is None else atlas
     if not hasattr(gather, "corners"):
         raise TypeError("synthesize_position_map: a model needs its atlas; pass atlas=, or source=atlas.bake(model)")
     return render_position_map(synthesize_shape(source.mean, source.basis, coeffs, pose), gather)

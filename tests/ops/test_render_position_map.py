@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -106,3 +110,32 @@ def test_backward_refuses_readers_that_do_not_fit():
         backward(torch.zeros(1, 3, 9, 9), corners, weights, offsets, texels + 81, reader_weights)
     with pytest.raises(RuntimeError, match="readers do not fit"):
         backward(torch.zeros(1, 3, 9, 9), corners, weights, offsets + 1, texels, reader_weights)
+
+
+EACH_LEVEL = """
+import torch
+from pyface3d import MorphableModel, UVAtlas, _ext, ops
+from pyface3d.ops import reference
+model = MorphableModel.default()
+atlas = UVAtlas.from_model(model, 63)
+vertices = model.mean.expand(5, -1, -1).clone().requires_grad_()
+uv = torch.rand(1001, 2, generator=torch.Generator().manual_seed(0)) * 1.2 - 0.1
+outputs = []
+for these in (ops, reference):
+    maps = these.render_position_map(vertices, atlas)
+    points = these.sample_position_map(maps, uv)
+    outputs.append((maps, points, torch.autograd.grad(points.square().sum(), vertices)[0]))
+for have, want in zip(*outputs):
+    torch.testing.assert_close(have, want, rtol=1e-4, atol=1e-3)  # coordinates of ten, gradients of hundreds
+print(_ext.simd_level())
+"""
+
+
+@pytest.mark.parametrize("level", ["base", "avx2", "avx512"])
+def test_each_instruction_set_gives_the_same_maps(level):
+    run = subprocess.run(
+        [sys.executable, "-c", EACH_LEVEL], env=os.environ | {"PYFACE3D_SIMD": level}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    order = ["base", "avx2", "avx512"]
+    assert order.index(run.stdout.strip()) <= order.index(level)
