@@ -1,11 +1,13 @@
-"""Methods with weights, face model and parameter space from files, as the command line names them."""
+"""Methods with weights, face model and parameter space from files, as the command line names them; the demo's photo."""
 
 import os
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from pyface3d.camera import ParameterSpace
+from pyface3d.images import Photo, read_photo
 from pyface3d.methods import Method, create
 from pyface3d.morphable import MorphableModel, load_model
 
@@ -13,6 +15,16 @@ EMBEDDED = "synthetic"  # name of the weights that ship with the package
 
 # key of the mean, key of the std, flip: the table of 3DDFA_V2, that of 3DDFA
 _TABLES = (("param_mean_v2", "param_std_v2", "3ddfa_v2"), ("param_mean", "param_std", "3ddfa"))
+
+
+def demo_picture() -> Photo:
+    """The embedded picture: a rendered portrait of nobody (``scripts/make_demo_picture.py``).
+
+    Example:
+        >>> demo_picture().pixels.shape
+        (480, 480, 3)
+    """
+    return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
 
 
 def load_method(
