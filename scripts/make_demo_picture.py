@@ -1,6 +1,6 @@
 """Makes the picture of `pyface3d demo`: a rendered portrait of nobody.
 
-    python scripts/make_demo_picture.py pyface3d/assets/demo.jpg
+python scripts/make_demo_picture.py pyface3d/assets/demo.jpg
 """
 
 import sys

@@ -14,26 +14,25 @@ def demo(
         "pyface3d-demo"
     ),
 ) -> dict[str, Any]:
-    """Reconstruct the face of an embedded, made-up picture: a page to turn it in, and meshes. The first thing to run.
+    """Draw the embedded face: a page to turn it in and mesh files. The first thing to run.
 
     [bold]Example:[/bold] pyface3d demo --out demo
     """
     start = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
-    from pyface3d.reconstructor import Reconstructor, demo_picture
+    import numpy as np
+    import trimesh
 
-    face = Reconstructor()(demo_picture())[0]
-    angles = ", ".join(f"{name} {degrees:.0f}°" for name, degrees in face.angles.items())
-    screen.say(f"found a face: {len(face.vertices):,} vertices, {angles}")
-    files = [face.save(out / name) for name in ("face.html", "face.glb", "face.obj", "face-overlay.png")]
+    from pyface3d.morphable import MorphableModel
+    from pyface3d.page import PageFace, write_page
+
+    model = MorphableModel.default("head", expression="blendshapes")
+    mesh = trimesh.Trimesh(model.mean.numpy(), model.triangles.numpy(), process=False)
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / "face.html", out / "face.obj", out / "face.glb"]
+    write_page(files[0], [PageFace("mean face", np.zeros(model.n_coeffs))], model, title="The embedded face")
+    for file in files[1:]:
+        mesh.export(file)
     for file in files:
         screen.say(f"wrote [bold]{file}[/bold]")
-    seconds = time.perf_counter() - start
-    screen.say(f"{seconds:.1f} s. Open {files[0]} in a browser to turn the face.")
-    return {
-        "files": [str(file) for file in files],
-        "vertices": len(face.vertices),
-        "method": face.method,
-        **face.angles,
-        "seconds": round(seconds, 3),
-    }
+    screen.say(f"{time.perf_counter() - start:.1f} s. Open {files[0]} in a browser to turn the face.")
+    return {"files": [str(file) for file in files], "vertices": model.n_vertices}

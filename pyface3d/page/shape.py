@@ -143,7 +143,9 @@ class PageModel:
         skin = np.ones(len(self.mean), bool)
         if self.model.landmarks is not None:  # the photo fades out towards neck and back of the head
             middle, radius = self.landmark_ball()
-            away = np.linalg.norm((self.mean - middle) * [1.0, 0.85, 1.0], axis=1) / radius
+            offset = (self.mean - middle) / radius
+            offset[:, 1] *= np.where(offset[:, 1] > 0, 0.85, 1.25)
+            away = np.linalg.norm(offset, axis=1)
             tint[:, 3] = np.clip((1.4 - away) / 0.3, 0, 1)
         if self.model.colors is not None:
             tint[:, :3] = self.model.colors.cpu().numpy()
