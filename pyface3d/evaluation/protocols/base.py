@@ -57,9 +57,9 @@ class Protocol(ABC):
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
         """Measures ``method`` on batches of samples; ``watch`` sees each batch after it was counted."""
         metric = self.metric(method)
-        device, size = device_of(method), input_size(method)
+        device = device_of(method)
         for batch in batches:
-            batch = resized(on_device(batch, device), size)
+            batch = resized(on_device(batch, device), method)
             metric = metric.to(device)
             points = self.update(metric, method.predict(need(batch, "image", self.name)), batch)
             watch(metric, batch, points)
@@ -95,9 +95,11 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
     return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
 
 
-def resized(batch: Batch, size: int | None) -> Batch:
-    """The batch with its crops at ``size`` x ``size``; points and parameters in pixels of the crop follow."""
-    image = batch.get("image")
+def resized(batch: Batch, method: Any) -> Batch:
+    """The batch with its crops at the size that the method wants; points and parameters in pixels of the crop
+    follow.
+    """
+    image, size = batch.get("image"), input_size(method)
     if image is None or size is None or image.shape[-1] == size:
         return batch
     old = image.shape[-1]
@@ -105,7 +107,8 @@ def resized(batch: Batch, size: int | None) -> Batch:
     moved = {key: batch[key] * (size / old) for key in _IN_CROP if key in batch}
     if "params" in batch:
         whole = image.new_tensor([[0, 0, old, old]], dtype=torch.float32)
-        moved["params"] = params_to_crop(batch["params"], whole, size, old)
+        flip = getattr(getattr(method, "space", None), "flip", "face3d")
+        moved["params"] = params_to_crop(batch["params"], whole, size, old, flip)
     return {**batch, **moved, "image": larger.round().to(torch.uint8)}
 
 

@@ -96,9 +96,9 @@ class RepresentationProtocol(Protocol):
     @override
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
         metric = self.metric(method)
-        device, size = device_of(method), input_size(method)
+        device = device_of(method)
         for batch in batches:
-            batch = resized(on_device(batch, device), size)
+            batch = resized(on_device(batch, device), method)
             metric.update(features_of(method, need(batch, "image", self.name)), need(batch, "attributes", self.name))
             watch(metric, batch, None)
         return metric
