@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
     from pyface3d.morphable import MorphableModel
 
-GROUP = 16  # pictures warped and coloured together: their floats stay in the cache
+GROUP = 32  # pictures warped and coloured together: fewer leave the threads idle, more leave the cache
 MIRRORED = (5, 21, 68, 81)  # numbers of landmarks that can be renumbered
 
 

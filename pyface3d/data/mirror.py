@@ -72,7 +72,7 @@ class Mirror(nn.Module):
         """Position maps (B, 3, U, V) with every texel read at its opposite place; the coordinates are left alone."""
         if self.map_uv is None:
             raise ValueError("Mirror: position maps need the model's atlas; pass atlas=")
-        read = ops.sample_position_map(maps, self.map_uv.to(maps.dtype))  # (B, U V, 3)
+        read = ops.sample_position_map(maps, self.map_uv.to(maps))  # (B, U V, 3)
         return read.mT.reshape(maps.shape)
 
     def _map_uv(self, atlas: "UVAtlas") -> Tensor:
