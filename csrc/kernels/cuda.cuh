@@ -4,6 +4,13 @@
 
 #include <cstdint>
 
+// Before a loop whose arrays must stay in registers: an index known only at run time would move them to memory.
+#ifdef __CUDACC__
+#define PYFACE3D_UNROLL _Pragma("unroll")
+#else
+#define PYFACE3D_UNROLL
+#endif
+
 namespace pyface3d {
 constexpr int kCudaThreads = 256;
 

@@ -54,6 +54,8 @@ PYFACE3D_INLINE uint8_t composed(float color, uint8_t behind, float alpha) {
   return static_cast<uint8_t>(static_cast<int32_t>(value < 255 ? value : 255));
 }
 
+const char* shade_surface_cuda(const ShadeSurface& p, void* stream);
+
 PYFACE3D_EACH_ISA(// Pixels [begin, end) of all faces.
                    void shade_surface(const ShadeSurface& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

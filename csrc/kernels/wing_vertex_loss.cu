@@ -31,11 +31,14 @@ __device__ void fill_tile(const WingVertexLoss& p, int64_t face, int count, int6
   const int64_t K = p.coeff_count;
   const T* difference = static_cast<const T*>(p.difference);
   T moved[kFaces][3] = {}, shape[kFaces][3];
+  PYFACE3D_UNROLL
   for (int f = 0; f < kFaces; ++f)
+    PYFACE3D_UNROLL
     for (int d = 0; d < 3; ++d) shape[f][d] = row < 0 ? T(0) : static_cast<const T*>(p.mean)[row * 3 + d];
   for (int64_t k = 0; k < K && row >= 0; ++k) {
     const T* basis = static_cast<const T*>(p.basis) + row * 3 * K + k;
     const T x = basis[0], y = basis[K], z = basis[2 * K];
+    PYFACE3D_UNROLL
     for (int f = 0; f < kFaces; ++f) {
       const int64_t at = (face + (f < count ? f : 0)) * K + k;
       const T u = difference[at], c = static_cast<const T*>(p.target_coeffs)[at];
@@ -43,18 +46,22 @@ __device__ void fill_tile(const WingVertexLoss& p, int64_t face, int count, int6
       shape[f][0] += x * c, shape[f][1] += y * c, shape[f][2] += z * c;
     }
   }
+  PYFACE3D_UNROLL
   for (int f = 0; f < kFaces; ++f) {
     const int64_t b = face + (f < count ? f : 0);
     const T *pose = static_cast<const T*>(p.pose) + b * kPose, *turn = difference + p.batch * K + b * kPose;
     T loss = 0, grad[3];
+    PYFACE3D_UNROLL
     for (int r = 0; r < 3; ++r) {
       T error = turn[r * 4 + 3], value;
+      PYFACE3D_UNROLL
       for (int d = 0; d < 3; ++d) error += pose[r * 4 + d] * moved[f][d] + turn[r * 4 + d] * shape[f][d];
       penalise_one(p.penalty, error, value, grad[r]);
       grad[r] = row < 0 ? T(0) : grad[r] * weight;
       loss += row < 0 ? T(0) : value * weight;
     }
     tile.loss[f][threadIdx.x] = loss;
+    PYFACE3D_UNROLL
     for (int d = 0; d < 3; ++d) {
       tile.grad[f][d][threadIdx.x] = grad[d];
       tile.shape[f][d][threadIdx.x] = shape[f][d] + moved[f][d];

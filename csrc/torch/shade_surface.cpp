@@ -34,7 +34,7 @@ static void check(const Tensor& normals, const Tensor& triangle_ids, const Tenso
                   light_numbers);
 }
 
-static Tensor forward_cpu(const Tensor& normals, const Tensor& triangle_ids, const Tensor& barycentrics,
+static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const Tensor& barycentrics,
                           const Tensor& triangles, std::optional<Tensor> albedo, std::optional<Tensor> canvas,
                           std::vector<double> light, double alpha) {
   check(normals, triangle_ids, barycentrics, triangles, albedo, canvas, static_cast<int64_t>(light.size()));
@@ -50,6 +50,7 @@ static Tensor forward_cpu(const Tensor& normals, const Tensor& triangle_ids, con
   p.batch = n.size(0), p.vertex_count = n.size(1), p.pixels = ids.size(1) * ids.size(2), p.alpha = static_cast<float>(alpha);
   float* numbers = &p.light.x;
   for (int k = 0; k < 7; ++k) numbers[k] = static_cast<float>(light[k]);
+  PYFACE3D_CUDA_CALL_ELSE(n, shade_surface_cuda(p, stream))
   torch::stable::parallel_for(0, p.batch * p.pixels, 4096,
                               [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(shade_surface(p, begin, end)); });
   return out;
@@ -60,5 +61,5 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "shade_surface(Tensor normals, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, Tensor? albedo, "
       "Tensor? canvas, float[] light, float alpha=1.0) -> Tensor");
 }
-STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) { m.impl("shade_surface", TORCH_BOX(&forward_cpu)); }
+PYFACE3D_IMPL(m) { m.impl("shade_surface", TORCH_BOX(&forward)); }
 }  // namespace pyface3d
