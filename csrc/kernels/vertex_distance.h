@@ -32,9 +32,8 @@ struct VertexDistance {                      // contiguous, one scalar type; J =
 
 constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C
 inline int64_t distance_blocks(int64_t batch) { return (batch + kDistanceFaces - 1) / kDistanceFaces; }
-inline int64_t distance_padded(int64_t columns) { return padded_columns(columns); }
 // Scratch of one thread, in scalars: D of a block, rows innermost and outermost, and D C.
-inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 3 * distance_padded(columns) * rows * kDistanceFaces; }
+inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 3 * padded_columns(columns) * rows * kDistanceFaces; }
 
 template <typename T> const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream);
 template <typename T> const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream);

@@ -7,7 +7,6 @@
 // |X_d|^2 = q^T axes_d q with q = [1, c], and |basis_k|^2 = sum_d axes_d[k, k]: no vertex is made.
 // vjp (w counts as constant): grad_p = 2 grad_loss w (p - g) / E, grad_g = -grad_p. Entries beyond E (texture) are left out.
 #pragma once
-#include "kernels/inline.h"
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
@@ -27,7 +26,7 @@ struct WpdcLoss {           // contiguous, one scalar type
 
 constexpr int64_t kWpdcFaces = 12;  // faces that share each load of the moments on the CPU
 // Elements per CPU thread: the padded moments, and [1, c] of a block, rows innermost and outermost, with its product.
-inline int64_t wpdc_block_scratch(int64_t coeff_count) {
+inline int64_t wpdc_scratch(int64_t coeff_count) {
   return 3 * (coeff_count + 1) * (padded_columns(coeff_count + 1) + kWpdcFaces) +
          2 * kWpdcFaces * padded_columns(coeff_count + 1) + padded_columns(coeff_count + 1);
 }
@@ -36,7 +35,7 @@ template <typename T> const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void
 template <typename T> const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream);
 
 PYFACE3D_EACH_ISA(
-    // Faces [begin, end); wpdc_block_scratch elements.
+    // Faces [begin, end); wpdc_scratch elements.
     template <typename T> void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end);
     template <typename T> void wpdc_loss_backward(const WpdcLoss& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

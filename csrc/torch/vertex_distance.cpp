@@ -47,7 +47,7 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coef
   VertexDistance p = parameters(c, m, tc, tm);
   const int64_t J = g.size(0) - 1;
   Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
-  Tensor columns = on_cuda(c) ? new_tensor(c, {p.batch, p.rows, J}) : new_tensor(c, {J, distance_padded(J)});
+  Tensor columns = on_cuda(c) ? new_tensor(c, {p.batch, p.rows, J}) : new_tensor(c, {J, padded_columns(J)});
   p.gram = pointer(g), p.columns = columns.mutable_data_ptr();
   p.distance = distance.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(vertex_distance_forward_cuda, c, p)

@@ -63,6 +63,9 @@ class AttributeLoss(Loss):
         tensor(1.3863)
     """
 
+    pos_weight: Tensor | None
+    groups: Tensor | None
+
     def __init__(
         self, pos_weight: Tensor | None = None, groups: Tensor | None = None, check_finite: bool = False
     ):
@@ -132,7 +135,7 @@ class JointLoss(Loss):
         self.shape, self.attributes = shape, attributes
         shape.check_finite = attributes.check_finite = check_finite
 
-    def forward(
+    def forward(  # type: ignore[override]  # two predictions, two labels
         self,
         pred: tuple[Tensor, Tensor],
         target: tuple[Tensor, Tensor],

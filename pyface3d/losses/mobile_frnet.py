@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyface3d.camera import ParameterSpace
 from pyface3d.losses.parameters import ParameterLoss, WingVertexLoss, WPDCLoss
@@ -43,8 +43,8 @@ class MobileFRNetLoss(ParameterLoss):
         if len(weights) != 2:
             raise ValueError(f"MobileFRNetLoss: weights must be two (WPDC, Wing), got {len(weights)}")
         super().__init__(model, space, dict(zip(("wpdc", "wing"), weights)), check_finite)
-        self.parts = nn.ModuleList([WPDCLoss(model, space), WingVertexLoss(model, space, w, epsilon)])
+        self.wpdc, self.wing = WPDCLoss(model, space), WingVertexLoss(model, space, w, epsilon)
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
         """``wpdc`` (whitened) and ``wing`` (pixels)."""
-        return {name: value for part in self.parts for name, value in part.terms(pred, target).items()}
+        return {**self.wpdc.terms(pred, target), **self.wing.terms(pred, target)}

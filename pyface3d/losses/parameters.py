@@ -110,6 +110,8 @@ class WPDCLoss(ParameterLoss):
         tensor(0.)
     """
 
+    landmarks: Tensor | None
+
     def __init__(
         self,
         model: MorphableModel,
@@ -123,7 +125,9 @@ class WPDCLoss(ParameterLoss):
         super().__init__(model, space, {"wpdc": 1.0}, check_finite)
         if resample is not None and (model.landmarks is None or resample < 0):
             raise ValueError(f"WPDCLoss: resample must be a count and needs landmarks in {model.name}, got {resample}")
-        self.model = model if resample is not None else model.gram()
+        self.shapes = model.gram() if resample is None else model
+        self.n_vertices = model.n_vertices
+        self.register_buffer("landmarks", model.landmarks, persistent=False)
         self.resample, self.generator, self.scale, self.epsilon = resample, generator, scale, epsilon
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -131,13 +135,13 @@ class WPDCLoss(ParameterLoss):
         _check_params(self, self.space, pred, target)
         whitened = self.space.whiten(target.to(pred.dtype))
         indices = self._drawn()
-        return {"wpdc": ops.wpdc_loss(pred, whitened, self.space, self.model, indices, self.scale, self.epsilon)}
+        return {"wpdc": ops.wpdc_loss(pred, whitened, self.space, self.shapes, indices, self.scale, self.epsilon)}
 
     def _drawn(self) -> Tensor | None:
-        if self.resample is None:
+        if self.resample is None or self.landmarks is None:
             return None
-        random = torch.randint(self.model.n_vertices, (self.resample,), generator=self.generator)
-        return torch.cat([self.model.landmarks, random.to(self.model.landmarks.device)])
+        random = torch.randint(self.n_vertices, (self.resample,), generator=self.generator)
+        return torch.cat([self.landmarks, random.to(self.landmarks.device)])
 
 
 class PDCLoss(Loss):
@@ -186,6 +190,9 @@ class WingVertexLoss(ParameterLoss):
         >>> loss(torch.zeros(2, 62), torch.zeros(2, 62))
         tensor(0.)
     """
+
+    vertex_weights: Tensor | None
+    indices: Tensor | None
 
     def __init__(
         self,
