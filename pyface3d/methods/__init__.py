@@ -13,6 +13,7 @@ from pyface3d.methods.joint import JointNet
 from pyface3d.methods.marn import MARN
 from pyface3d.methods.method import Method
 from pyface3d.methods.mobile_frnet import MobileFRNet
+from pyface3d.methods.onnx import export_onnx
 from pyface3d.methods.parameters import ParameterMethod, default_space
 from pyface3d.methods.position_map import PositionMapNet, PRNet, SmallPositionMapNet, WeightMaskNet
 from pyface3d.methods.recipe import Recipe
@@ -43,6 +44,7 @@ __all__ = [
     "WeightMaskNet",
     "create",
     "default_space",
+    "export_onnx",
     "from_pretrained",
     "list_methods",
     "load_weights",
