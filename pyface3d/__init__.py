@@ -40,7 +40,15 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'pyface3d' has no attribute {name!r}")
     home = _LAZY[name]
-    module = importlib.import_module(f"pyface3d.{home or name}")
+    try:
+        module = importlib.import_module(f"pyface3d.{home or name}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ImportError(
+            f"pyface3d.{name} needs torch, which is not installed: pip install 'torch>=2.11'; "
+            "without torch there is pyface3d.runtime"
+        ) from error
     value = module if home is None else getattr(module, name)
     globals()[name] = value
     return value

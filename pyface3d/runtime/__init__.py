@@ -20,10 +20,13 @@ from pyface3d.runtime.geometry import (
     vertex_normals,
 )
 from pyface3d.runtime.model import FaceModel, load_model
+from pyface3d.runtime.reconstructor import Reconstruction, Reconstructor
 from pyface3d.runtime.render import render
 
 __all__ = [
     "FaceModel",
+    "Reconstruction",
+    "Reconstructor",
     "interpolate",
     "load_model",
     "project_weak_perspective",

@@ -9,7 +9,8 @@ try:
     from pyface3d.runtime import _R
 except ImportError as error:
     raise ImportError(
-        f"pyface3d.runtime's kernels do not load ({error}); run 'pip install --force-reinstall --no-deps .' in its folder"
+        f"pyface3d.runtime's kernels do not load ({error}); "
+        "run 'pip install --force-reinstall --no-deps .' in its folder"
     ) from error
 
 
@@ -34,7 +35,7 @@ def synthesize_shape(
     *,
     threads: int = 0,
 ) -> NDArray:
-    """Synthesises faces ``S = mean + basis c`` and, with ``pose``, projects them; see ``pyface3d.ops.synthesize_shape``.
+    """Synthesises faces ``S = mean + basis c`` and projects them with ``pose``; see ``pyface3d.ops.synthesize_shape``.
 
     Args:
         mean: (N, 3) float32 or float64.

@@ -1,5 +1,6 @@
 """Face models without torch: the library's own files, as arrays."""
 
+import hashlib
 import json
 import zipfile
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ class FaceModel:
         n_identity: identity columns among K.
         landmarks: (68,) int64 vertices, or None.
         name: as the file says.
-        hash: of the content, as the file says; the ONNX file of a method names the one it was trained with.
+        hash: of the content; the ONNX file of a method names the one it was trained with.
     """
 
     mean: NDArray
@@ -71,18 +72,33 @@ def load_model(path: str | Path) -> FaceModel:
     arrays, header = _read_npz(path) if is_zip else _read_safetensors(path)
     try:
         identity, expression = arrays.pop("identity_basis"), arrays.pop("expression_basis")
+        basis = _dense(np.concatenate([identity, expression], axis=2))
+        if content_hash(arrays | {"basis": basis}) != header.get("hash"):
+            raise ValueError("its content does not have the hash that it names")
         return FaceModel(
             mean=_dense(arrays.pop("mean")),
-            basis=_dense(np.concatenate([identity, expression], axis=2)),
+            basis=basis,
             triangles=arrays.pop("triangles").astype(np.int64),
             n_identity=identity.shape[2],
             landmarks=arrays.pop("landmarks", None),
             name=header.get("name", ""),
-            hash=header.get("hash", ""),
+            hash=header["hash"],
             extra=arrays,
         )
     except (KeyError, ValueError) as error:
         raise ValueError(f"runtime.load_model: {path} is damaged: {error}") from error
+
+
+def content_hash(arrays: dict[str, NDArray]) -> str:
+    """SHA-256 (hex) of a model's arrays by name: the number that ``MorphableModel.hash`` gives."""
+    digest = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        if name.startswith(("part.", "blendshapes.")):
+            continue  # names for parts of the basis, no content of their own
+        values = np.ascontiguousarray(values, np.float32 if values.dtype.kind == "f" else None)
+        digest.update(f"{name}{values.shape}".encode())
+        digest.update(values.data)
+    return digest.hexdigest()
 
 
 def _dense(values: NDArray) -> NDArray:
@@ -101,7 +117,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, NDArray], dict]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a face model")
+                raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a model")
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
     except SafetensorError as error:
         raise ValueError(f"runtime.load_model: {path} is damaged or truncated: {error}") from error

@@ -76,7 +76,10 @@ def test_empty():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: runtime.synthesize_shape(np.ones((5, 2)), np.ones((5, 3, 2)), np.ones((1, 2))), r"mean must be \(N, 3\)"),
+        (
+            lambda: runtime.synthesize_shape(np.ones((5, 2)), np.ones((5, 3, 2)), np.ones((1, 2))),
+            r"mean must be \(N, 3\)",
+        ),
         (
             lambda: runtime.synthesize_shape(np.ones((5, 3)), np.ones((5, 3, 2)), np.ones((1, 9))),
             r"synthesize_shape: coeffs must be \(B, K\) = \(\*, 2\), got \(1, 9\)",
@@ -106,11 +109,12 @@ def test_imports_no_torch_quickly():
     code = """
 import sys, time
 import numpy
-start = time.perf_counter()
+start = time.process_time()  # a busy machine's other programs do not count
 import pyface3d.runtime
-took = time.perf_counter() - start
+took = time.process_time() - start
 assert 'torch' not in sys.modules
 print(took)
 """
-    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(5)]
+    command = [sys.executable, "-c", code]
+    times = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(3)]
     assert min(times) < 0.12, times

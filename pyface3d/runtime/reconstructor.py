@@ -1,0 +1,198 @@
+"""From a photo to a face with onnxruntime and the kernels: deployment without torch."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyface3d.runtime import crops
+from pyface3d.runtime.card import CROP_RULES, POSE_LENGTH, Card
+from pyface3d.runtime.model import FaceModel, load_model
+from pyface3d.runtime.render import render
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """One reconstructed face, in pixels of the photo: x right, y down, larger z nearer.
+
+    Vertices and landmarks are computed when they are asked for.
+
+    Attributes:
+        model: the face model.
+        params: (P,) parameter vector in the crop, un-whitened: pose, identity, expression.
+        roi: (4,) left, top, right, bottom of the crop in the photo.
+        size: side of the crop in pixels.
+        flip: how the y-up pose frame reaches the crop, a name of ``pyface3d.camera.flip_y``.
+        threads: that the kernels may use; 0 for as many as the machine has.
+    """
+
+    model: FaceModel
+    params: NDArray
+    roi: NDArray
+    size: int
+    flip: str
+    threads: int = 0
+
+    @property
+    def pose(self) -> NDArray:
+        """(3, 4) [f R | t] in the crop's y-up frame."""
+        return self.params[:POSE_LENGTH].reshape(3, 4)
+
+    @property
+    def coeffs(self) -> NDArray:
+        """(K,) shape coefficients, identity first."""
+        return self.params[POSE_LENGTH : POSE_LENGTH + self.model.n_coeffs]
+
+    @cached_property
+    def vertices(self) -> NDArray:
+        """(N, 3) float32."""
+        return self._place(None)
+
+    @cached_property
+    def landmarks(self) -> NDArray:
+        """(68, 3) float32 in iBUG order.
+
+        Raises:
+            ValueError: the face model has no landmarks.
+        """
+        if self.model.landmarks is None:
+            raise ValueError(f"Reconstruction.landmarks: the face model {self.model.name} has none")
+        return self._place(self.model.landmarks)
+
+    @property
+    def angles(self) -> NDArray:
+        """(3,) pitch, yaw and roll in radians, as ``pyface3d.camera.pose_to_angles`` gives them."""
+        return crops.pose_to_angles(self.pose)
+
+    def render(self, photo: NDArray | None = None, size: tuple[int, int] | None = None, **options: Any) -> NDArray:
+        """Draws the face over its photo, or on white.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, or None for a white picture.
+            size: (H, W) of the white picture; needed without a photo.
+            options: further arguments of ``runtime.render``, such as ``color``.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            ValueError: neither a photo nor a size is given.
+        """
+        if photo is None and size is None:
+            raise ValueError("Reconstruction.render: pass the photo, or size=(height, width) of an empty picture")
+        height, width = photo.shape[:2] if photo is not None else size  # type: ignore[misc]
+        options = {"background": photo, "threads": self.threads, **options}
+        return render(self.vertices, self.model.triangles, height, width, **options)
+
+    def _place(self, indices: NDArray | None) -> NDArray:
+        points = self.model.synthesize(self.coeffs[None], self._photo_pose[None], indices, threads=self.threads)
+        return points[0]
+
+    @property
+    def _photo_pose(self) -> NDArray:
+        """(3, 4) from the model frame to the photo: pose, flip and the place of the crop in one affine map."""
+        frame = np.concatenate([np.zeros((1, 3)), np.eye(3)]).astype(np.float32)  # origin and axes
+        pose = self.pose.astype(np.float64)
+        posed = crops.flip_y(frame @ pose[:, :3].T + pose[:, 3], self.size, self.flip)
+        origin, *axes = crops.to_photo(posed, self.roi, self.size)
+        return np.column_stack([axis - origin for axis in axes] + [origin]).astype(np.float32)
+
+
+class Reconstructor:
+    """Runs an exported method on photos: onnxruntime for the network, the library's kernels for everything else.
+
+    Args:
+        onnx_path: file written by ``pyface3d export`` (:func:`pyface3d.methods.export_onnx`).
+        model_path: the face model that the method was trained with, as ``MorphableModel.save`` writes it
+            (safetensors or npz).
+        threads: of the network and the kernels together; 0 for as many as the machine has.
+        providers: onnxruntime's execution providers, the preferred one first.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        FileNotFoundError: there is no such file.
+        ValueError: the file carries no model card, or the face model is another than the method's.
+
+    Example:
+        >>> from pyface3d import runtime
+        >>> reconstruct = runtime.Reconstructor("mobile_frnet.onnx", "face.npz")  # doctest: +SKIP
+        >>> face = reconstruct(photo, roi=(40, 30, 200, 190))  # doctest: +SKIP
+        >>> face.vertices.shape, face.landmarks.shape  # doctest: +SKIP
+        ((9409, 3), (68, 3))
+    """
+
+    def __init__(
+        self,
+        onnx_path: str | os.PathLike[str],
+        model_path: str | os.PathLike[str],
+        *,
+        threads: int = 0,
+        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+    ) -> None:
+        path = Path(onnx_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"runtime.Reconstructor: no file {path}")
+        self._session = _session(path, threads, providers)
+        self.card = Card.read(self._session.get_modelmeta().custom_metadata_map, path.name)
+        self.model = load_model(model_path)
+        self.threads = threads
+        self._check_model(path.name)
+
+    def __call__(
+        self, image: NDArray, roi: ArrayLike | None = None, *, landmarks: ArrayLike | None = None
+    ) -> Reconstruction:
+        """The face of one photo.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            roi: (4,) left, top, right, bottom of the square to cut out; None: the whole image is the crop.
+            landmarks: (L, 2) or (L, 3) points to lay the crop around, by the method's rule; instead of ``roi``.
+
+        Returns:
+            The face in pixels of the photo.
+
+        Raises:
+            ValueError: another image, an empty box, or both ``roi`` and ``landmarks``.
+        """
+        if roi is not None and landmarks is not None:
+            raise ValueError("runtime.Reconstructor: pass roi or landmarks, not both")
+        if landmarks is not None:
+            roi = CROP_RULES[self.card.crop_rule](np.asarray(landmarks))
+        if roi is None:
+            roi = (0, 0, *np.shape(image)[1::-1])
+        picture = self.card.normalise(crops.crop(image, roi, self.card.size))
+        (whitened,) = self._session.run(["params"], {"image": picture})
+        params = whitened[0] * self.card.std + self.card.mean
+        return Reconstruction(
+            self.model, params, np.asarray(roi, np.float32), self.card.size, self.card.flip, self.threads
+        )
+
+    def _check_model(self, name: str) -> None:
+        if self.model.hash != self.card.face_hash:
+            raise ValueError(
+                f"runtime.Reconstructor: {name} belongs to the face model {self.card.face_model} "
+                f"({self.card.face_hash[:12]}), got {self.model.name} ({self.model.hash[:12]}): pass the right model"
+            )
+        if self.model.n_coeffs != self.card.n_coeffs:
+            got, wanted = self.model.n_coeffs, self.card.n_coeffs
+            raise ValueError(f"runtime.Reconstructor: {name} answers {wanted} coefficients, the face model has {got}")
+
+
+def _session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "runtime.Reconstructor needs onnxruntime, which is not installed: pip install onnxruntime"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads belong to the kernels
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=list(providers))
+    except Exception as error:  # onnxruntime's own types, which are not exported by name
+        raise ValueError(f"runtime.Reconstructor: {path.name} is no ONNX file that can be run: {error}") from error
