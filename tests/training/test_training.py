@@ -70,6 +70,11 @@ class Tiny(ParameterMethod):
         return pyface3d.losses.PDCLoss(self.space)
 
 
+def environment() -> dict[str, str]:
+    """Where a process of its own finds the package that is tested."""
+    return {**os.environ, "PYTHONPATH": str(Path(pyface3d.__file__).parents[1])}
+
+
 def weights(method) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in method.network.state_dict().values() if p.is_floating_point()])
 
@@ -112,7 +117,7 @@ def test_resumed_training_has_the_same_bits(tmp_path):
 
 def test_killed_training_resumes_with_the_same_bits(tmp_path):
     def run(folder: str, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, str(SCRIPT), str(tmp_path / folder), *arguments])
+        return subprocess.Popen([sys.executable, str(SCRIPT), str(tmp_path / folder), *arguments], env=environment())
 
     assert run("whole").wait(300) == 0
     victim = run("parts", "--slow")
@@ -238,7 +243,7 @@ def test_two_processes_follow_the_curve_of_one(tmp_path):
     """BatchNorm apart, whose statistics belong to a process: it is frozen here."""
     for name, devices in (("one", 1), ("two", 2)):
         command = [sys.executable, str(SCRIPT), str(tmp_path / name), "--devices", str(devices)]
-        assert subprocess.run(command, timeout=300).returncode == 0
+        assert subprocess.run(command, timeout=300, env=environment()).returncode == 0
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == len(two) > 10
     torch.testing.assert_close(torch.tensor(two), torch.tensor(one), atol=1e-4, rtol=1e-4)
