@@ -16,7 +16,7 @@ class Speed(Metric):
     Example:
         >>> speed = Speed()
         >>> speed.update(16, torch.tensor([0.2, 0.1, 0.4]))
-        >>> speed.compute()["images_per_second_b16"]
+        >>> round(speed.compute()["images_per_second_b16"], 2)
         80.0
     """
 
