@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pyface3d.cli import app
 from pyface3d.cli.command import CommandError, register
 
-COMMANDS = "demo reconstruct fit train evaluate label convert count models doctor".split()
+COMMANDS = "demo reconstruct fit train evaluate label export convert count models doctor".split()
 
 
 def run(*arguments):
