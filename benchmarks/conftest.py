@@ -1,4 +1,4 @@
-"""`pytest benchmarks --benchmark`: times candidates in turns, prints ratios and the machine's own floor, writes JSON."""
+"""`pytest benchmarks --benchmark`: times candidates in turns; prints ratios and the machine's floor, writes JSON."""
 
 import json
 import os

@@ -41,7 +41,8 @@ def main() -> int:
             rows += report(toolkit[0], toolkit[1], source, folder)
     names = subprocess.run(["c++filt"], input="\n".join(r[0] for r in rows), capture_output=True, text=True).stdout
     for name, (_, registers, shared, spilled) in zip(names.splitlines(), rows):
-        print(f"{registers:4d} registers {shared:6d} B shared {spilled:4d} B spilled  {name.replace('(anonymous namespace)::', '').split('(')[0]}")
+        plain = name.replace("(anonymous namespace)::", "").split("(")[0]
+        print(f"{registers:4d} registers {shared:6d} B shared {spilled:4d} B spilled  {plain}")
     return int(any(row[3] for row in rows))
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pyface3d.methods import Method, Reconstruction, load_weights, save_weights
 from torch import Tensor
 
 from pyface3d.camera import flip_y
 from pyface3d.data.synthetic import parameter_space, synth_2000
 from pyface3d.evaluation import align_depth, box_size, normalised_mean_error, open_benchmark
+from pyface3d.methods import Method, Reconstruction, load_weights, save_weights
 from pyface3d.morphable import MorphableModel
 from pyface3d.training.portrait_tasks import TASKS
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pyface3d.methods import create, save_weights
 from typer.testing import CliRunner
 
 from pyface3d.cli import app
 from pyface3d.data.synthetic import SyntheticFaces
 from pyface3d.evaluation import box_size
+from pyface3d.methods import create, save_weights
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -106,8 +107,10 @@ validator.validateBytes(new Uint8Array(require('fs').readFileSync(process.argv[1
 def test_khronos_validator_finds_nothing(tmp_path, face, kind):
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("no node")
-    modules = subprocess.run(["npm", "root", "-g"], capture_output=True, text=True).stdout.strip()
-    if not (Path(modules) / "gltf-validator").is_dir():
+    globally = subprocess.run(["npm", "root", "-g"], capture_output=True, text=True).stdout.strip()
+    folders = [folder for folder in (os.environ.get("NODE_PATH"), globally) if folder]
+    modules = next((folder for folder in folders if (Path(folder) / "gltf-validator").is_dir()), None)
+    if modules is None:
         pytest.skip("no validator: npm install -g gltf-validator")
     extras = {
         "texture": dict(texture=np.full((8, 8, 3), 90, np.uint8)),

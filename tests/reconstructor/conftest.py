@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from pyface3d.methods import create, save_weights
 
 from pyface3d.data.synthetic import SyntheticFaces
+from pyface3d.methods import create, save_weights
 
 
 @pytest.fixture(scope="session")

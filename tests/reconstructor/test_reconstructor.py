@@ -5,11 +5,11 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
-from pyface3d.methods import create
 
 from pyface3d import camera
 from pyface3d.detection import whole_picture
 from pyface3d.images import Source, read_photo
+from pyface3d.methods import create
 from pyface3d.reconstructor import Face, Reconstructor
 from pyface3d.reconstructor.places import Places
 

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pyface3d.methods import Recipe
-from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod
 from torch import nn
 from torch.utils.data import Dataset
 
 import pyface3d
 from pyface3d.data import CroppedFaces
+from pyface3d.methods import Recipe
+from pyface3d.methods.images import ImageFormat
+from pyface3d.methods.parameters import ParameterMethod
 from pyface3d.training import MovingAverage, StepLoader, StepSampler, train
 from pyface3d.training.batches import Mixed
 from pyface3d.training.module import MethodModule, shortened
