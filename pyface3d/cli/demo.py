@@ -14,25 +14,43 @@ def demo(
         "pyface3d-demo"
     ),
 ) -> dict[str, Any]:
-    """Draw the embedded face: a page to turn it in and mesh files. The first thing to run.
+    """Reconstruct the face of an embedded, made-up picture: a page to turn it in, and meshes. The first thing to run.
 
     [bold]Example:[/bold] pyface3d demo --out demo
     """
     start = time.perf_counter()
-    import numpy as np
-    import trimesh
+    out.mkdir(parents=True, exist_ok=True)
+    from pyface3d.reconstructor.loading import has_weights
 
+    files = _reconstruct(out) if has_weights("mobile_frnet") else _draw_mean_face(out)
+    for file in files:
+        screen.say(f"wrote [bold]{file}[/bold]")
+    seconds = time.perf_counter() - start
+    screen.say(f"{seconds:.1f} s. Open {files[0]} in a browser to turn the face.")
+    return {"files": [str(file) for file in files], "seconds": round(seconds, 3)}
+
+
+def _reconstruct(out: Path) -> list[Path]:
+    from pyface3d.reconstructor import Reconstructor, demo_picture
+
+    face = Reconstructor()(demo_picture())[0]
+    angles = ", ".join(f"{name} {degrees:.0f}°" for name, degrees in face.angles.items())
+    screen.say(f"found a face: {len(face.vertices):,} vertices, {angles}")
+    return [face.save(out / name) for name in ("face.html", "face.glb", "face.obj", "face-overlay.png")]
+
+
+def _draw_mean_face(out: Path) -> list[Path]:
+    """What a source tree without weights can show."""
+    import numpy as np
+
+    from pyface3d.export import Mesh, save_mesh
     from pyface3d.morphable import MorphableModel
     from pyface3d.page import PageFace, write_page
 
+    screen.say("no weights are packaged here: this is the mean face")
     model = MorphableModel.default("head", expression="blendshapes")
-    mesh = trimesh.Trimesh(model.mean.numpy(), model.triangles.numpy(), process=False)
-    out.mkdir(parents=True, exist_ok=True)
-    files = [out / "face.html", out / "face.obj", out / "face.glb"]
+    files = [out / "face.html", out / "face.glb", out / "face.obj"]
     write_page(files[0], [PageFace("mean face", np.zeros(model.n_coeffs))], model, title="The embedded face")
     for file in files[1:]:
-        mesh.export(file)
-    for file in files:
-        screen.say(f"wrote [bold]{file}[/bold]")
-    screen.say(f"{time.perf_counter() - start:.1f} s. Open {files[0]} in a browser to turn the face.")
-    return {"files": [str(file) for file in files], "vertices": model.n_vertices}
+        save_mesh(file, Mesh.from_model(MorphableModel.default()))
+    return files

@@ -9,6 +9,7 @@ import numpy as np
 from pyface3d.camera import ParameterSpace
 from pyface3d.images import Photo, read_photo
 from pyface3d.methods import Method, create
+from pyface3d.methods.weights import find_weights
 from pyface3d.morphable import MorphableModel, load_model
 
 EMBEDDED = "synthetic"  # name of the weights that ship with the package
@@ -25,6 +26,15 @@ def demo_picture() -> Photo:
         (480, 480, 3)
     """
     return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
+
+
+def has_weights(method: str) -> bool:
+    """Whether weights of a method ship with this package."""
+    try:
+        find_weights(method, EMBEDDED)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def load_method(
