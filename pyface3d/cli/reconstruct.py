@@ -16,7 +16,7 @@ def reconstruct(
     images: Annotated[
         list[str], typer.Argument(help="Photos, folders, zips, patterns, videos, webcam[:N].", show_default=False)
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("faces"),
+    out: Annotated[str, typer.Option("--out", "-o", help="Folder for the results; a URI too with ray.")] = "faces",
     save: Annotated[
         str,
         typer.Option(
@@ -41,6 +41,10 @@ def reconstruct(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA where there is one.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos or frames.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Do complete photos again.")] = False,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: Parquet of very many photos.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Ray cluster: auto, ray://host:10001.")] = None,
+    actors: Annotated[int, typer.Option(min=1, help="Processes of ray, each with one method.")] = 1,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs of each process of ray, such as 0.25.")] = 0,
 ) -> dict[str, Any]:
     """Reconstruct the faces of photos: meshes, landmarks, poses, and a page to turn them in.
 
@@ -63,7 +67,11 @@ def reconstruct(
     if len(given) > 1:
         raise CommandError("give one of --boxes, --rois and --landmarks", 2)
     places = read_places(*given[0]) if given else None
-    folder = OutputFolder(out, [kind.strip() for kind in save.split(",") if kind.strip()], settings)
+    if engine == "ray":
+        methods = {key: settings[key] for key in ("method", "weights", "model", "space", "faces", "detector", "passes")}
+        resources = {"address": address, "actors": actors, "gpus": gpus, "batch": batch}
+        return _reconstruct_bulk(images, out, {**methods, "device": device}, places, resources)
+    folder = OutputFolder(Path(out), [kind.strip() for kind in save.split(",") if kind.strip()], settings)
     reconstructor = Reconstructor(
         method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
     )
@@ -75,7 +83,28 @@ def reconstruct(
             tally.add(folder, result)
             advance()
     files = folder.finish()
-    return tally.report(out, files)
+    return tally.report(Path(out), files)
+
+
+def _reconstruct_bulk(
+    inputs: list[str], out: str, settings: dict[str, Any], places: Any, resources: dict[str, Any]
+) -> dict[str, Any]:
+    from pyface3d.bulk import reconstruct_all
+
+    start = time.perf_counter()
+    with progress("parts") as advance:
+        counts = reconstruct_all(inputs, out, settings, places=places, **resources, advance=advance)
+    seconds = time.perf_counter() - start
+    result = {"folder": out, **counts, "seconds": round(seconds, 3)}
+    rate = counts["photos"] / max(seconds, 1e-9)
+    screen.say(f"{counts['faces']} faces in {counts['photos']} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
+    if counts["skipped"]:
+        screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
+    if counts["errors"]:
+        done = counts["faces"] or counts["skipped"]
+        sentence = f"{counts['errors']} photos gave no face"
+        raise CommandError(sentence, SOME_FAILED if done else NOTHING_DONE, result)
+    return result
 
 
 class _Tally:

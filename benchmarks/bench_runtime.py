@@ -1,0 +1,86 @@
+"""One warm photo through ``runtime.Reconstructor``, in a process without torch: latency, rendering, peak memory.
+
+The network is Mobile-FRNet at 120 pixels, untrained; the face model has the size of the field's (53215 vertices, 50
+coefficients) and random directions.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pyface3d import MorphableModel, create
+
+N_VERTICES, SIDE = 53215, 231
+
+CHILD = """
+import json, resource, statistics, sys, time
+import numpy as np
+from pyface3d import runtime
+
+folder = sys.argv[1]
+reconstruct = runtime.Reconstructor(f"{folder}/method.onnx", f"{folder}/face.npz", threads=2)
+photo = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+times = {"crop to vertices": [], "render 256x256": []}
+for i in range(60):
+    start = time.perf_counter()
+    face = reconstruct(photo, (8, 8, 248, 248))
+    shape = face.vertices.shape
+    middle = time.perf_counter()
+    picture = face.render(photo)
+    end = time.perf_counter()
+    if i >= 10:
+        times["crop to vertices"].append(middle - start)
+        times["render 256x256"].append(end - middle)
+assert shape == (53215, 3) and picture.shape == (256, 256, 3) and "torch" not in sys.modules
+assert 0.1 < (picture != photo).any(-1).mean() < 1
+quartiles = {name: [round(1e3 * q, 2) for q in statistics.quantiles(t, n=4)] for name, t in times.items()}
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"milliseconds, quartiles": quartiles, "peak MB": round(peak)}))
+"""
+
+
+def shallow_cap() -> MorphableModel:
+    """A face model of 53215 vertices on a cap that looks at the viewer, with random smooth directions."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.arange(N_VERTICES)
+    x, y = (ids % SIDE) / SIDE * 2 - 1, 1 - ids.div(SIDE, rounding_mode="floor") / SIDE * 2
+    mean = torch.stack([x, y, 1 - (x**2 + y**2) / 2], 1) * 8
+    corner = ids[(ids % SIDE < SIDE - 1) & (ids + SIDE + 1 < N_VERTICES)]
+    below, right = corner + SIDE, corner + 1
+    triangles = torch.cat([torch.stack([corner, below, right], 1), torch.stack([right, below, below + 1], 1)])
+    waves = torch.sin(mean @ torch.randn(3, 150, generator=generator) / 4).reshape(N_VERTICES, 3, 50) * 0.05
+    landmarks = torch.linspace(0, N_VERTICES - 1, 68).long()
+    return MorphableModel(
+        mean, waves[..., :40], waves[..., 40:], triangles, identity_std=torch.ones(40), expression_std=torch.ones(10),
+        landmarks=landmarks, name="cap",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("onnxruntime")
+    from pyface3d.methods.onnx import export_onnx
+
+    folder = tmp_path_factory.mktemp("runtime")
+    torch.manual_seed(0)
+    method = create("mobile_frnet", model=shallow_cap()).eval()
+    export_onnx(method, folder / "method.onnx")
+    method.model.save(folder / "face.npz")
+    return folder
+
+
+def bench_runtime(folder):
+    runs = []
+    for _ in range(3):
+        command = [sys.executable, "-c", CHILD, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        runs.append(json.loads(done.stdout))
+        print(runs[-1])
+    best = min(run["milliseconds, quartiles"]["crop to vertices"][1] for run in runs)
+    drawn = min(run["milliseconds, quartiles"]["render 256x256"][1] for run in runs)
+    print(f"best of {len(runs)} processes, medians: {best} ms to vertices (12 wanted), {drawn} ms to draw (4 wanted)")
+    assert max(run["peak MB"] for run in runs) < 300

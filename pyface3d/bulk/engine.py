@@ -1,0 +1,155 @@
+"""Units through a pool of actors on Ray Data."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pyface3d.bulk.output import Parts
+from pyface3d.bulk.reading import sources_of
+from pyface3d.bulk.schema import rows_of
+from pyface3d.bulk.units import UNIT, Unit, find_units
+
+_MOST_BLOCKS = 2000  # Ray's scheduler keeps some state for each
+
+
+class Actor:
+    """One process with one method; Ray Data gives it units.
+
+    Args:
+        out: folder of the result.
+        settings: arguments of :class:`pyface3d.Reconstructor`.
+        places: where the faces are, or None to search for them.
+        batch: faces that go through the network together.
+        cpus: threads of this process.
+    """
+
+    def __init__(
+        self, out: str, settings: dict[str, Any], places: Mapping[str, Any] | None, batch: int, cpus: float
+    ) -> None:
+        import torch
+
+        from pyface3d.reconstructor import Reconstructor
+
+        torch.set_num_threads(max(1, int(cpus)))
+        self.reconstructor, self.parts = Reconstructor(**settings), Parts(out)
+        self.places, self.batch, self.threads = places, batch, max(1, int(cpus))
+
+    def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
+        """Reconstructs the units of a block and writes their parts; answers how much there was."""
+        photos = faces = errors = 0
+        for unit, key in zip(block["unit"], block["key"]):
+            rows = self._rows(unit)
+            self.parts.write(key, rows)
+            photos += len({row["path"] for row in rows})
+            faces += sum("face" in row for row in rows)
+            errors += sum("error" in row for row in rows)
+        return {"photos": [photos], "faces": [faces], "errors": [errors]}
+
+    def _rows(self, unit: Unit) -> list[dict[str, Any]]:
+        answers = self.reconstructor.iter(sources_of(unit), self.batch, places=self.places, threads=self.threads)
+        return [row for photo in answers for row in rows_of(photo)]
+
+
+def reconstruct_all(
+    inputs: Sequence[str],
+    out: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    *,
+    places: Mapping[str, Any] | None = None,
+    address: str | None = None,
+    actors: int = 1,
+    cpus: float = 1,
+    gpus: float = 0,
+    batch: int = 32,
+    unit: int = UNIT,
+    advance: Callable[[], object] = lambda: None,
+) -> dict[str, int]:
+    """Reconstructs the faces of very many photos into a folder of Parquet files.
+
+    Every unit of inputs becomes one file, which appears when it is complete. Units whose file is there are not done
+    again, so a run that was killed continues with the same command; an actor that dies is started again by Ray and its
+    unit repeated. Each photo is in the result exactly once.
+
+    Args:
+        inputs: paths or URIs of folders, zips, WebDataset tars and Parquet tables (see :func:`find_units`).
+        out: path or URI of the folder of the result; its rows are those of :data:`pyface3d.bulk.SCHEMA`.
+        settings: arguments of :class:`pyface3d.Reconstructor`.
+        places: name of a photo to where its faces are, as ``Reconstructor.iter`` takes it.
+        address: of a Ray cluster, such as "auto" or "ray://host:10001"; None starts Ray on this machine.
+        actors: processes, each with one method.
+        cpus: cores of each actor.
+        gpus: GPUs of each actor; 0.25 lets four share one.
+        batch: faces that go through the network together.
+        unit: photos of a unit; tars and row groups are units whatever they hold.
+        advance: called after each unit.
+
+    Returns:
+        Counts: units, skipped (complete before), photos, faces, errors.
+
+    Raises:
+        FileNotFoundError: an input does not exist.
+        ValueError: the folder holds results of other inputs or settings, or the cluster is too small.
+
+    Example:
+        >>> reconstruct_all(["s3://bucket/photos"], "s3://bucket/faces", {}, actors=64)  # doctest: +SKIP
+    """
+    out, settings = os.fspath(out), dict(settings)
+    if any(_inside(out, place) for place in inputs):
+        raise ValueError(f"reconstruct_all: the results must not lie among the inputs, got {out}")
+    parts, plan = Parts(out), {u.key(settings): u for u in find_units(inputs, unit)}
+    done = parts.keys()
+    if strangers := done - plan.keys():
+        raise ValueError(
+            f"reconstruct_all: {out} holds {len(strangers)} files of other inputs or settings; "
+            "name the same inputs and settings to continue, or another folder"
+        )
+    parts.sweep()
+    counts = {"units": len(plan), "skipped": len(done), "photos": 0, "faces": 0, "errors": 0}
+    todo = [{"unit": unit, "key": key} for key, unit in plan.items() if key not in done]
+    if not todo:
+        return counts
+    arguments = {"out": out, "settings": settings, "places": places, "batch": batch, "cpus": cpus}
+    for answer in _run(todo, arguments, address, actors, cpus, gpus):
+        advance()
+        for name in ("photos", "faces", "errors"):
+            counts[name] += int(answer[name])
+    return counts
+
+
+def _inside(out: str, place: str) -> bool:
+    paths = [path if "://" in path else os.path.realpath(path) for path in (out, place)]
+    return f"{paths[0]}/".startswith(f"{paths[1].rstrip('/')}/")
+
+
+def _run(
+    todo: list[dict[str, Any]], arguments: dict[str, Any], address: str | None, actors: int, cpus: float, gpus: float
+) -> Any:
+    import ray
+    import ray.data
+
+    started = not ray.is_initialized()
+    if started:
+        ray.init(address=address or "local", include_dashboard=False if address is None else None, log_to_driver=False)
+    try:
+        _check_room(ray.cluster_resources(), actors, cpus, gpus)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        blocks = ray.data.from_items(todo, override_num_blocks=min(len(todo), _MOST_BLOCKS))
+        answers = blocks.map_batches(
+            Actor,
+            batch_size=1,
+            fn_constructor_kwargs=arguments,
+            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
+            num_cpus=cpus,
+            num_gpus=gpus,
+        )
+        yield from answers.iter_rows()
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _check_room(resources: Mapping[str, float], actors: int, cpus: float, gpus: float) -> None:
+    for name, each in (("CPU", cpus), ("GPU", gpus)):
+        if actors * each > resources.get(name, 0):
+            have = resources.get(name, 0)
+            raise ValueError(f"reconstruct_all: {actors} actors of {each} {name} each do not fit into {have:g} {name}")

@@ -1,0 +1,44 @@
+"""The folder of the result: one Parquet file for each unit, whole or not there."""
+
+import os
+import re
+import uuid
+from typing import Any
+
+import pyarrow.parquet as parquet
+from pyarrow import fs
+
+from pyface3d.bulk.schema import table_of
+from pyface3d.bulk.units import open_place
+
+_PART = re.compile(r"part-([0-9a-f]{12})\.parquet")
+
+
+class Parts:
+    """The parts in a folder, by the keys of their units.
+
+    Args:
+        place: path or URI of the folder; it is made where it is missing.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.files, self.folder = open_place(place if "://" in place else os.path.abspath(place))
+        self.files.create_dir(self.folder, recursive=True)
+
+    def keys(self) -> set[str]:
+        """Keys of the units that are complete."""
+        names = (entry.base_name for entry in self.files.get_file_info(fs.FileSelector(self.folder)))
+        return {found[1] for found in map(_PART.fullmatch, names) if found}
+
+    def write(self, key: str, rows: list[dict[str, Any]]) -> None:
+        """Writes a unit's rows; a reader sees all of them or none."""
+        partial = f"{self.folder}/.part-{key}.{uuid.uuid4().hex}"
+        with self.files.open_output_stream(partial) as stream:
+            parquet.write_table(table_of(rows), stream, compression="zstd")
+        self.files.move(partial, f"{self.folder}/part-{key}.parquet")
+
+    def sweep(self) -> None:
+        """Removes what killed processes left half-written."""
+        for entry in self.files.get_file_info(fs.FileSelector(self.folder)):
+            if entry.base_name.startswith(".part-"):
+                self.files.delete_file(entry.path)

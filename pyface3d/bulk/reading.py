@@ -1,0 +1,102 @@
+"""The photos of a unit, one after the other, whatever they lie in."""
+
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+import pyarrow.parquet as parquet
+
+from pyface3d.bulk.units import Unit, open_place
+from pyface3d.images import Photo, Source, read_photo
+from pyface3d.images.sources import PICTURES
+
+BYTES_COLUMNS, PATH_COLUMNS = ("bytes", "image", "jpg", "png", "content"), ("path", "uri", "url", "name")
+
+
+def sources_of(unit: Unit) -> Iterator[Source]:
+    """A source for each photo of ``unit``. Photos that cannot be read raise when they are, and disturb no other."""
+    try:
+        yield from _READERS[unit.kind](unit)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        yield _refused(unit.place, error)  # stands for the rest of the archive
+
+
+def _source(name: str, fetch: Callable[[], bytes]) -> Source:
+    def read() -> Photo:
+        return read_photo(fetch(), name)
+
+    return Source(name, read)
+
+
+def _fetch(place: str) -> bytes:
+    files, path = open_place(place)
+    with files.open_input_file(path) as stream:
+        return stream.read()
+
+
+def _files(unit: Unit) -> Iterator[Source]:
+    for place in unit.names:
+        yield _source(place, lambda place=place: _fetch(place))
+
+
+def _zip(unit: Unit) -> Iterator[Source]:
+    files, path = open_place(unit.place)
+    with files.open_input_file(path) as stream, zipfile.ZipFile(stream) as archive:
+        for entry in unit.names:
+            try:
+                content = archive.read(entry)
+            except Exception as error:  # broken entries raise zlib's, zipfile's and Python's own errors
+                yield _refused(f"{unit.place}/{entry}", error)
+                continue
+            yield _source(f"{unit.place}/{entry}", lambda content=content: content)
+
+
+def _tar(unit: Unit) -> Iterator[Source]:
+    files, path = open_place(unit.place)
+    with (
+        files.open_input_stream(path, compression=None) as stream,
+        tarfile.open(fileobj=stream, mode="r|*") as archive,
+    ):
+        for member in archive:
+            if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURES:
+                content = archive.extractfile(member).read()  # type: ignore[union-attr]
+                yield _source(f"{unit.place}/{member.name}", lambda content=content: content)
+
+
+def _parquet(unit: Unit) -> Iterator[Source]:
+    """Rows with bytes, or {"bytes": ..., "path": ...} structs, or paths and URIs; named by path, or by their number."""
+    files, path = open_place(unit.place)
+    with files.open_input_file(path) as stream:
+        table = parquet.ParquetFile(stream)
+        first = sum(table.metadata.row_group(i).num_rows for i in range(unit.row_group))
+        names = table.schema_arrow.names
+        content = next((name for name in BYTES_COLUMNS if name in names), None)
+        label = next((name for name in PATH_COLUMNS if name in names), None)
+        if content is None and label is None:
+            wanted = ", ".join(BYTES_COLUMNS + PATH_COLUMNS)
+            yield _refused(unit.place, ValueError(f"no column of {wanted}; it has {', '.join(names)}"))
+            return
+        wanted = [name for name in (content, label) if name is not None]
+        rows = table.iter_batches(64, row_groups=[unit.row_group], columns=wanted)
+        for number, row in enumerate((row for batch in rows for row in batch.to_pylist()), first):
+            yield _row(unit.place, number, row.get(content), row.get(label))
+
+
+def _row(place: str, number: int, content: bytes | dict | None, label: str | None) -> Source:
+    if isinstance(content, dict):  # the image type of Hugging Face's datasets
+        content, label = content.get("bytes"), label or content.get("path")
+    name = f"{place}/{number}" if content is not None or label is None else label
+    if content is None and label is None:
+        return _refused(name, ValueError("the row holds neither bytes nor a path"))
+    return _source(name, lambda: _fetch(label) if content is None else content)  # type: ignore[arg-type]
+
+
+def _refused(name: str, error: Exception) -> Source:
+    def read() -> Photo:
+        raise ValueError(f"{name}: cannot be read ({error})")
+
+    return Source(name, read)
+
+
+_READERS = {"files": _files, "zip": _zip, "tar": _tar, "parquet": _parquet}
