@@ -95,12 +95,13 @@ def main() -> None:
     parser.add_argument("checkpoint")
     parser.add_argument("out")
     parser.add_argument("--data", help="AFLW2000-3D benchmark: measured when given")
+    parser.add_argument("--weights", choices=("network", "average"), default="average")
     parser.add_argument("--command", default="", help="that made the checkpoint, for the card")
     parser.add_argument("--portraits", default="65536 portraits of SyntheticFaces(seed=1)")
     options = parser.parse_args()
     kept = torch.load(options.checkpoint, weights_only=True)
     method = TASKS[kept["method"]]().method.eval()
-    method.network.load_state_dict(kept["average"])
+    method.network.load_state_dict(kept[options.weights])
     training = {"data": options.portraits, "steps": kept["step"], "seed": 1, "command": options.command}
     numbers: dict[str, Any] = {}
     save_weights(method, options.out, training=training, licence=LICENCE, dtype=torch.float16)
