@@ -105,7 +105,7 @@ def _weighted(
         gram = model.gram()
         axes, points = gram.axes, gram.n_vertices
     else:
-        axes, points = _moments(model.mean, model.basis, indices), len(indices)
+        axes, points = _ops.shape_moments.default(model.mean, model.basis, indices), len(indices)
     if scale is None:
         scale = published_scale(model.unit, space.size)
     return _ops.wpdc_loss.default(pred, target, space.mean, space.std, axes, points, float(scale), float(epsilon))
@@ -116,14 +116,6 @@ def published_scale(unit: str, size: int) -> float:
     if unit not in _PER_MICROMETRE:
         raise ValueError(f"wpdc_loss: no published scale for unit {unit!r}; pass scale= in pixels per model unit")
     return PUBLISHED_SCALE * _PER_MICROMETRE[unit] * size / 120
-
-
-def _moments(mean: Tensor, basis: Tensor, indices: Tensor) -> Tensor:
-    """Uncentred moments (3, K+1, K+1) of the columns [mean | basis] of few vertices."""
-    if mean.device.type == "cpu":
-        return _ops.shape_moments.default(mean, basis, indices)
-    columns = torch.cat([mean[indices, :, None], basis[indices]], 2).transpose(0, 1)  # (3, L, K+1)
-    return columns.transpose(1, 2) @ columns
 
 
 @torch.library.register_fake("pyface3d::shape_moments")
