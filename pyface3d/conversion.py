@@ -56,9 +56,9 @@ def convert(
     elif source.suffix.lower() in (".npy", ".png") and ending in MESHES:
         save_mesh(target, _mesh_of_map(source, model or MorphableModel.default()))
     elif ending in MODELS:
-        load_model(source, *more).save(target)
+        load_model(source, *map(Path, more)).save(target)
     elif ending in MESHES:
-        save_mesh(target, Mesh.from_model(load_model(source, *more)))
+        save_mesh(target, Mesh.from_model(load_model(source, *map(Path, more))))
     else:
         wanted = ", ".join((*MODELS, *MESHES))
         raise ValueError(f"convert: {source} cannot become {target}; the target must end in {wanted}")
@@ -77,7 +77,7 @@ def _mesh_of_map(source: Path, model: MorphableModel) -> Mesh:
 def _map_of_mesh(source: Path, model: MorphableModel, size: int) -> torch.Tensor:
     import trimesh
 
-    mesh = trimesh.load(source, process=False, force="mesh", maintain_order=True)
+    mesh = trimesh.load_mesh(source, process=False, maintain_order=True)
     vertices = np.asarray(mesh.vertices, np.float32)
     if vertices.shape != tuple(model.mean.shape):
         raise ValueError(

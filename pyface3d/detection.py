@@ -47,7 +47,7 @@ def whole_picture(image: np.ndarray, largest: bool = True) -> np.ndarray:
     height, width = image.shape[:2]
     side, shrunk = min(height, width), (1 - 0.5**0.5) / 2
     left, top = (width - side) / 2 + shrunk * side, (height - side) / 2 + shrunk * side
-    return np.float32([[left, top, left + side * 0.5**0.5, top + side * 0.5**0.5, 1.0]])
+    return np.array([[left, top, left + side * 0.5**0.5, top + side * 0.5**0.5, 1.0]], np.float32)
 
 
 class CascadeDetector:
@@ -79,8 +79,8 @@ class CascadeDetector:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         levels = self._levels(max(grey.shape))
         if not largest:
-            boxes = [self._search(grey, levels[-1], "frontal"), self._search(grey, levels[:2][-1], "profile")]
-            return merge_boxes(np.concatenate(boxes))
+            views = self._search(grey, levels[-1], "frontal"), self._search(grey, levels[:2][-1], "profile")
+            return merge_boxes(np.concatenate(views))
         for side in levels:
             for view in ("frontal", "profile"):
                 boxes = self._search(grey, side, view)
@@ -120,9 +120,10 @@ class CascadeDetector:
 
     def _cascade(self, view: str):  # noqa: ANN202 (a cv2 type without a public name)
         import cv2
+        from cv2.data import haarcascades
 
         if not hasattr(self._local, view):
-            cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, self._CASCADES[view]))
+            cascade = cv2.CascadeClassifier(os.path.join(haarcascades, self._CASCADES[view]))
             setattr(self._local, view, cascade)
         return getattr(self._local, view)
 

@@ -3,7 +3,7 @@
 import glob
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +30,7 @@ class Source:
     stem: str = ""
 
 
-def find_sources(inputs: list[str | os.PathLike[str]]) -> Iterator[Source]:
+def find_sources(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[Source]:
     """All photos that the inputs name, in a fixed order.
 
     Args:

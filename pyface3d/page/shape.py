@@ -127,13 +127,15 @@ class PageModel:
 
     def landmark_ball(self) -> tuple[np.ndarray, float]:
         """Middle (3,) and radius of the ball around the 68 landmarks of the mean face, in page units."""
+        assert self.model.landmarks is not None
         points = self.mean[self.model.landmarks.cpu().numpy()]  # (68, 3)
         middle = (points.min(0) + points.max(0)) / 2
         return middle, float(np.linalg.norm(points - middle, axis=1).max())
 
     def _mirror(self) -> np.ndarray:
         """For each vertex the one nearest to its mirror image."""
-        middle = self.mean[self.model.landmarks.cpu().numpy()].mean(0)[0] if self.model.landmarks is not None else 0.0
+        landmarks = self.model.landmarks
+        middle = 0.0 if landmarks is None else self.mean[landmarks.cpu().numpy()].mean(0)[0]
         mirrored = self.mean * [-1, 1, 1] + [2 * middle, 0, 0]
         return cKDTree(self.mean).query(mirrored)[1]
 

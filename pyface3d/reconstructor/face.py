@@ -72,7 +72,12 @@ class Face:
     @property
     def roi(self) -> np.ndarray:
         """(4,) left, top, right, bottom of the crop in the photo."""
-        return _array(self.reconstruction.roi[0])
+        return _array(self._roi[0])
+
+    @property
+    def _roi(self) -> Tensor:
+        assert self.reconstruction.roi is not None, "Face: the reconstruction must be placed in the photo (to_image)"
+        return self.reconstruction.roi
 
     @property
     def box(self) -> np.ndarray:
@@ -92,7 +97,7 @@ class Face:
         pose = self.reconstruction.pose[0].float().cpu()
         posed = origin_and_axes @ pose[:, :3].T + pose[:, 3]
         size = self.reconstruction.size
-        placed = crop_to_image(flip_y(posed, size, self.reconstruction.flip)[None], self.reconstruction.roi.cpu(), size)
+        placed = crop_to_image(flip_y(posed, size, self.reconstruction.flip)[None], self._roi.cpu(), size)
         origin, axes = placed[0, 0], placed[0, 1:] - placed[0, 0]
         return _array(torch.cat([axes.T, origin[:, None]], dim=1))
 

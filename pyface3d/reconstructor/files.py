@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,10 +37,11 @@ def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
     """
     answer = face.reconstruction
     model, atlas = answer.model, answer.atlas
-    look: dict[str, np.ndarray | None] = {"uv": None, "uv_triangles": None}
+    look: dict[str, Any] = {"uv": None, "uv_triangles": None}
     if answer.position_map is not None:
-        look["uv"] = atlas.vertex_uv[atlas.vertex_ids].cpu().numpy()  # type: ignore[union-attr]
-    elif model.uv is not None:
+        assert atlas is not None
+        look["uv"] = atlas.vertex_uv[atlas.vertex_ids].cpu().numpy()
+    elif model.uv is not None and model.uv_triangles is not None:
         look = {"uv": model.uv.cpu().numpy(), "uv_triangles": model.uv_triangles.cpu().numpy()}
     if look["uv"] is None:
         look["colors"] = _vertex_colours(face)
@@ -85,7 +86,7 @@ def _save_json(face: "Face", path: Path) -> None:
 
 
 def _save_arrays(face: "Face", path: Path) -> None:
-    arrays = {
+    arrays: dict[str, Any] = {
         "vertices": face.vertices, "triangles": face.triangles, "shape": face.shape, "landmarks": face.landmarks,
         "pose": face.pose, "photo_pose": face.photo_pose, "roi": face.roi, "box": face.box,
     }  # fmt: skip

@@ -55,7 +55,7 @@ def load_method(
         >>> method = load_method("tddfa", "mb05_120x120.pth", "configs", "configs/param.pkl")  # doctest: +SKIP
     """
     belongings = {
-        "model": load_model(model) if isinstance(model, (str, os.PathLike)) else model,
+        "model": load_model(Path(model)) if isinstance(model, (str, os.PathLike)) else model,
         "space": load_space(space) if isinstance(space, (str, os.PathLike)) else space,
     }
     return create(name, weights or EMBEDDED, **{key: value for key, value in belongings.items() if value is not None})

@@ -188,7 +188,7 @@ class Reconstructor:
 
     def _finish(self, located: list[_Located]) -> list[PhotoFaces]:
         """Run the network on all crops together and deal its answers out to the photos."""
-        results = [PhotoFaces(entry.source, error=entry.error and _sentence(entry)) for entry in located]
+        results = [PhotoFaces(entry.source, error=_sentence(entry)) for entry in located]
         found = [(entry, result) for entry, result in zip(located, results) if entry.crops is not None]
         if not found:
             return results
@@ -217,7 +217,7 @@ class Reconstructor:
             sides = better[start:stop, 2] - better[start:stop, 0]
             if not entry.settled and bool((sides > 2).all()) and bool(better[start:stop].isfinite().all()):
                 rois[start:stop] = better[start:stop]
-                crops[start:stop] = self._cut(entry.photo, better[start:stop].numpy())  # type: ignore[arg-type]
+                crops[start:stop] = self._cut(entry.photo, rois[start:stop].numpy())  # type: ignore[arg-type,assignment]
             start = stop
         return self._predict(crops, rois)
 
@@ -249,8 +249,10 @@ def _ahead(sources: Iterator[Source], work: Callable[[Source], _Located], thread
                 future.cancel()
 
 
-def _sentence(entry: _Located) -> str:
+def _sentence(entry: _Located) -> str | None:
     error = entry.error
+    if error is None:
+        return None
     if isinstance(error, OSError) and error.strerror:
         return f"{entry.source.name}: {error.strerror}"
     return str(error)
