@@ -106,7 +106,11 @@ def _published(layer: nn.Module, x: Tensor, output: Tensor, macs: int) -> int:
     if isinstance(layer, nn.AdaptiveAvgPool2d):
         return x.numel()
     if isinstance(layer, nn.AvgPool2d):
-        return output.numel() * layer.kernel_size**2
+        return output.numel() * _taps(layer.kernel_size)
     if isinstance(layer, nn.MaxPool2d):
-        return output.numel() * (layer.kernel_size**2 - 1)
+        return output.numel() * (_taps(layer.kernel_size) - 1)
     return macs
+
+
+def _taps(kernel: int | tuple[int, int]) -> int:
+    return kernel**2 if isinstance(kernel, int) else math.prod(kernel)

@@ -49,7 +49,9 @@ class DenseNet(Trunk):
         )
         for i, depth in enumerate(_DEPTHS, start=1):
             names = [f"denselayer{j + 1}" for j in range(depth)]
-            block = OrderedDict((name, DenseLayer(channels + _GROWTH * j)) for j, name in enumerate(names))
+            block: OrderedDict[str, nn.Module] = OrderedDict(
+                (name, DenseLayer(channels + _GROWTH * j)) for j, name in enumerate(names)
+            )
             layers[f"denseblock{i}"] = nn.Sequential(block)
             channels += _GROWTH * depth
             if i < len(_DEPTHS):

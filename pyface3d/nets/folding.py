@@ -40,12 +40,13 @@ def fold(network: nn.Module) -> nn.Module:
         traced.graph.erase_node(node)
     traced.delete_all_unused_submodules()
     traced.recompile()
-    return traced.to(memory_format=torch.channels_last)
+    return traced.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _replace(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if hasattr(child, "folded"):
-            setattr(module, name, child.folded())
+        folded = getattr(child, "folded", None)
+        if folded is not None:
+            setattr(module, name, folded())
         else:
             _replace(child)

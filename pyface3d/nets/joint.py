@@ -21,6 +21,8 @@ class AttributeHead(nn.Module):
         dropout: before the group layers.
     """
 
+    order: Tensor
+
     def __init__(self, features: int, groups: Mapping[str, Sequence[int]], dropout: float = 0.5) -> None:
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(1)

@@ -1,7 +1,7 @@
 """The deployed form of Mobile-FRNet's block: without BatchNorm, its channels sorted so that attention reads runs."""
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,8 @@ class FoldedMobileBlock(nn.Module):
             self.feeds.append(_rewritten(conv, rows=rows) if feeding else nn.Identity())
         self.hierarchical = depthwise.hierarchical
         self.enhance = _with_blocks(block.enhance, blocks)
-        self.project = _rewritten(block.project[0], *_affine(block.project[1]), columns=order)
+        project, norm = _conv_and_norm(block.project)
+        self.project = _rewritten(project, *_affine(norm), columns=order)
         self.enhance_output = copy.deepcopy(block.enhance_output)
         self.shortcut = copy.deepcopy(block.shortcut)
 
@@ -63,8 +64,9 @@ def _channel_order(block: "MobileBlock") -> tuple[Tensor, int | None]:
     """Channels sorted within each share by their place in their group, and the number of blocks this makes."""
     sizes, enhance = block.depthwise.sizes, block.enhance
     channels = sum(sizes)
-    sortable = isinstance(enhance, SpatialGroupEnhance) and isinstance(block.expand, nn.Sequential)
-    if not sortable or len(set(sizes)) > 1 or sizes[0] % enhance.size:
+    if not isinstance(enhance, SpatialGroupEnhance) or not isinstance(block.expand, nn.Sequential):
+        return torch.arange(channels), None
+    if len(set(sizes)) > 1 or sizes[0] % enhance.size:
         return torch.arange(channels), None
     # (shares, groups of a share, members) -> (shares, members, groups)
     order = torch.arange(channels).view(len(sizes), -1, enhance.size).mT.flatten()
@@ -74,19 +76,26 @@ def _channel_order(block: "MobileBlock") -> tuple[Tensor, int | None]:
 def _with_blocks(enhance: nn.Module, blocks: int | None) -> nn.Module:
     enhance = copy.deepcopy(enhance)
     if blocks is not None:
+        assert isinstance(enhance, SpatialGroupEnhance)
         enhance.blocks = blocks
     return enhance
 
 
+def _conv_and_norm(layers: nn.Sequential) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    return cast(nn.Conv2d, layers[0]), cast(nn.BatchNorm2d, layers[1])
+
+
 def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Factor and offset (C,) of a BatchNorm in eval mode."""
+    assert norm.running_var is not None and norm.running_mean is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
 
 
 def _split_expansion(expand: nn.Sequential, shares: tuple[Tensor, ...]) -> nn.ModuleList:
-    scale, shift = _affine(expand[1])
-    return nn.ModuleList(_rewritten(expand[0], scale[rows], shift[rows], rows=rows) for rows in shares)
+    conv, norm = _conv_and_norm(expand)
+    scale, shift = _affine(norm)
+    return nn.ModuleList(_rewritten(conv, scale[rows], shift[rows], rows=rows) for rows in shares)
 
 
 def _as_convolution(branch: nn.Module, channels: int, dtype: torch.dtype) -> nn.Conv2d:
@@ -94,7 +103,7 @@ def _as_convolution(branch: nn.Module, channels: int, dtype: torch.dtype) -> nn.
     if isinstance(branch, nn.Conv2d):
         return branch
     kernel = 1 if isinstance(branch, nn.Identity) else 3
-    stride = 1 if isinstance(branch, nn.Identity) else branch.stride
+    stride = branch.stride if isinstance(branch, nn.AvgPool2d) else 1
     conv = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False, dtype=dtype)
     nn.init.constant_(conv.weight, 1 / kernel**2)
     return conv
@@ -113,9 +122,10 @@ def _rewritten(
     weight = weight if rows is None else weight[rows]
     weight = weight if columns is None else weight[:, columns]
     groups = len(weight) if conv.groups > 1 else 1
-    new = nn.Conv2d(weight.shape[1] * groups, len(weight), conv.kernel_size, conv.stride, conv.padding, groups=groups,
-                    bias=shift is not None)  # fmt: skip
+    window: dict[str, Any] = {"kernel_size": conv.kernel_size, "stride": conv.stride, "padding": conv.padding}
+    new = nn.Conv2d(weight.shape[1] * groups, len(weight), **window, groups=groups, bias=shift is not None)
     new.weight.data = weight if scale is None else weight * scale.detach().view(-1, 1, 1, 1)
     if shift is not None:
+        assert new.bias is not None
         new.bias.data = shift.detach().clone()
     return new.requires_grad_(False)

@@ -44,6 +44,7 @@ class SameTransposedConv(nn.Module):
         if self.stride > 1:
             return nn.Sequential(fused, self.activation)
         conv = nn.Conv2d(fused.in_channels, fused.out_channels, 4)
+        assert conv.bias is not None and fused.bias is not None
         conv.weight.data = fused.weight.data.flip(2, 3).transpose(0, 1).contiguous()
         conv.bias.data = fused.bias.data
         return nn.Sequential(nn.ZeroPad2d((2, 1, 2, 1)), conv, self.activation).requires_grad_(False)

@@ -66,6 +66,11 @@ class ResNet(Trunk):
         base_width: channels of one group in the first layer.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(
         self,
         block: type[BasicBlock] | type[Bottleneck],
