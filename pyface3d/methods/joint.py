@@ -1,7 +1,7 @@
 """Joint 3D reconstruction and attribute estimation (Weng et al., ICPR 2020)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,11 @@ class JointNet(Method):
         >>> shape.shape, logits.shape
         (torch.Size([1, 3, 64, 64]), torch.Size([1, 40]))
     """
+
+    network: nets.JointNetwork
+    space: ParameterSpace | None
+    atlas: UVAtlas | None
+    pos_weight: Tensor
 
     recipe = Recipe(
         optimizer="adam",
@@ -100,7 +105,7 @@ class JointNet(Method):
     def reconstruct(self, outputs: Outputs) -> Reconstruction:
         """The faces of shape outputs and attribute logits."""
         shape, logits = outputs
-        about = {"attributes": logits.float().sigmoid(), "attribute_names": self.attribute_names}
+        about: dict[str, Any] = {"attributes": logits.float().sigmoid(), "attribute_names": self.attribute_names}
         if self.space is None:
             maps = self.scale.restore(shape)
             return Reconstruction(self.model, self.images.size, position_map=maps, atlas=self.atlas, **about)
@@ -128,10 +133,10 @@ class JointNet(Method):
             shape, logits = outputs[0][shaped], outputs[1][described]
         terms = {"shape": _nothing(self.network.shape), "attributes": _nothing(self.network.attributes)}
         if shaped.any():
-            terms["shape"] = self._shape_loss(shape, batch[shape_key].to(shaped.device)[shaped])
+            terms["shape"] = self._shape_loss(cast(Tensor, shape), batch[shape_key].to(shaped.device)[shaped])
         if described.any():
             labels = batch["attributes"].to(described.device)[described]
-            terms["attributes"] = self.criterion["attributes"](logits, labels)
+            terms["attributes"] = self._criterion_of("attributes")(logits, labels)
         total = self.weights[0] * terms["shape"] + self.weights[1] * terms["attributes"]
         return total, {name: term.detach() for name, term in terms.items()}
 
@@ -147,16 +152,20 @@ class JointNet(Method):
         attributes = losses.AttributeLoss(self.pos_weight)
         if self.space is not None:
             return nn.ModuleDict({"shape": losses.VDCLoss(self.model, self.space), "attributes": attributes})
+        assert self.atlas is not None
         face = int(self.atlas.face_mask.sum())
         shape = losses.PositionMapLoss(self.atlas.weight_mask(self.ratio), squared=True, pixels=face)
         return nn.ModuleDict({"shape": shape, "attributes": attributes})
 
+    def _criterion_of(self, task: str) -> nn.Module:
+        return cast(nn.ModuleDict, self.criterion)[task]
+
     def _shape_loss(self, shape: Tensor, labels: Tensor) -> Tensor:
-        if self.space is None:
-            return self.criterion["shape"](shape, self.scale.normalise(labels, self.atlas.face_mask))
-        return 3 * self.criterion["shape"](shape, labels) / self.scale.pixels**2  # VDC is a mean over coordinates
+        if self.atlas is not None:
+            return self._criterion_of("shape")(shape, self.scale.normalise(labels, self.atlas.face_mask))
+        return 3 * self._criterion_of("shape")(shape, labels) / self.scale.pixels**2  # VDC is a mean over coordinates
 
 
 def _nothing(head: nn.Module) -> Tensor:
     """Zero, with zero gradients to every parameter of a head that had no samples."""
-    return 0.0 * sum(parameter.sum() for parameter in head.parameters())
+    return 0.0 * cast(Tensor, sum(parameter.sum() for parameter in head.parameters()))

@@ -28,7 +28,7 @@ class Method(nn.Module):
         arguments: the constructor's own arguments as JSON-able values, for the model card.
     """
 
-    name: ClassVar[str] = ""
+    name: str = ""
     recipe: ClassVar[Recipe]
     model: MorphableModel
     network: nn.Module
@@ -77,7 +77,7 @@ class Method(nn.Module):
         """The loss as a module, built when it is first needed: inference does without."""
         if "_criterion" not in self._modules:
             self.add_module("_criterion", self.build_criterion().to(self.model.mean.device))
-        return self._modules["_criterion"]
+        return self.get_submodule("_criterion")
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Reconstruction:

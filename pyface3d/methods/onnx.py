@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods.method import Method
+from pyface3d.methods.position_map import MapScale
 from pyface3d.methods.weights import CARD, ModelCard
 from pyface3d.morphable import MorphableModel
 from pyface3d.nets.folding import fold
@@ -19,6 +21,9 @@ OPSET = 18
 
 class ParameterLandmarks(nn.Module):
     """Whitened parameters (B, P) -> 68 landmarks (B, 68, 3) in crop pixels, in operators that ONNX has."""
+
+    mean: Tensor
+    basis: Tensor
 
     def __init__(self, model: MorphableModel, space: ParameterSpace) -> None:
         super().__init__()
@@ -36,6 +41,9 @@ class ParameterLandmarks(nn.Module):
 
 class MapLandmarks(nn.Module):
     """Maps (B, 3, U, V) in (0, 1) -> 68 landmarks (B, 68, 3) in crop pixels, bilinear."""
+
+    corners: Tensor
+    weights: Tensor
 
     def __init__(self, atlas: UVAtlas, pixels: float) -> None:
         super().__init__()
@@ -108,7 +116,7 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
     exported = Exported(fold(method.network), _landmarks_of(method) if landmarks else None).eval()
     size = method.images.size
     program = torch.onnx.export(
-        exported.to(memory_format=torch.contiguous_format),
+        exported.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
         (torch.zeros(2, 3, size, size),),
         dynamo=True,
         opset_version=OPSET,
@@ -117,10 +125,11 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         verbose=False,
     )
+    assert program is not None
     graph = program.model_proto
     metadata = {CARD: json.dumps(ModelCard.of(method).__dict__)}
     if hasattr(method, "scale"):
-        metadata["position_map_pixels"] = repr(method.scale.pixels)
+        metadata["position_map_pixels"] = repr(cast(MapScale, method.scale).pixels)
     onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
     path = Path(path)
@@ -138,4 +147,4 @@ def _landmarks_of(method: Method) -> nn.Module:
     space = getattr(method, "space", None)
     if space is not None:
         return ParameterLandmarks(method.model, space)
-    return MapLandmarks(method.atlas, method.scale.pixels)
+    return MapLandmarks(cast(UVAtlas, method.atlas), cast(MapScale, method.scale).pixels)

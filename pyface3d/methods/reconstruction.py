@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -61,7 +61,7 @@ class Reconstruction:
             raise ValueError("Reconstruction: needs coeffs and crop_pose, or position_map and atlas")
 
     def __len__(self) -> int:
-        return len(self.coeffs if self.position_map is None else self.position_map)
+        return len(self._parameters[0] if self.position_map is None else self.position_map)
 
     def __getitem__(self, index: int | slice | Tensor) -> "Reconstruction":
         """Some of the faces; an integer gives one face, still as a batch."""
@@ -69,8 +69,8 @@ class Reconstruction:
             if not -len(self) <= index < len(self):
                 raise IndexError(f"Reconstruction: face {index} of {len(self)}")
             index = slice(index, index + 1 or None)
-        return replace(self, **{name: tensor[index] for name, tensor in self._tensors().items()})
-
+        chosen: dict[str, Any] = {name: tensor[index] for name, tensor in self._tensors().items()}
+        return replace(self, **chosen)
 
     def to_image(self, roi: Tensor) -> "Reconstruction":
         """The same faces, answered in pixels of their photos.
@@ -92,28 +92,29 @@ class Reconstruction:
     def vertices(self) -> Tensor:
         """(B, M, 3) vertices: all of the model, or of a map those that its chart can be read at."""
         if self.position_map is not None:
-            return self._place(self.atlas.vertices(self.position_map))
-        return self._place(self._flipped(self.model.synthesize(self.coeffs, self.crop_pose)))
+            return self._place(self._chart.vertices(self.position_map))
+        return self._place(self._flipped(self.model.synthesize(*self._parameters)))
 
     @property
     def triangles(self) -> Tensor:
         """(F, 3) triangles among :attr:`vertices`."""
-        return self.model.triangles if self.position_map is None else self.atlas.triangles
+        return self.model.triangles if self.position_map is None else self._chart.triangles
 
     @cached_property
     def landmarks(self) -> Tensor:
         """(B, 68, 3) landmarks in iBUG order."""
         if self.position_map is not None:
-            return self._place(self.atlas.landmarks(self.position_map))
-        return self._place(self._flipped(self.model.landmarks68(self.coeffs, self.crop_pose)))
+            return self._place(self._chart.landmarks(self.position_map))
+        return self._place(self._flipped(self.model.landmarks68(*self._parameters)))
 
     @cached_property
     def pose(self) -> Tensor:
         """(B, 3, 4) [f R | t] in the crop's y-up frame; of a map the similarity that carries the mean face onto it."""
         if self.crop_pose is not None:
             return self.crop_pose
-        mean = self.model.mean[self.atlas.vertex_ids.to(self.model.mean.device)]
-        vertices = self.atlas.vertices(self.position_map)
+        assert self.position_map is not None
+        mean = self.model.mean[self._chart.vertex_ids.to(self.model.mean.device)]
+        vertices = self._chart.vertices(self.position_map)
         return fit_similarity(mean.to(vertices), unflip_y(vertices, self.size, self.flip))
 
     def pose_in_image(self, height: int) -> Tensor:
@@ -126,6 +127,18 @@ class Reconstruction:
     def angles(self) -> Tensor:
         """(B, 3) pitch, yaw and roll in radians, in 300W-LP's convention."""
         return pose_to_angles(self.pose)
+
+    @property
+    def _parameters(self) -> tuple[Tensor, Tensor]:
+        """Coefficients and pose in the crop, which faces without a map have."""
+        assert self.coeffs is not None and self.crop_pose is not None
+        return self.coeffs, self.crop_pose
+
+    @property
+    def _chart(self) -> "UVAtlas":
+        """The atlas, which faces with a map have."""
+        assert self.atlas is not None
+        return self.atlas
 
     def _flipped(self, vertices: Tensor) -> Tensor:
         return flip_y(vertices, self.size, self.flip)

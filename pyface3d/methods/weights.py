@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +21,7 @@ from pyface3d.nets.weights import check_state, read_state
 
 CARD = "pyface3d"
 FILE_NAME = "model.safetensors"  # of a folder or a repository that holds one method
-_EMBEDDED_MODELS = {"ict_face": "face", "ict_head": "head"}
+_EMBEDDED_MODELS: dict[str, Literal["face", "head"]] = {"ict_face": "face", "ict_head": "head"}
 
 
 @dataclass
