@@ -1,6 +1,7 @@
 """``load_model``: any published face model, recognised by what is in its files."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ _READERS: dict[str, tuple[Callable[..., MorphableModel], dict[str, str]]] = {
 }
 
 
-def load_model(path: str | Path, *more: str | Path) -> MorphableModel:
+def load_model(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> MorphableModel:
     """Read a face model, whatever its format.
 
     Known are pyface3d's own files, Basel 2009 (``.mat``, with 3DDFA's ``model_info.mat`` and ``Model_Exp.mat``),

@@ -14,7 +14,7 @@ def crop(image: NDArray, roi: ArrayLike, size: int) -> NDArray:
         raise ValueError(f"crop: image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
     corners = np.rint(np.asarray(roi, np.float64))
     if corners.shape != (4,) or not np.isfinite(corners).all():
-        raise ValueError(f"crop: roi must be four finite numbers left, top, right, bottom, got {roi}")
+        raise ValueError(f"crop: roi must be four finite numbers left, top, right, bottom, got {roi!s}")
     left, top, right, bottom = (int(corner) for corner in corners)
     if right <= left or bottom <= top:
         raise ValueError(f"crop: roi must have left < right and top < bottom, got {[left, top, right, bottom]}")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 try:
-    from pyface3d.runtime import _R
+    import pyface3d.runtime._R as _R
 except ImportError as error:
     raise ImportError(
         f"pyface3d.runtime's kernels do not load ({error}); "

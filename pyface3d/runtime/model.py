@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class FaceModel:
         return synthesize_shape(self.mean, self.basis, coeffs, pose, indices, threads=threads)
 
 
-def load_model(path: str | Path) -> FaceModel:
+def load_model(path: str | os.PathLike[str]) -> FaceModel:
     """Reads a face model that ``MorphableModel.save`` wrote, safetensors or npz.
 
     Args:
