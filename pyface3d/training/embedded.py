@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -50,11 +51,12 @@ def batches(pool: PortraitPool, options: argparse.Namespace, start: int) -> Iter
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
     """The mean of the gradients of all processes, in one message."""
-    flat = torch.cat([p.grad.reshape(-1) for p in parameters])
+    gradients = [cast(Tensor, p.grad) for p in parameters]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for p, g in zip(parameters, flat.split([p.numel() for p in parameters])):
-        p.grad.copy_(g.view_as(p))
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def save(path: Path, **content: object) -> None:
@@ -77,7 +79,7 @@ def train(options: argparse.Namespace) -> None:
     task = TASKS[options.method]()
     network = task.method.network
     if options.method == "mobile_frnet":  # the other's backward crashes in this layout (torch 2.13)
-        network.to(memory_format=torch.channels_last)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     augment = PortraitAugment()
     decayed = [p for p in network.parameters() if p.ndim > 1]

@@ -1,9 +1,12 @@
 """Position maps as labels, made from labelled parameters."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from pyface3d import ops
+from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods import Method
 
@@ -27,7 +30,7 @@ class MapLabels:
         self.space = ParameterSpace(
             n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip
         )
-        self.basis = method.atlas.bake(model)
+        self.basis = cast(UVAtlas, method.atlas).bake(model)
         self.ratio = method.images.size / size
 
     def __call__(self, params: Tensor) -> Tensor:

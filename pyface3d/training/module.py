@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from pyface3d.methods import Method, Recipe
@@ -46,8 +47,8 @@ class MethodModule(lightning.LightningModule):
         super().__init__()
         self.method, self.recipe = method, recipe or method.recipe
         self.steps_per_epoch, self.seed, self.augment, self.freeze_norm = steps_per_epoch, seed, augment, freeze_norm
-        by_parameters = getattr(method, "space", None) is not None
-        self.landmarks = LandmarkSupervision(method.model, method.space) if by_parameters else None
+        space = getattr(method, "space", None)
+        self.landmarks = None if space is None else LandmarkSupervision(method.model, space)
         self.maps = None if getattr(method, "atlas", None) is None else MapLabels(method, method.images.size)
 
     def on_train_start(self) -> None:
@@ -77,7 +78,7 @@ class MethodModule(lightning.LightningModule):
             batch = {**batch, "position_map": self.maps(batch["params"])}
             batch |= {"has_position_map": batch["has_params"]} if "has_params" in batch else {}
         rest = self._landmarks_only(batch)
-        if rest is None:
+        if rest is None or self.landmarks is None:
             return self.method.loss(batch)
         outputs = self.method(self.method.preprocess(batch["image"]))
         loss, terms = self.landmarks(outputs[rest], {key: batch[key][rest] for key in ("landmarks", "visible")})
@@ -97,11 +98,11 @@ class MethodModule(lightning.LightningModule):
         rest = batch.get("has_landmarks", everyone) & ~with_params
         return rest if rest.any() else None
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimiser and learning rates by epoch."""
         recipe, parameters = self.recipe, [p for p in self.parameters() if p.requires_grad]
         if recipe.optimizer == "sgd":
-            inertia = {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
+            inertia: dict[str, Any] = {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
             optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 parameters, recipe.learning_rate, weight_decay=recipe.weight_decay, **inertia
             )

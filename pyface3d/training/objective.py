@@ -26,8 +26,13 @@ class PortraitObjective(nn.Module):
         >>> loss, terms = objective(network(images), batch)  # doctest: +SKIP
     """
 
+    mean: Tensor
+    basis: Tensor
+    known: Tensor
+
     def __init__(self, model: MorphableModel, space: ParameterSpace, n_vertices: int = 256):
         super().__init__()
+        assert model.landmarks is not None
         spread = torch.linspace(0, model.n_vertices - 1, n_vertices).long()
         ids = torch.cat([model.landmarks.cpu(), spread])
         self.space = space

@@ -1,13 +1,13 @@
 """What a network learns from a batch of portraits: parameters, or a position map."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from pyface3d.data.synthetic import parameter_space
-from pyface3d.methods import Method, create
+from pyface3d.methods import Method, PositionMapNet, create
 from pyface3d.training.maps import MapLabels
 from pyface3d.training.objective import PortraitObjective
 
@@ -19,8 +19,9 @@ class ParameterTask:
     """MobileFRNet by :class:`PortraitObjective`; pictures may be of any size, parameters are those of 120 pixels."""
 
     def __init__(self) -> None:
-        self.method: Method = create("mobile_frnet", space=parameter_space())
-        self.objective = PortraitObjective(self.method.model, self.method.space)
+        space = parameter_space()
+        self.method: Method = create("mobile_frnet", space=space)
+        self.objective = PortraitObjective(self.method.model, space)
 
     def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:
         """The loss of pictures 0..255 (B, 3, R, R) and its terms."""
@@ -33,7 +34,7 @@ class PositionMapTask:
     """The small position-map network by its own loss; the maps are made from the labelled parameters."""
 
     def __init__(self) -> None:
-        self.method = create("position_map_small", size=64, map_size=64, width=16)
+        self.method = cast(PositionMapNet, create("position_map_small", size=64, map_size=64, width=16))
         self.maps = MapLabels(self.method, CROP)
 
     def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:
@@ -46,4 +47,7 @@ class PositionMapTask:
         return loss, {**terms, "pixels": pixels}
 
 
-TASKS = {"mobile_frnet": ParameterTask, "position_map_small": PositionMapTask}
+TASKS: dict[str, type[ParameterTask] | type[PositionMapTask]] = {
+    "mobile_frnet": ParameterTask,
+    "position_map_small": PositionMapTask,
+}

@@ -30,6 +30,7 @@ class Batches(lightning.LightningDataModule):
     def train_dataloader(self) -> StepLoader:
         """The loader from the trainer's step on, for this process."""
         trainer = self.trainer
+        assert trainer is not None
         sizes = [len(data) for data in self.sets]  # type: ignore[arg-type]
         rank, world = trainer.global_rank, trainer.world_size
         sampler = StepSampler(sizes, self.shares, self.seed, self.steps, rank, world)
@@ -87,9 +88,10 @@ def train(
         >>> train(method, SyntheticFaces(seed=1), "runs/frnet", epochs=1)  # doctest: +SKIP
     """
     sets, shares = _shares(data, batch_size or method.recipe.batch_size)
-    steps_per_epoch = len(sets[0]) // shares[0]  # type: ignore[arg-type]
+    samples = len(sets[0])  # type: ignore[arg-type]  # torch's Dataset declares no length
+    steps_per_epoch = samples // shares[0]
     if steps_per_epoch == 0:
-        raise ValueError(f"train: a batch takes {shares[0]} samples of a set of {len(sets[0])}; use smaller batches")
+        raise ValueError(f"train: a batch takes {shares[0]} samples of a set of {samples}; use smaller batches")
     recipe = method.recipe if epochs is None else shortened(method.recipe, epochs)
     total = min(steps or math.inf, recipe.epochs * steps_per_epoch)
     module = MethodModule(method, steps_per_epoch, seed=seed, augment=augment, recipe=recipe, freeze_norm=freeze_norm)
