@@ -1,7 +1,7 @@
 """The op contract as one callable check, for this library's tests and for ops built on it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -123,7 +123,7 @@ def _check_no_double_backward(function: Callable, args: Sequence[Any]) -> None:
     wanting = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
     grads = [g for g in torch.autograd.grad(total, wanting, create_graph=True, allow_unused=True) if g is not None]
     try:
-        torch.autograd.grad(sum(g.sum() for g in grads), wanting, allow_unused=True)
+        torch.autograd.grad(cast(Tensor, sum(g.sum() for g in grads)), wanting, allow_unused=True)
     except RuntimeError as error:
         assert "double backward" in str(error), error
     else:

@@ -1,7 +1,7 @@
 """The UV atlas: a face model's chart, rasterised once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,7 +153,7 @@ class UVAtlas(nn.Module):
         areas = regions.face_areas(self._texels(), self.face_mask.cpu().numpy(), landmark_radius)
         return torch.from_numpy(areas).to(self.face_mask.device)
 
-    def weight_mask(self, ratio: str | tuple[float, ...] = "specific", landmark_radius: int = 0) -> Tensor:
+    def weight_mask(self, ratio: str | Sequence[float] = "specific", landmark_radius: int = 0) -> Tensor:
         """Weights of the areas for a loss on position maps.
 
         Args:

@@ -48,7 +48,7 @@ def occlude(draws: Draws, picture: Tensor) -> Tensor:
         shape = _shape(draws, center=1.0, low=0.08, high=0.5)
         skin = tone(draws, SKIN_TONES, TONE_WEIGHTS, 0.05) * draws.uniform(0.3, 1)[:, None]
         color = torch.where(draws.chance(0.4)[:, None], skin, linear(draws.color()))
-        _over(picture, present, lambda rows, shape=shape: _mask(shape[rows], pixels), color)
+        _over(picture, present, _mask_of(shape, pixels), color)
     present, bend, opacity = draws.chance(0.18), _bend(draws), draws.uniform(0.4, 1.0)
     color = linear(draws.color(0.0, 0.6))
     _over(picture, present, lambda rows: _strands(bend[rows], pixels) * opacity[rows, None, None], color)
@@ -87,6 +87,10 @@ def _shape(draws: Draws, center: float, low: float, high: float) -> Tensor:
     middle, turn = draws.uniform(-center, center, 2), draws.uniform(0, math.pi, 1)
     radii = draws.log_uniform(low, high, 2)
     return torch.cat([middle, turn, radii, draws.log_uniform(0.01, 0.3, 1), draws.chance(0.5, 1).float()], 1)
+
+
+def _mask_of(shape: Tensor, pixels: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda rows: _mask(shape[rows], pixels)
 
 
 def _mask(shape: Tensor, pixels: Tensor) -> Tensor:
