@@ -3,6 +3,7 @@
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 import pyarrow.parquet as parquet
@@ -35,9 +36,13 @@ def _fetch(place: str) -> bytes:
         return stream.read()
 
 
+def _holding(content: bytes) -> Callable[[], bytes]:
+    return lambda: content
+
+
 def _files(unit: Unit) -> Iterator[Source]:
     for place in unit.names:
-        yield _source(place, lambda place=place: _fetch(place))
+        yield _source(place, partial(_fetch, place))
 
 
 def _zip(unit: Unit) -> Iterator[Source]:
@@ -49,7 +54,7 @@ def _zip(unit: Unit) -> Iterator[Source]:
             except Exception as error:  # broken entries raise zlib's, zipfile's and Python's own errors
                 yield _refused(f"{unit.place}/{entry}", error)
                 continue
-            yield _source(f"{unit.place}/{entry}", lambda content=content: content)
+            yield _source(f"{unit.place}/{entry}", _holding(content))
 
 
 def _tar(unit: Unit) -> Iterator[Source]:
@@ -61,7 +66,7 @@ def _tar(unit: Unit) -> Iterator[Source]:
         for member in archive:
             if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURES:
                 content = archive.extractfile(member).read()  # type: ignore[union-attr]
-                yield _source(f"{unit.place}/{member.name}", lambda content=content: content)
+                yield _source(f"{unit.place}/{member.name}", _holding(content))
 
 
 def _parquet(unit: Unit) -> Iterator[Source]:
@@ -74,8 +79,8 @@ def _parquet(unit: Unit) -> Iterator[Source]:
         content = next((name for name in BYTES_COLUMNS if name in names), None)
         label = next((name for name in PATH_COLUMNS if name in names), None)
         if content is None and label is None:
-            wanted = ", ".join(BYTES_COLUMNS + PATH_COLUMNS)
-            yield _refused(unit.place, ValueError(f"no column of {wanted}; it has {', '.join(names)}"))
+            known = ", ".join(BYTES_COLUMNS + PATH_COLUMNS)
+            yield _refused(unit.place, ValueError(f"no column of {known}; it has {', '.join(names)}"))
             return
         wanted = [name for name in (content, label) if name is not None]
         rows = table.iter_batches(64, row_groups=[unit.row_group], columns=wanted)
@@ -85,7 +90,8 @@ def _parquet(unit: Unit) -> Iterator[Source]:
 
 def _row(place: str, number: int, content: bytes | dict | None, label: str | None) -> Source:
     if isinstance(content, dict):  # the image type of Hugging Face's datasets
-        content, label = content.get("bytes"), label or content.get("path")
+        label = label or content.get("path")
+        content = content.get("bytes")
     name = f"{place}/{number}" if content is not None or label is None else label
     if content is None and label is None:
         return _refused(name, ValueError("the row holds neither bytes nor a path"))

@@ -91,8 +91,9 @@ def _save_arrays(face: "Face", path: Path) -> None:
         "pose": face.pose, "photo_pose": face.photo_pose, "roi": face.roi, "box": face.box,
     }  # fmt: skip
     optional = {"params": face.params, "position_map": face.position_map}
+    arrays |= {name: value for name, value in optional.items() if value is not None}
     with atomic_write(path) as stream:
-        np.savez_compressed(stream, **arrays, **{name: value for name, value in optional.items() if value is not None})
+        np.savez_compressed(stream, **arrays)
 
 
 def _save_map(face: "Face", path: Path) -> None:
