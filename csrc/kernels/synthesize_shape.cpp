@@ -69,7 +69,7 @@ void accumulate_coeffs(const T* packed, int64_t K, const Vec<T> (&h)[J][3], T* s
 
 // One face over one packed block: its gradients join the running sums.
 template <typename T>
-void backward_face(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last, T* sums) {
+void backward_face(const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last, T* sums) {
   constexpr int L = kLanes<T>, J = 4;  // J * 3 registers of h
   const T* pose = m.pose ? m.pose + face * 12 : nullptr;
   for (int64_t n = first; n < last; n += J * L) {
@@ -127,7 +127,7 @@ void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t beg
       // backward_face reads whole groups of tiles: those past the last vertex must be finite, their h is zero
       for (int64_t i = 0; i < kSynthesizeBlock / L * tile_size<T>(m.K) && last - first < kSynthesizeBlock; ++i) scratch[i] = 0;
       pack_block<T>(p, m, first, last, scratch);
-      for (int64_t f = 0; f < faces; ++f) backward_face<T>(p, m, scratch, face0 + f, first, last, sums + f * width * L);
+      for (int64_t f = 0; f < faces; ++f) backward_face<T>(m, scratch, face0 + f, first, last, sums + f * width * L);
     }
     T* part = static_cast<T*>(p.grad_parts) + (chunk * p.batch + face0) * width;
     for (int64_t i = 0; i < faces * width; ++i) part[i] = lane_sum<T>(load<T>(sums + i * L));
