@@ -15,6 +15,12 @@ def data_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_sources(tmp_path_factory):
+    """Python started by a test imports the installed package, as a user's does, not the folder it was tested from."""
+    os.chdir(tmp_path_factory.mktemp("away"))
+
+
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where tests make their tensors, e.g. cuda (for tests/ops)")
 

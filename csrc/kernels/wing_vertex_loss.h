@@ -23,8 +23,8 @@ struct WingVertexLoss {                       // contiguous, one scalar type
   void* difference;                           // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
   void* sums;                                 // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
   void* loss;                                 // (B,)
-  void* grad_coeffs;                          // (B, K), or null: no gradients wanted
-  void* grad_pose;                            // (B, 3, 4), null together with grad_coeffs
+  void* grad_coeffs;                          // (B, K)
+  void* grad_pose;                            // (B, 3, 4), or null: no gradients wanted
   int64_t batch, vertex_count, coeff_count;   // B, L, K
   PenaltyShape penalty;
 };

@@ -1,6 +1,9 @@
+import json
+import subprocess
+import sys
+
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from pyface3d.evaluation import LandmarkError
 
@@ -66,7 +69,7 @@ def test_errors():
         LandmarkError().update(torch.zeros(1, 4, 2), torch.zeros(1, 5, 2))
 
 
-def _one_of_two(rank, store, answers):
+def _one_of_two(rank, store):
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     metric = LandmarkError()
     mine = torch.tensor([0, 2, 4]) if rank == 0 else torch.tensor([1, 3, 5, 0])  # uneven, image 0 repeated
@@ -74,13 +77,20 @@ def _one_of_two(rank, store, answers):
     lonely = LandmarkError()  # one process got no image at all
     if rank == 0:
         lonely.update(predictions(), TARGET, YAWS, number=torch.arange(6))
-    answers[rank] = metric.compute(), lonely.compute(), metric.per_image()["numbers"].tolist()
+    answer = {"all": metric.compute(), "lonely": lonely.compute(), "numbers": metric.per_image()["numbers"].tolist()}
     torch.distributed.destroy_process_group()
+    return answer
 
 
 def test_two_processes_give_the_figures_of_one(tmp_path):
     single = LandmarkError()
     single.update(predictions(), TARGET, YAWS)
-    answers = mp.get_context("spawn").Manager().dict()
-    mp.spawn(_one_of_two, (tmp_path / "store", answers), nprocs=2)
-    assert answers[0] == answers[1] == (single.compute(), single.compute(), list(range(6)))
+    command = [sys.executable, __file__, str(tmp_path / "store")]
+    processes = [subprocess.Popen([*command, rank], stdout=subprocess.PIPE, text=True) for rank in "01"]
+    answers = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+    figures = json.loads(json.dumps(single.compute()))
+    assert answers[0] == answers[1] == {"all": figures, "lonely": figures, "numbers": list(range(6))}
+
+
+if __name__ == "__main__":  # one of the two processes
+    print(json.dumps(_one_of_two(int(sys.argv[2]), sys.argv[1])))
