@@ -1,49 +1,68 @@
-"""Compiles each CUDA kernel once more with -Xptxas -v; prints registers, shared memory, spills; fails on a spill."""
+"""Compiles each CUDA kernel once more with -Xptxas -v for every architecture of the build.
 
+Prints registers, shared memory and spills, and fails on a spill.
+"""
+
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 import setup as build  # noqa: E402
 
+Row = tuple[str, str, int, int, int]
 
-def report(nvcc: Path, include: Path, source: Path, folder: str) -> list[tuple[str, int, int, int]]:
-    """(kernel, registers, shared bytes, spilled bytes) of one source for sm_90."""
-    command = [nvcc, "-std=c++17", "-O3", "-arch=sm_90", "-Xptxas", "-v", f"-I{ROOT}/csrc", f"-I{include}"]
-    run = subprocess.run([*command, "-c", source, "-o", f"{folder}/x.o"], capture_output=True, text=True)
+
+def report(nvcc: Path, include: Path, source: Path, folder: str) -> list[Row]:
+    """(kernel, architecture, registers, shared bytes, spilled bytes) of one source."""
+    flags = ["-std=c++17", "-O3", *build.cuda_flags().split(), "-Xptxas", "-v", f"-I{ROOT}/csrc", f"-I{include}"]
+    command = [nvcc, *flags, "-c", source, "-o", f"{folder}/{source.stem}.o"]
+    run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr)
-    rows, name, spilled = [], "", 0
+    rows, name, target, spilled = [], "", "", 0
     for line in run.stderr.splitlines():
-        if found := re.search(r"Compiling entry function '(\w+)'", line):
-            name, spilled = found[1], 0
+        if found := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
+            name, target, spilled = found[1], found[2], 0
         elif found := re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", line):
             spilled = int(found[1]) + int(found[2])
         elif found := re.search(r"Used (\d+) registers", line):
             shared = re.search(r"(\d+) bytes smem", line)
-            rows.append((name, int(found[1]), int(shared[1]) if shared else 0, spilled))
+            rows.append((name, target, int(found[1]), int(shared[1]) if shared else 0, spilled))
     return rows
 
 
+def summary(rows: list[Row]) -> str:
+    """One line for each architecture: its kernels, and the largest of each figure."""
+    lines = []
+    for target in sorted({row[1] for row in rows}):
+        mine = [row for row in rows if row[1] == target]
+        registers, shared, spilled = (max(row[k] for row in mine) for k in (2, 3, 4))
+        spilling = f"{sum(row[4] > 0 for row in mine)} spill (at most {spilled} B)"
+        lines.append(f"{target}: {len(mine)} kernels, at most {registers} registers and {shared} B shared, {spilling}")
+    return "\n".join(lines)
+
+
 def main() -> int:
-    """Prints one line per kernel; returns 1 when one spills."""
+    """Prints one line per kernel and architecture, then a summary; returns 1 when a kernel spills."""
     toolkit = build.cuda_toolkit()
     if toolkit is None:
         print("no CUDA toolkit: nothing compiled")
         return 0
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for source in sorted((ROOT / "csrc/kernels").glob("*.cu")):
-            rows += report(toolkit[0], toolkit[1], source, folder)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        sources = sorted((ROOT / "csrc/kernels").glob("*.cu"))
+        rows = [row for part in pool.map(lambda source: report(*toolkit[:2], source, folder), sources) for row in part]
     names = subprocess.run(["c++filt"], input="\n".join(r[0] for r in rows), capture_output=True, text=True).stdout
-    for name, (_, registers, shared, spilled) in zip(names.splitlines(), rows):
+    for name, (_, target, registers, shared, spilled) in zip(names.splitlines(), rows):
         plain = name.replace("(anonymous namespace)::", "").split("(")[0]
-        print(f"{registers:4d} registers {shared:6d} B shared {spilled:4d} B spilled  {plain}")
-    return int(any(row[3] for row in rows))
+        print(f"{target}  {registers:4d} registers {shared:6d} B shared {spilled:4d} B spilled  {plain}")
+    print(summary(rows))
+    return int(any(row[4] for row in rows))
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ template <typename T>
 __device__ __forceinline__ T moment(const SynthesizeShape& p, int64_t face, int i, int64_t j) {
   const int64_t rows = p.batch * 3, width = synthesize_moments(p.coeff_count);
   T sum = 0;
+  PYFACE3D_NO_UNROLL  // its caller unrolls it ninefold already: more spills on sm_75
   for (int64_t chunk = 0; chunk < synthesize_chunks(p.vertex_count); ++chunk)
     sum += static_cast<const T*>(p.moments)[(chunk * rows + face * 3 + i) * width + j];
   return sum;
