@@ -37,7 +37,7 @@ def reconstruct(
     landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,
     passes: Annotated[int, typer.Option(min=1, max=2, help="2 crops again around the first landmarks.")] = 2,
     batch: Annotated[int, typer.Option(min=1, help="Faces that go through the network together.")] = 32,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that read, search and crop.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="Photos or batches at a time; default: cores.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA where there is one.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos or frames.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Do complete photos again.")] = False,

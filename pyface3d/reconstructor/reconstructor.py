@@ -1,9 +1,8 @@
 """The whole way from a photo to its faces."""
 
+import itertools
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.loading import load_method
 from pyface3d.reconstructor.places import Places, find_places, rois_of_boxes
+from pyface3d.reconstructor.streaming import in_order, workers
 
 Path = str | os.PathLike[str]
 
@@ -137,31 +137,32 @@ class Reconstructor:
         batch_size: int = 32,
         *,
         places: Mapping[str, Places] | None = None,
-        threads: int = 2,
+        threads: int | None = None,
     ) -> Iterator[PhotoFaces]:
-        """Faces of many photos, in order, with bounded memory: photos are read, searched and cropped in threads.
+        """Faces of many photos, in order, with bounded memory: photos are read and batches computed in threads.
 
         Args:
             inputs: files, folders, zips, patterns, videos, cameras (:func:`pyface3d.images.find_sources`), or sources.
             batch_size: faces that go through the network together.
             places: name of a photo, with or without folder and suffix, to where its faces are; photos that are not
                 in it are searched.
-            threads: number of reading threads.
+            threads: how many photos or batches are worked on at a time; None: as many threads as torch uses.
 
         Yields:
             :class:`PhotoFaces`. A photo that cannot be read carries its error; the others are done.
         """
+        threads = torch.get_num_threads() if threads is None else threads
         if batch_size < 1 or threads < 1:
             got = f"{batch_size} and {threads}"
             raise ValueError(f"Reconstructor.iter: batch_size and threads must be positive, got {got}")
-        waiting: list[_Located] = []
-        for located in _ahead(_sources(inputs), lambda s: self._locate(s, find_places(places or {}, s.name)), threads):
-            waiting.append(located)
-            pixels = sum(entry.photo.pixels.size // 3 for entry in waiting if entry.photo)
-            if sum(len(entry.rois) for entry in waiting) >= batch_size or pixels > _MOST_PIXELS:
-                yield from self._finish(waiting)
-                waiting = []
-        yield from self._finish(waiting)
+
+        def locate(source: Source) -> _Located:
+            return self._locate(source, find_places(places or {}, source.name))
+
+        with workers(threads) as pool:
+            located = in_order(pool, locate, _sources(inputs), 2 * threads)
+            batches = _batches(located, batch_size, _MOST_PIXELS // threads)
+            yield from itertools.chain.from_iterable(in_order(pool, self._finish, batches, threads))
 
     def _locate(self, source: Source, places: Places | None) -> _Located:
         """Read a photo, find its faces and cut them out; runs in a thread."""
@@ -233,20 +234,17 @@ def _sources(inputs: Iterable[Path | Source]) -> Iterator[Source]:
             yield from find_sources([entry])
 
 
-def _ahead(sources: Iterator[Source], work: Callable[[Source], _Located], threads: int) -> Iterator[_Located]:
-    """``map(work, sources)`` in threads, in order, never more than a few results ahead of the reader."""
-    running: deque[Future[_Located]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="pyface3d-read") as pool:
-        try:
-            for source in sources:
-                running.append(pool.submit(work, source))
-                if len(running) > 2 * threads:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+def _batches(located: Iterable[_Located], faces: int, pixels: int) -> Iterator[list[_Located]]:
+    """Photos with so many faces, or so many pixels, together."""
+    batch: list[_Located] = []
+    for entry in located:
+        batch.append(entry)
+        waiting = sum(other.photo.pixels.size // 3 for other in batch if other.photo)
+        if sum(len(other.rois) for other in batch) >= faces or waiting > pixels:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _sentence(entry: _Located) -> str | None:

@@ -1,4 +1,6 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -110,6 +112,29 @@ def test_streaming_reads_only_a_little_ahead(method, portrait):
     next(stream)
     stream.close()
     assert len(read) < 30
+
+
+def test_streams_compute_side_by_side_and_leave_torch_as_it_was(method, portrait):
+    photo, _, roi = portrait
+    usual, inside, together = torch.get_num_threads(), set(), threading.Barrier(2)
+
+    def source(i):
+        def read():
+            if i < 2:
+                together.wait(timeout=30)  # both threads are needed to get on
+            inside.add((threading.get_ident(), torch.get_num_threads()))
+            return read_photo(photo)
+
+        return Source(str(i), read)
+
+    places = {str(i): Places(rois=roi) for i in range(9)}
+    reconstructor = Reconstructor(method)
+    faces = [result.faces[0] for result in reconstructor.iter(map(source, range(9)), 2, places=places, threads=2)]
+    assert len(inside) == 2 and {threads for _, threads in inside} == {1}
+    assert torch.get_num_threads() == usual
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == usual
+    assert all(np.array_equal(face.landmarks, faces[0].landmarks) for face in faces[:8])
 
 
 def test_position_maps_are_faces_too(portrait):

@@ -1,0 +1,49 @@
+"""Work in threads, in order, never far ahead of the reader."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Executor]:
+    """Threads that compute alone: torch's operators use one thread in each of them, and as many as before elsewhere.
+
+    Whole batches side by side keep all cores busy; the threads of one operator wait for the slowest of them, at every
+    operator, which costs several times the computing where other programs run too.
+    """
+    usual = torch.get_num_threads()
+    started = threading.Barrier(count)
+    with ThreadPoolExecutor(count, "pyface3d", initializer=_compute_alone) as pool:
+        list(pool.map(lambda _: started.wait(), range(count)))
+        torch.set_num_threads(usual)  # the last call also counts for threads that others start later
+        yield pool
+
+
+def _compute_alone() -> None:
+    torch.get_num_threads()  # a thread's first use of torch sets its number to the usual one
+    torch.set_num_threads(1)
+
+
+def in_order(
+    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """``map(work, items)`` by the pool, in order, at most ``ahead`` results before the reader."""
+    running: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > ahead:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
