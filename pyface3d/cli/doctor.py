@@ -1,7 +1,5 @@
 """``pyface3d doctor``."""
 
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import sys
@@ -37,9 +35,11 @@ def doctor() -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 
