@@ -82,7 +82,7 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def(
-      "rasterize(Tensor vertices, Tensor triangles, SymInt height, SymInt width, bool cull_backfaces=False) -> "
+      "rasterize(Tensor vertices, Tensor triangles, SymInt height, SymInt width, bool cull_backfaces) -> "
       "(Tensor triangle_ids, Tensor barycentrics, Tensor depth)");
   m.def(
       "rasterize_backward(Tensor grad_barycentrics, Tensor grad_depth, Tensor vertices, Tensor triangles, "

@@ -92,8 +92,8 @@ inline Tensor new_tensor(const Tensor& like, const std::vector<int64_t>& sizes,
   return x;
 }
 
-// The input as contiguous memory (the same tensor where it already is).
-inline Tensor packed(const Tensor& x) { return torch::stable::contiguous(x); }
+// The input as contiguous memory: the same tensor where it already is, without a call through the dispatcher.
+inline Tensor packed(const Tensor& x) { return x.is_contiguous() ? x : torch::stable::contiguous(x); }
 inline std::optional<Tensor> packed(const std::optional<Tensor>& x) {
   return x ? std::optional<Tensor>(packed(*x)) : std::nullopt;
 }

@@ -55,7 +55,7 @@ def rasterize(
 
 
 def _fake(
-    vertices: Tensor, triangles: Tensor, height: int, width: int, cull_backfaces: bool = False
+    vertices: Tensor, triangles: Tensor, height: int, width: int, cull_backfaces: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     size = (vertices.shape[0], height, width)
     return vertices.new_empty(size, dtype=torch.int32), vertices.new_empty((*size, 3)), vertices.new_empty(size)
