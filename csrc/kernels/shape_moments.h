@@ -13,7 +13,7 @@ struct ShapeMoments {      // contiguous, one scalar type
   int64_t count, coeff_count;  // L, K
 };
 
-constexpr int64_t kMomentPoints = 256;  // vertices gathered together
+constexpr int64_t kMomentPoints = 128;  // vertices gathered together: their columns fit the first-level cache
 constexpr int64_t kMomentRows = 12;     // rows of the product that share each load
 // Elements of scratch: the gathered columns, with room for the last rows' overhang, and a part of the product.
 inline int64_t shape_moments_scratch(int64_t coeff_count) {

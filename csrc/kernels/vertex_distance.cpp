@@ -45,7 +45,7 @@ void forward_block(const VertexDistance& p, int64_t block, T* scratch) {
   for (int64_t f = 0; f < faces; ++f) difference<T, R>(p, face_of<T>(p, block * F + f), d + f * R * padded, e[f]);
   for (int64_t j = 0; j < J; ++j)
     for (int r = 0; r < F * R; ++r) turned[j * F * R + r] = d[r * padded + j];
-  multiply_transposed<T, F * R>(turned, F * R, static_cast<const T*>(p.columns), J, padded, product);
+  multiply_transposed<T, F * R>(turned, F * R, static_cast<const T*>(p.columns), J, padded, padded, product);
   for (int64_t f = 0; f < faces; ++f) {
     T distance = 0;
     for (int r = 0; r < R; ++r) {

@@ -21,70 +21,129 @@ void column_norms(const WpdcLoss& p, T* norms) {
 }
 
 template <typename T>
-struct Block {  // scratch of kWpdcFaces faces
-  Block(T* scratch, int64_t size)
-      : padded(padded_columns(size)), axes(scratch), rows(axes + 3 * size * padded), product(rows + kWpdcFaces * padded),
-        norms(product + kWpdcFaces * padded), turned(norms + padded) {}
+struct Block {  // scratch of a block of faces, one per vector lane
+  Block(const WpdcLoss& p, T* scratch)
+      : padded(padded_columns(p.param_count)), rows(scratch), error(rows + kWpdcFaces * padded), weights(error + kWpdcFaces * padded),
+        q(weights + kWpdcFaces * padded), norms(q + kWpdcFaces * (p.coeff_count + 1)) {}
   int64_t padded;
-  T *axes, *rows, *product, *norms, *turned;  // (3, size, padded), (faces, padded) twice, (K,), (size, faces)
+  T *rows;                        // (lanes, padded): a face per row
+  T *error, *weights, *q, *norms;  // (P, lanes) twice, (K + 1, lanes), (K,)
 };
 
-// |X_x|, |X_y|, |X_z| of the target shapes of some faces.
+// Parameters of some faces, entry by entry with the faces side by side: to (P, lanes). Idle lanes repeat the last face.
 template <typename T>
-void extents(const WpdcLoss& p, int64_t first, int64_t faces, const Block<T>& block, T (&extent)[kWpdcFaces][4]) {
-  const int64_t K = p.coeff_count, size = K + 1;
-  const T *mean = static_cast<const T*>(p.mean) + kPose, *std = static_cast<const T*>(p.std) + kPose;
-  for (int64_t i = 0; i < kWpdcFaces * block.padded; ++i) block.rows[i] = 0;
-  for (int64_t f = 0; f < faces; ++f) {
-    const T* target = static_cast<const T*>(p.target) + (first + f) * p.param_count + kPose;
-    T* q = block.rows + f * block.padded;
-    q[0] = 1;
-    for (int64_t k = 0; k < K; ++k) q[k + 1] = target[k] * std[k] + mean[k];
+void turn(const WpdcLoss& p, const void* params, int64_t first, int64_t faces, const Block<T>& block, T* to) {
+  constexpr int L = kLanes<T>;
+  const T* from = static_cast<const T*>(params) + first * p.param_count;
+  for (int64_t l = 0; l < L; ++l)
+    __builtin_memcpy(block.rows + l * block.padded, from + (l < faces ? l : faces - 1) * p.param_count, p.param_count * sizeof(T));
+  for (int64_t i = 0; i < p.param_count; i += L) {
+    Vec<T> square[L];
+    for (int l = 0; l < L; ++l) square[l] = load<T>(block.rows + l * block.padded + i);
+    transpose<T>(square);
+    for (int l = 0; l < L; ++l) store<T>(to + (i + l) * L, square[l]);
   }
-  for (int64_t j = 0; j < size; ++j)
-    for (int64_t f = 0; f < kWpdcFaces; ++f) block.turned[j * kWpdcFaces + f] = block.rows[f * block.padded + j];
-  for (int d = 0; d < 3; ++d) {
-    multiply_transposed<T, kWpdcFaces>(block.turned, kWpdcFaces, block.axes + d * size * block.padded, size, block.padded, block.product);
-    for (int64_t f = 0; f < faces; ++f)
-      extent[f][d] = root(dot<T>(block.product + f * block.padded, block.rows + f * block.padded, block.padded));
-  }
-  for (int64_t f = 0; f < faces; ++f) extent[f][3] = root(T(p.points));
 }
 
 template <typename T>
-T absolute(T x) { return x < 0 ? -x : x; }
+void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, const Block<T>& block, void* params) {
+  constexpr int L = kLanes<T>;
+  for (int64_t i = 0; i < p.param_count; i += L) {
+    Vec<T> square[L];
+    for (int l = 0; l < L; ++l) square[l] = load<T>(from + (i + l) * L);
+    transpose<T>(square);
+    for (int l = 0; l < L; ++l) store<T>(block.rows + l * block.padded + i, square[l]);
+  }
+  T* to = static_cast<T*>(params) + first * p.param_count;
+  for (int64_t l = 0; l < faces; ++l)
+    __builtin_memcpy(to + l * p.param_count, block.rows + l * block.padded, p.param_count * sizeof(T));
+}
+
+// Adds to q^T axes_d q the share of rows [i, i + R): twice what stands left of the diagonal block, and the block itself.
+template <typename T, int R>
+void add_rows(const WpdcLoss& p, int64_t i, const T* q, Vec<T> (&square)[3]) {
+  constexpr int L = kLanes<T>;
+  const int64_t size = p.coeff_count + 1;
+  const T* rows = static_cast<const T*>(p.axes) + i * size;
+  Vec<T> sum[3][R] = {};
+  for (int64_t j = 0; j < i; ++j) {
+    const Vec<T> qj = load<T>(q + j * L);
+#pragma GCC unroll 3
+    for (int d = 0; d < 3; ++d)
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) sum[d][r] += qj * rows[(d * size + r) * size + j];
+  }
+  for (int d = 0; d < 3; ++d)
+    for (int r = 0; r < R; ++r) {
+      Vec<T> product = 2 * sum[d][r];
+      for (int s = 0; s < R; ++s) product += load<T>(q + (i + s) * L) * rows[(d * size + r) * size + i + s];
+      square[d] += product * load<T>(q + (i + r) * L);
+    }
+}
+
+// |X_x|, |X_y|, |X_z| of the target shapes, and sqrt(points).
+template <typename T>
+void extents(const WpdcLoss& p, const T* q, Vec<T> (&extent)[4]) {
+  const int64_t size = p.coeff_count + 1;
+  Vec<T> square[3] = {};
+  int64_t i = 0;
+  for (; i + 4 <= size; i += 4) add_rows<T, 4>(p, i, q, square);
+  for (; i < size; ++i) add_rows<T, 1>(p, i, q, square);
+  for (int d = 0; d < 3; ++d)
+    for (int l = 0; l < kLanes<T>; ++l) extent[d][l] = root(square[d][l]);
+  extent[3] = Vec<T>{} + root(T(p.points));
+}
 
 template <typename T>
-void forward_face(const WpdcLoss& p, int64_t b, const T* norms, const T (&extent)[4], T* squares) {
-  const int64_t K = p.coeff_count, entries = kPose + K;
-  const T *pred = static_cast<const T*>(p.pred) + b * p.param_count, *target = static_cast<const T*>(p.target) + b * p.param_count;
+Vec<T> absolute(Vec<T> x) { return x < 0 ? -x : x; }
+
+// The weights of a block from its errors; returns its losses.
+template <typename T>
+Vec<T> weigh(const WpdcLoss& p, const Block<T>& block, const Vec<T> (&extent)[4]) {
+  constexpr int L = kLanes<T>;
+  const int64_t entries = kPose + p.coeff_count;
   const T *std = static_cast<const T*>(p.std), scale = T(p.scale), epsilon = T(p.epsilon);
-  T* w = static_cast<T*>(p.weights) + b * p.param_count;
-  for (int64_t i = 0; i < kPose; ++i) w[i] = std[i] * absolute(pred[i] - target[i]) * extent[i % 4] + epsilon;
-  for (int64_t k = 0, i = kPose; k < K; ++k, ++i) w[i] = scale * std[i] * absolute(pred[i] - target[i]) * norms[k] + epsilon;
-  w[kDepth] = 0;
-  T largest = 0;
-  for (int64_t i = 0; i < entries; ++i) largest = w[i] > largest || w[i] != w[i] ? w[i] : largest;  // a NaN stays
-  for (int64_t i = 0; i < entries; ++i) w[i] /= largest;
-  w[kDepth] = 0;
-  for (int64_t i = 0; i < entries; ++i) squares[i] = (pred[i] - target[i]) * (pred[i] - target[i]);
-  for (int64_t i = entries; i < p.param_count; ++i) w[i] = 0;
-  static_cast<T*>(p.loss)[b] = dot<T>(w, squares, entries) / T(entries);
+  Vec<T> largest{}, loss{};
+  for (int64_t i = 0; i < entries; ++i) {
+    if (i == kDepth) continue;
+    const Vec<T> reach = i < kPose ? extent[i % 4] : Vec<T>{} + scale * block.norms[i - kPose];
+    const Vec<T> w = std[i] * absolute<T>(load<T>(block.error + i * L)) * reach + epsilon;
+    largest = (w > largest) | (w != w) ? w : largest;  // a NaN stays
+    store<T>(block.weights + i * L, w);
+  }
+  for (int64_t i = 0; i < entries; ++i) {
+    const Vec<T> error = load<T>(block.error + i * L), w = i == kDepth ? Vec<T>{} : load<T>(block.weights + i * L) / largest;
+    loss += w * error * error;
+    store<T>(block.weights + i * L, w);
+  }
+  for (int64_t i = entries; i < p.param_count; ++i) store<T>(block.weights + i * L, Vec<T>{});
+  return loss / T(entries);
+}
+
+template <typename T>
+void forward_block(const WpdcLoss& p, int64_t first, int64_t faces, const Block<T>& block) {
+  constexpr int L = kLanes<T>;
+  const T *mean = static_cast<const T*>(p.mean) + kPose, *std = static_cast<const T*>(p.std) + kPose;
+  turn<T>(p, p.target, first, faces, block, block.error);
+  store<T>(block.q, Vec<T>{} + T(1));
+  for (int64_t k = 0; k < p.coeff_count; ++k) store<T>(block.q + (k + 1) * L, load<T>(block.error + (kPose + k) * L) * std[k] + mean[k]);
+  Vec<T> extent[4];
+  extents<T>(p, block.q, extent);
+  turn<T>(p, p.pred, first, faces, block, block.weights);
+  for (int64_t i = 0; i < p.param_count; ++i)
+    store<T>(block.error + i * L, load<T>(block.weights + i * L) - load<T>(block.error + i * L));
+  const Vec<T> loss = weigh<T>(p, block, extent);
+  for (int64_t l = 0; l < faces; ++l) static_cast<T*>(p.loss)[first + l] = loss[l];
+  turn_back<T>(p, block.weights, first, faces, block, p.weights);
 }
 }  // namespace
 
 template <typename T>
 void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end) {
-  const int64_t size = p.coeff_count + 1;
-  const Block<T> block(scratch, size);
-  pad_columns<T>(static_cast<const T*>(p.axes), 3 * size, size, size, block.axes);
+  constexpr int L = kLanes<T>;
+  const Block<T> block(p, scratch);
   column_norms<T>(p, block.norms);
-  T extent[kWpdcFaces][4];
-  for (int64_t first = begin; first < end; first += kWpdcFaces) {
-    const int64_t faces = end - first < kWpdcFaces ? end - first : kWpdcFaces;
-    extents<T>(p, first, faces, block, extent);
-    for (int64_t f = 0; f < faces; ++f) forward_face<T>(p, first + f, block.norms, extent[f], block.turned);
-  }
+  for (int64_t first = begin; first < end; first += L) forward_block<T>(p, first, end - first < L ? end - first : L, block);
 }
 
 template <typename T>

@@ -24,11 +24,10 @@ struct WpdcLoss {           // contiguous, one scalar type
   double points, scale, epsilon;
 };
 
-constexpr int64_t kWpdcFaces = 12;  // faces that share each load of the moments on the CPU
-// Elements per CPU thread: the padded moments, and [1, c] of a block, rows innermost and outermost, with its product.
-inline int64_t wpdc_scratch(int64_t coeff_count) {
-  return 3 * (coeff_count + 1) * (padded_columns(coeff_count + 1) + kWpdcFaces) +
-         2 * kWpdcFaces * padded_columns(coeff_count + 1) + padded_columns(coeff_count + 1);
+constexpr int64_t kWpdcFaces = 16;  // that the CPU takes side by side, at most: one per vector lane
+// Elements per CPU thread: parameters of a block of faces three times, its [1, c], and the columns' norms.
+inline int64_t wpdc_scratch(int64_t param_count, int64_t coeff_count) {
+  return kWpdcFaces * (3 * padded_columns(param_count) + coeff_count + 1) + coeff_count;
 }
 
 template <typename T> const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream);

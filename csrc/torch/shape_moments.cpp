@@ -17,8 +17,8 @@ static void check(const Tensor& mean, const Tensor& basis, const Tensor& indices
 
 template <typename T>
 static void run(const ShapeMoments& p) {
-  parallel_with_scratch<T>(1, 1, shape_moments_scratch(p.coeff_count),
-                           [&](T* scratch, int64_t, int64_t) { PYFACE3D_DISPATCH(shape_moments<T>(p, scratch)); });
+  const auto scratch = make_scratch<T>(shape_moments_scratch(p.coeff_count));
+  PYFACE3D_DISPATCH(shape_moments<T>(p, scratch.get()));
 }
 
 static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& indices) {

@@ -25,7 +25,7 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
 
 template <typename T>
 static void run_forward(const WpdcLoss& p) {
-  parallel_with_scratch<T>(p.batch, 256, wpdc_scratch(p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
+  parallel_with_scratch<T>(p.batch, 256, wpdc_scratch(p.param_count, p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end));
   });
 }
