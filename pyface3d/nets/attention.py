@@ -61,8 +61,8 @@ class SpatialGroupEnhance(nn.Module):
         similarity = -means.square().sum(2)  # minus the mean of m: m comes out centred
         for i in range(self.size):
             similarity = torch.addcmul(similarity, grouped[:, :, i], means[:, :, i])
-        pixels = x.shape[2] * x.shape[3]
-        variance = similarity.square().sum((3, 4), keepdim=True) / (pixels - 1)
+        freedom = torch.sym_max(x.shape[2] * x.shape[3] - 1, 1)  # a map of one pixel deviates by nothing, not by 0 / 0
+        variance = similarity.square().sum((3, 4), keepdim=True) / freedom
         std = variance.clamp(min=_TINY).sqrt()
         weight, bias = (p.view(self.blocks, -1, 1, 1) for p in (self.weight, self.bias))
         gate = torch.addcmul(bias, similarity, weight / (std + 1e-5)).sigmoid()  # (B, blocks, G / blocks, H, W)

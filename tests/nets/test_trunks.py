@@ -115,9 +115,12 @@ def test_group_enhance_follows_its_definition():
 
 def test_group_enhance_survives_constant_maps():
     layer = nets.SpatialGroupEnhance(4, 2)
-    x = torch.ones(1, 4, 3, 3, requires_grad=True)
-    layer(x).sum().backward()
-    assert x.grad.isfinite().all()
+    for side in (3, 1):  # a map of one pixel has no standard deviation
+        x = torch.ones(1, 4, side, side, requires_grad=True)
+        y = layer(x)
+        y.sum().backward()
+        assert x.grad.isfinite().all()
+        torch.testing.assert_close(y, torch.full_like(y, 1 / (1 + 2.718281828459045**-1)))  # the gate's bias is 1
 
 
 def test_hierarchical_branches_follow_their_definition():
