@@ -55,7 +55,8 @@ class CascadeDetector:
 
     Searches a reduced picture first and finer ones only while nothing is found (``largest``); the profile cascades,
     which cost most, run where the frontal one is silent. With all faces wanted, the finest reduction is searched for
-    frontal faces and the middle one for profiles.
+    frontal faces and the middle one for profiles; each find is then brought to one size and looked at again by all
+    views, and stays if enough windows agree. The score is the number of those.
 
     On AFLW2000-3D it finds 93, 89 and 72 % of the faces up to 30, 60 and 90 degrees of yaw: use YuNet for large poses.
 
@@ -67,6 +68,8 @@ class CascadeDetector:
     _STEPS = {"frontal": 1.1, "profile": 1.05}
     # side and downward shift of the landmarks' box, in sides of the cascade's window (medians on AFLW)
     _TIGHT = {"frontal": (0.86, 0.146), "profile": (0.79, 0.15)}
+    # least number of windows: on AFLW2000-3D drops an eighth of the faces found and five sixths of the other finds
+    _AGREEING = 11
 
     def __init__(self, sides: tuple[int, ...] = (160, 480, 1280)) -> None:
         self.sides = sides
@@ -80,7 +83,10 @@ class CascadeDetector:
         levels = self._levels(max(grey.shape))
         if not largest:
             views = self._search(grey, levels[-1], "frontal"), self._search(grey, levels[:2][-1], "profile")
-            return merge_boxes(np.concatenate(views))
+            boxes = merge_boxes(np.concatenate(views))
+            boxes[:, 4] = [self._agreement(grey, box) for box in boxes]
+            boxes = boxes[boxes[:, 4] >= self._AGREEING]
+            return boxes[np.argsort(-boxes[:, 4], kind="stable")]
         for side in levels:
             for view in ("frontal", "profile"):
                 boxes = self._search(grey, side, view)
@@ -117,6 +123,23 @@ class CascadeDetector:
         factor, down = self._TIGHT[view]
         x, y, half = x + side / 2, y + side * (0.5 + down), side * factor / 2
         return np.stack([x - half, y - half, x + half, y + half, np.ravel(weights)], axis=1).astype(np.float32)
+
+    def _agreement(self, grey: np.ndarray, box: np.ndarray) -> int:
+        """How many windows of all views see a face in twice the box, enlarged or reduced to 160 pixels."""
+        import cv2
+
+        side = max(2, round(2 * float(box[2] - box[0])))
+        centre = float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2
+        around = cv2.getRectSubPix(grey, (side, side), centre)
+        around = cv2.resize(around, (160, 160), interpolation=cv2.INTER_AREA if side > 160 else cv2.INTER_LINEAR)
+        mirrored = np.ascontiguousarray(around[:, ::-1])
+        count = 0
+        for view, picture in (("frontal", around), ("profile", around), ("profile", mirrored)):
+            _, windows = self._cascade(view).detectMultiScale2(
+                picture, self._STEPS[view], 1, minSize=(40, 40), maxSize=(150, 150)
+            )
+            count += int(np.max(windows, initial=0))
+        return count
 
     def _cascade(self, view: str):  # noqa: ANN202 (a cv2 type without a public name)
         import cv2
