@@ -154,30 +154,42 @@ def _resize(stack: Tensor, boxes: Tensor, size: int) -> Tensor:
     """Bilinear samples at half-pixel centres of each box; reads are clamped to the box and are zero outside the
     image.
     """
-    n_images, _, height, width = stack.shape
-    which = torch.arange(len(boxes), device=stack.device) if n_images > 1 else boxes.new_zeros(len(boxes))
+    n_images, channels, height, width = stack.shape
     working = stack.dtype if stack.is_floating_point() else torch.float32
-    x0, x1, along_x = _taps(boxes[:, 0], boxes[:, 2], size, working)  # (B, S) each
-    y0, y1, along_y = _taps(boxes[:, 1], boxes[:, 3], size, working)
-
-    def read(y: Tensor, x: Tensor) -> Tensor:
-        inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None]  # (B, S, S)
-        rows, columns = y.clamp(0, height - 1)[:, :, None], x.clamp(0, width - 1)[:, None]
-        values = stack[which[:, None, None], :, rows, columns]  # (B, S, S, C)
-        return values.to(working) * inside[..., None]
-
-    along_x, along_y = along_x[:, None, :, None], along_y[:, :, None, None]
-    upper = read(y0, x0) * (1 - along_x) + read(y0, x1) * along_x
-    lower = read(y1, x0) * (1 - along_x) + read(y1, x1) * along_x
-    faces = (upper * (1 - along_y) + lower * along_y).movedim(-1, 1)  # (B, C, S, S)
-    return faces.contiguous() if stack.is_floating_point() else faces.round().to(stack.dtype).contiguous()
+    if not len(boxes):
+        return stack.new_zeros(0, channels, size, size)
+    rows = _taps(boxes[:, 1], boxes[:, 3], height, size, working)  # (B, 2, S) each
+    columns = _taps(boxes[:, 0], boxes[:, 2], width, size, working)
+    images = stack if n_images > 1 else stack.expand(len(boxes), -1, -1, -1)
+    faces = torch.stack([_sample(image, *taps) for image, *taps in zip(images, *rows, *columns)])  # (B, C, S, S)
+    return faces if stack.is_floating_point() else faces.round().to(stack.dtype)
 
 
-def _taps(start: Tensor, end: Tensor, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """The two pixels each output pixel lies between, and how far it is from the first."""
+def _sample(image: Tensor, y: Tensor, y_weights: Tensor, x: Tensor, x_weights: Tensor) -> Tensor:
+    """Weighted sums of two rows and two columns each: image (C, H, W), the others (2, S) -> (C, S, S)."""
+    pixels = image.movedim(0, -1)  # (H, W, C)
+    by_pixel = pixels.is_contiguous()  # channels stay where they are in memory: index_select copies what is strided
+    stored, down, across = (pixels, 0, 1) if by_pixel else (image, 1, 2)
+    if by_pixel:
+        y_weights, x_weights = y_weights[..., None], x_weights[..., None]
+    y_weights = y_weights[:, :, None]
+
+    def read(row: Tensor) -> Tensor:
+        band = stored.index_select(down, row)
+        first, second = (band.index_select(across, column).to(x_weights.dtype) for column in x)
+        return first * x_weights[0] + second * x_weights[1]
+
+    face = read(y[0]) * y_weights[0] + read(y[1]) * y_weights[1]  # (S, S, C) or (C, S, S)
+    return face.movedim(-1, 0) if by_pixel else face
+
+
+def _taps(start: Tensor, end: Tensor, length: int, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The two pixels (B, 2, S) each output pixel lies between, and their weights (B, 2, S): 0 outside the image."""
     side = (end - start)[:, None]
     position = (torch.arange(size, device=start.device, dtype=torch.float64) + 0.5) * (side / size) - 0.5  # (B, S)
     position = torch.minimum(position.clamp(min=0), (side - 1).double())
     first = position.floor().long()
-    second = torch.minimum(first + 1, side - 1)
-    return start[:, None] + first, start[:, None] + second, (position - first).to(dtype)
+    along = (position - first).to(dtype)
+    pixels = start[:, None, None] + torch.stack([first, torch.minimum(first + 1, side - 1)], 1)
+    weights = torch.stack([1 - along, along], 1) * ((pixels >= 0) & (pixels < length))
+    return pixels.clamp(0, length - 1), weights
