@@ -24,7 +24,7 @@ inline void pack_tile(const T* mean, const T* basis, const int64_t* indices, int
     for (; k + L <= K; k += L) {
       Vec<T> block[L];
       for (int i = 0; i < L; ++i) block[i] = i < present ? load<T>(basis + (row[i] * 3 + d) * K + k) : Vec<T>{};
-      transpose<T>(block);
+      transpose(block);
       for (int j = 0; j < L; ++j) store<T>(tile + ((k + j + 1) * 3 + d) * L, block[j]);
     }
     for (; k < K; ++k)

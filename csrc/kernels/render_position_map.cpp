@@ -1,123 +1,118 @@
+// Each direction packs its input into points (x, y, z, idle) of some faces side by side, which stay in cache, and then
+// gathers: what an index and a weight are loaded for serves all these faces.
 #include "kernels/render_position_map.h"
 
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
-template <typename T>
-struct Four {  // x, y, z of one point and an idle lane; a register of any instruction set
-  typedef T type __attribute__((vector_size(4 * sizeof(T))));
+template <typename T, int F>
+struct PointsOf {
+  typedef T type __attribute__((vector_size(4 * F * sizeof(T))));
 };
-template <typename T> using Quad = typename Four<T>::type;
-typedef int32_t Order __attribute__((vector_size(16)));
-typedef int64_t WideOrder __attribute__((vector_size(32)));
+template <typename T, int F> using Points = typename PointsOf<T, F>::type;  // one point of each of F faces
+// Two where a register holds them; of more, the points of large meshes would leave the caches.
+template <typename T> constexpr int kFaces = kLanes<T> < 8 ? 1 : 2;
 
-// Lanes of a (0..3) and b (4..7). By reference: four doubles are not one register of every set.
-inline void mix(const Quad<float>& a, const Quad<float>& b, Order order, Quad<float>& out) {
-  out = __builtin_shuffle(a, b, order);
-}
-inline void mix(const Quad<double>& a, const Quad<double>& b, Order o, Quad<double>& out) {
-  out = __builtin_shuffle(a, b, WideOrder{o[0], o[1], o[2], o[3]});
-}
-
-// Reads four numbers where memory allows, the fourth unused: one load instead of three.
-template <typename T>
-inline void load_point(const T* from, bool whole, Quad<T>& out) {
-  if (__builtin_expect(whole, 1))
-    __builtin_memcpy(&out, from, sizeof(out));
-  else
-    out = Quad<T>{from[0], from[1], from[2], 0};
+template <typename T, int F>
+void pack_vertices(const RenderPositionMap& p, int64_t first, int64_t last) {
+  const T* vertices = static_cast<const T*>(p.vertices) + p.face * p.vertex_count * 3;
+  T* points = static_cast<T*>(p.points);
+  for (int64_t n = first; n < last; ++n)
+    for (int64_t f = 0; f < F; ++f) {
+      const T* from = vertices + (f * p.vertex_count + n) * 3;
+      const int64_t size = (n + 1 < p.vertex_count ? 4 : 3) * sizeof(T);  // one load of four, where a fourth number follows
+      __builtin_memcpy(points + (n * F + f) * 4, from, size);
+    }
 }
 
-template <typename T>
-inline void texel(const RenderPositionMap& p, const T* vertices, int64_t last_whole, int64_t t, Quad<T>& sum) {
-  Quad<T> corner;
-  sum = Quad<T>{};
+template <typename T, int F>
+void mix_corners(const RenderPositionMap& p, int64_t t, Points<T, F>& sum) {
+  Points<T, F> corner;
+  sum = Points<T, F>{};
   for (int64_t k = 3 * t; k < 3 * t + 3; ++k) {
-    const int64_t n = p.corners[k];
-    load_point(vertices + 3 * n, n <= last_whole, corner);
+    __builtin_memcpy(&corner, static_cast<const T*>(p.points) + int64_t{p.corners[k]} * 4 * F, sizeof(corner));
     sum += static_cast<T>(p.weights[k]) * corner;
   }
 }
 
-// Four texels at a time: gathered as points, transposed in registers, stored to the three planes.
-template <typename T>
-void forward_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int64_t last) {
-  const T* v = static_cast<const T*>(p.vertices) + face * p.vertex_count * 3;
-  T* x = static_cast<T*>(p.maps) + face * 3 * p.texel_count;
-  T* y = x + p.texel_count;
-  T* z = y + p.texel_count;
-  // a fourth number follows every point but the very last of the tensor
-  const int64_t whole = p.vertex_count - (face + 1 == p.batch ? 2 : 1);
-  Quad<T> a, b, c, d, ab, cd, plane;
+// As many texels at a time as a row has lanes: transposed in registers, stored to the planes.
+template <typename T, int F>
+void forward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
+  constexpr int W = 4 * F;
+  T* planes = static_cast<T*>(p.maps) + p.face * 3 * p.texel_count;
+  Points<T, F> rows[W];
   int64_t t = first;
-  for (; t + 4 <= last; t += 4) {
-    texel(p, v, whole, t, a), texel(p, v, whole, t + 1, b);
-    texel(p, v, whole, t + 2, c), texel(p, v, whole, t + 3, d);
-    mix(a, b, Order{0, 4, 1, 5}, ab), mix(c, d, Order{0, 4, 1, 5}, cd);  // x x y y
-    mix(ab, cd, Order{0, 1, 4, 5}, plane);
-    __builtin_memcpy(x + t, &plane, sizeof(plane));
-    mix(ab, cd, Order{2, 3, 6, 7}, plane);
-    __builtin_memcpy(y + t, &plane, sizeof(plane));
-    mix(a, b, Order{2, 6, 2, 6}, ab), mix(c, d, Order{2, 6, 2, 6}, cd);  // z z z z
-    mix(ab, cd, Order{0, 1, 4, 5}, plane);
-    __builtin_memcpy(z + t, &plane, sizeof(plane));
+  for (; t + W <= last; t += W) {
+    for (int i = 0; i < W; ++i) mix_corners<T, F>(p, t + i, rows[i]);
+    transpose(rows);
+    for (int i = 0; i < W; ++i)
+      if (i % 4 < 3) __builtin_memcpy(planes + (i / 4 * 3 + i % 4) * p.texel_count + t, &rows[i], sizeof(rows[i]));
   }
   for (; t < last; ++t) {
-    texel(p, v, whole, t, a);
-    x[t] = a[0], y[t] = a[1], z[t] = a[2];
+    mix_corners<T, F>(p, t, rows[0]);
+    for (int i = 0; i < W; ++i)
+      if (i % 4 < 3) planes[(i / 4 * 3 + i % 4) * p.texel_count + t] = rows[0][i];
   }
 }
 
-template <typename T>
-void interleave_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int64_t last) {
-  const T* x = static_cast<const T*>(p.grad_maps) + (p.face + face) * 3 * p.texel_count;
-  const T* y = x + p.texel_count;
-  const T* z = y + p.texel_count;
-  T* points = static_cast<T*>(p.grad_points);
-  for (int64_t t = first; t < last; ++t) {
-    const Quad<T> point{x[t], y[t], z[t], 0};
-    __builtin_memcpy(points + 4 * t, &point, sizeof(point));
+template <typename T, int F>
+void pack_planes(const RenderPositionMap& p, int64_t first, int64_t last) {
+  constexpr int W = 4 * F;
+  const T* planes = static_cast<const T*>(p.grad_maps) + p.face * 3 * p.texel_count;
+  T* points = static_cast<T*>(p.points);
+  Points<T, F> rows[W];
+  int64_t t = first;
+  for (; t + W <= last; t += W) {
+    for (int i = 0; i < W; ++i) {
+      rows[i] = Points<T, F>{};
+      if (i % 4 < 3) __builtin_memcpy(&rows[i], planes + (i / 4 * 3 + i % 4) * p.texel_count + t, sizeof(rows[i]));
+    }
+    transpose(rows);
+    __builtin_memcpy(points + t * W, rows, sizeof(rows));
   }
+  for (; t < last; ++t)
+    for (int i = 0; i < W; ++i) points[t * W + i] = i % 4 < 3 ? planes[(i / 4 * 3 + i % 4) * p.texel_count + t] : T(0);
 }
 
-template <typename T>
-void backward_chunk(const RenderPositionMap& p, int64_t face, int64_t first, int64_t last) {
-  const T* points = static_cast<const T*>(p.grad_points);
-  T* grad = static_cast<T*>(p.grad_vertices) + (p.face + face) * p.vertex_count * 3;
+template <typename T, int F>
+void backward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
+  T* grad = static_cast<T*>(p.grad_vertices) + p.face * p.vertex_count * 3;
   for (int64_t n = first; n < last; ++n) {
-    Quad<T> sum{}, point;
+    Points<T, F> sum{}, point;
     for (int32_t e = p.reader_offsets[n]; e < p.reader_offsets[n + 1]; ++e) {
-      __builtin_memcpy(&point, points + 4 * int64_t{p.reader_texels[e]}, sizeof(point));
+      __builtin_memcpy(&point, static_cast<const T*>(p.points) + int64_t{p.reader_texels[e]} * 4 * F, sizeof(point));
       sum += static_cast<T>(p.reader_weights[e]) * point;
     }
-    grad[3 * n] = sum[0], grad[3 * n + 1] = sum[1], grad[3 * n + 2] = sum[2];
+    const int64_t size = (n + 1 < last ? 4 : 3) * sizeof(T);  // one store of four: the next vertex corrects the fourth
+    for (int64_t f = 0; f < F; ++f)
+      __builtin_memcpy(grad + (f * p.vertex_count + n) * 3, reinterpret_cast<const T*>(&sum) + 4 * f, size);
   }
 }
 
-template <typename T, void (*work)(const RenderPositionMap&, int64_t, int64_t, int64_t)>
-void each_chunk(const RenderPositionMap& p, int64_t count, int64_t begin, int64_t end) {
-  const int64_t chunks = map_chunks(count);
-  for (int64_t item = begin; item < end; ++item) {
-    const int64_t first = item % chunks * kMapChunk, last = first + kMapChunk;
-    work(p, item / chunks, first, last < count ? last : count);
-  }
+using Work = void (*)(const RenderPositionMap&, int64_t, int64_t);
+void each_chunk(Work work, const RenderPositionMap& p, int64_t count, int64_t begin, int64_t end) {
+  for (int64_t first = begin * kMapChunk; first < count && first < end * kMapChunk; first += kMapChunk)
+    work(p, first, first + kMapChunk < count ? first + kMapChunk : count);
 }
 }  // namespace
 
 template <typename T>
-void render_position_map_forward(const RenderPositionMap& p, int64_t begin, int64_t end) {
-  each_chunk<T, forward_chunk<T>>(p, p.texel_count, begin, end);
-}
+int64_t render_position_map_faces() { return kFaces<T>; }
 
-template <typename T>
-void render_position_map_interleave(const RenderPositionMap& p, int64_t begin, int64_t end) {
-  each_chunk<T, interleave_chunk<T>>(p, p.texel_count, begin, end);
-}
+template int64_t render_position_map_faces<float>();
+template int64_t render_position_map_faces<double>();
 
-template <typename T>
-void render_position_map_backward(const RenderPositionMap& p, int64_t begin, int64_t end) {
-  each_chunk<T, backward_chunk<T>>(p, p.vertex_count, begin, end);
-}
+#define PYFACE3D_LOOP(NAME, WORK, COUNT)                                          \
+  template <typename T>                                                           \
+  void NAME(const RenderPositionMap& p, int64_t begin, int64_t end) {             \
+    each_chunk(p.faces == 1 ? WORK<T, 1> : WORK<T, kFaces<T>>, p, COUNT, begin, end); \
+  }                                                                               \
+  template void NAME<float>(const RenderPositionMap&, int64_t, int64_t);          \
+  template void NAME<double>(const RenderPositionMap&, int64_t, int64_t);
+PYFACE3D_LOOP(render_position_map_pack_vertices, pack_vertices, p.vertex_count)
+PYFACE3D_LOOP(render_position_map_forward, forward_chunk, p.texel_count)
+PYFACE3D_LOOP(render_position_map_pack_planes, pack_planes, p.texel_count)
+PYFACE3D_LOOP(render_position_map_backward, backward_chunk, p.vertex_count)
 
 bool all_within(const int32_t* values, int64_t count, int64_t limit) {
   uint32_t largest = 0;  // a negative value is a large unsigned one
@@ -127,12 +122,5 @@ bool all_within(const int32_t* values, int64_t count, int64_t limit) {
   }
   return count == 0 || static_cast<int64_t>(largest) < limit;
 }
-
-template void render_position_map_forward<float>(const RenderPositionMap&, int64_t, int64_t);
-template void render_position_map_forward<double>(const RenderPositionMap&, int64_t, int64_t);
-template void render_position_map_interleave<float>(const RenderPositionMap&, int64_t, int64_t);
-template void render_position_map_interleave<double>(const RenderPositionMap&, int64_t, int64_t);
-template void render_position_map_backward<float>(const RenderPositionMap&, int64_t, int64_t);
-template void render_position_map_backward<double>(const RenderPositionMap&, int64_t, int64_t);
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -11,17 +11,16 @@ struct RenderPositionMap {         // contiguous; T is the scalar type of vertic
   const float* weights;            // (UV, 3) barycentrics, 0 where no triangle lies; forward only
   void* maps;                      // (B, 3, UV), forward only
   const void* grad_maps;           // (B, 3, UV), backward only
-  void* grad_points;               // (UV, 4) scratch: the gradients of one face texel by texel, CPU backward only
+  void* points;                    // CPU scratch (N or UV, faces, 4): vertices, backward: texels' gradients, of some faces
   const int32_t* reader_offsets;   // (N + 1,) where each vertex's readers begin, backward only
   const int32_t* reader_texels;    // (E,) the texels that read it, backward only
   const float* reader_weights;     // (E,) and with which weight, backward only
   void* grad_vertices;             // (B, N, 3), backward only
   int64_t batch, vertex_count, texel_count;  // B, N, UV
-  int64_t face;                              // that the CPU backward works on
+  int64_t face, faces;                       // CPU: the first of those in work, and how many (1 or as many as go side by side)
 };
 
-// Texels (forward) or vertices (backward) per work item.
-constexpr int64_t kMapChunk = 4096;
+constexpr int64_t kMapChunk = 4096;  // texels or vertices per work item of the CPU
 
 inline int64_t map_chunks(int64_t count) { return (count + kMapChunk - 1) / kMapChunk; }
 
@@ -29,11 +28,13 @@ template <typename T> const char* render_position_map_forward_cuda(const RenderP
 template <typename T> const char* render_position_map_backward_cuda(const RenderPositionMap& p, void* stream);
 
 PYFACE3D_EACH_ISA(
-    // Items are (face, chunk of texels) pairs, numbered face-major.
+    // How many faces go side by side.
+    template <typename T> int64_t render_position_map_faces();
+    // Step 1 of either direction, for the faces in work: into points. Items are chunks of vertices, of texels.
+    template <typename T> void render_position_map_pack_vertices(const RenderPositionMap& p, int64_t begin, int64_t end);
+    template <typename T> void render_position_map_pack_planes(const RenderPositionMap& p, int64_t begin, int64_t end);
+    // Step 2: each texel mixes its corners, each vertex sums its readers. Items are chunks of texels, of vertices.
     template <typename T> void render_position_map_forward(const RenderPositionMap& p, int64_t begin, int64_t end);
-    // Backward of one face, step 1: planes to points, which stay in cache. Items are chunks of texels.
-    template <typename T> void render_position_map_interleave(const RenderPositionMap& p, int64_t begin, int64_t end);
-    // Step 2: each vertex sums its readers. Items are chunks of vertices.
     template <typename T> void render_position_map_backward(const RenderPositionMap& p, int64_t begin, int64_t end);
     // Whether all of values[0, count) lie in [0, limit).
     bool all_within(const int32_t* values, int64_t count, int64_t limit);)

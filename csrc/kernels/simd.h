@@ -56,25 +56,21 @@ inline void store(T* to, Vec<T> v) {  // unaligned
   __builtin_memcpy(to, &v, sizeof(v));
 }
 
-// shuffle<Pick>(a, b): lane i takes element Pick::at(i) of the 2 L elements [a, b].
-template <typename T> struct MaskOf;
-typedef int32_t MaskF __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
-typedef int64_t MaskD __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
-template <> struct MaskOf<float> { using type = MaskF; };
-template <> struct MaskOf<double> { using type = MaskD; };
-
-template <typename T, typename Pick, int... I>
-inline Vec<T> shuffle_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+// Lane i of out takes element Pick::at(i) of the 2 L elements [a, b]. By reference: V may be wider than a register.
+template <typename Pick, typename V, int... I>
+inline void shuffle_lanes(const V& a, const V& b, V& out, std::integer_sequence<int, I...>) {
 #if defined(__clang__)
-  return __builtin_shufflevector(a, b, Pick::at(I)...);
+  out = __builtin_shufflevector(a, b, Pick::at(I)...);
 #else
-  return __builtin_shuffle(a, b, typename MaskOf<T>::type{Pick::at(I)...});
+  out = __builtin_shuffle(a, b, decltype(a < b){Pick::at(I)...});
 #endif
 }
 
 template <typename T, typename Pick>
 inline Vec<T> shuffle(Vec<T> a, Vec<T> b) {
-  return shuffle_lanes<T, Pick>(a, b, std::make_integer_sequence<int, kLanes<T>>{});
+  Vec<T> out;
+  shuffle_lanes<Pick>(a, b, out, std::make_integer_sequence<int, kLanes<T>>{});
+  return out;
 }
 
 // [x0..][y0..][z0..] -> x0 y0 z0 x1 y1 z1 ...: first x with y, then z into the places left.
@@ -115,17 +111,16 @@ template <int L, int H> struct PickLow {
 template <int L, int H> struct PickHigh {
   static constexpr int at(int i) { return i & H ? L + i : i + H; }
 };
-template <typename T, int H = 1>
-inline void transpose(Vec<T> (&rows)[kLanes<T>]) {
-  constexpr int L = kLanes<T>;
+template <int H = 1, typename V, int L>
+inline void transpose(V (&rows)[L]) {
   if constexpr (H < L) {
     for (int i = 0; i < L; ++i)
       if (!(i & H)) {
-        const Vec<T> a = rows[i], b = rows[i + H];
-        rows[i] = shuffle<T, PickLow<L, H>>(a, b);
-        rows[i + H] = shuffle<T, PickHigh<L, H>>(a, b);
+        const V a = rows[i], b = rows[i + H];
+        shuffle_lanes<PickLow<L, H>>(a, b, rows[i], std::make_integer_sequence<int, L>{});
+        shuffle_lanes<PickHigh<L, H>>(a, b, rows[i + H], std::make_integer_sequence<int, L>{});
       }
-    transpose<T, 2 * H>(rows);
+    transpose<2 * H>(rows);
   }
 }
 

@@ -40,7 +40,7 @@ void turn(const WpdcLoss& p, const void* params, int64_t first, int64_t faces, c
   for (int64_t i = 0; i < p.param_count; i += L) {
     Vec<T> square[L];
     for (int l = 0; l < L; ++l) square[l] = load<T>(block.rows + l * block.padded + i);
-    transpose<T>(square);
+    transpose(square);
     for (int l = 0; l < L; ++l) store<T>(to + (i + l) * L, square[l]);
   }
 }
@@ -51,7 +51,7 @@ void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, c
   for (int64_t i = 0; i < p.param_count; i += L) {
     Vec<T> square[L];
     for (int l = 0; l < L; ++l) square[l] = load<T>(from + (i + l) * L);
-    transpose<T>(square);
+    transpose(square);
     for (int l = 0; l < L; ++l) store<T>(block.rows + l * block.padded + i, square[l]);
   }
   T* to = static_cast<T*>(params) + first * p.param_count;

@@ -4,7 +4,7 @@
 
 namespace pyface3d {
 static constexpr const char* kOp = "render_position_map";
-constexpr int64_t kFewFaces = 4;  // fewer are split among the threads, more are handed out whole
+constexpr int64_t kFewFaces = 4;
 
 static void check_int32(const char* name, const Tensor& x) {
   STD_TORCH_CHECK(x.scalar_type() == ScalarType::Int, kOp, ": ", name, " must be int32, as UVAtlas stores it");
@@ -38,6 +38,46 @@ static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weig
 static const int32_t* int32_pointer(const Tensor& x) { return static_cast<const int32_t*>(pointer(x)); }
 static const float* float_pointer(const Tensor& x) { return static_cast<const float*>(pointer(x)); }
 
+using Loop = void (*)(const RenderPositionMap&, int64_t, int64_t);
+
+// Packs `packed` points of each face and gathers `gathered` results. Few faces are shared by the threads; of many, each thread
+// has its own and waits for no other.
+template <typename T>
+static void run(RenderPositionMap p, const Tensor& like, int64_t packed, Loop pack, int64_t gathered, Loop gather) {
+  const int64_t side_by_side = p.batch < kFewFaces ? 1 : PYFACE3D_DISPATCH(render_position_map_faces<T>());
+  p.faces = 1;
+  if (p.batch < kFewFaces) {
+    Tensor points = new_tensor(like, {packed, 4});
+    for (p.points = points.mutable_data_ptr(); p.face < p.batch; ++p.face) {
+      torch::stable::parallel_for(0, map_chunks(packed), 1, [&](int64_t begin, int64_t end) { pack(p, begin, end); });
+      torch::stable::parallel_for(0, map_chunks(gathered), 1, [&](int64_t begin, int64_t end) { gather(p, begin, end); });
+    }
+    return;
+  }
+  torch::stable::parallel_for(0, (p.batch + side_by_side - 1) / side_by_side, 1, [&](int64_t begin, int64_t end) {
+    RenderPositionMap own = p;
+    Tensor points = new_tensor(like, {packed, side_by_side, 4});
+    own.points = points.mutable_data_ptr();
+    for (own.face = begin * side_by_side; own.face < p.batch && own.face < end * side_by_side; own.face += own.faces) {
+      own.faces = p.batch - own.face < side_by_side ? 1 : side_by_side;
+      pack(own, 0, map_chunks(packed));
+      gather(own, 0, map_chunks(gathered));
+    }
+  });
+}
+
+template <typename T>
+static void run_forward(const RenderPositionMap& p, const Tensor& v) {
+  run<T>(p, v, p.vertex_count, PYFACE3D_DISPATCH(render_position_map_pack_vertices<T>),
+         p.texel_count, PYFACE3D_DISPATCH(render_position_map_forward<T>));
+}
+
+template <typename T>
+static void run_backward(const RenderPositionMap& p, const Tensor& g) {
+  run<T>(p, g, p.texel_count, PYFACE3D_DISPATCH(render_position_map_pack_planes<T>),
+         p.vertex_count, PYFACE3D_DISPATCH(render_position_map_backward<T>));
+}
+
 static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
                       const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(vertices, corners, weights, reader_offsets, reader_texels, reader_weights);
@@ -52,28 +92,8 @@ static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tenso
   Tensor maps = new_tensor(v, {p.batch, 3, a.corners.size(0), a.corners.size(1)});  // (B, 3, U, V)
   p.vertices = pointer(v), p.maps = maps.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(render_position_map_forward_cuda, v, p)
-  torch::stable::parallel_for(0, p.batch * map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? PYFACE3D_DISPATCH(render_position_map_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(render_position_map_forward<double>(p, begin, end));
-  });
+  is_float32(v) ? run_forward<float>(p, v) : run_forward<double>(p, v);
   return maps;
-}
-
-// The scratch (UV, 4) of one face at a time.
-static Tensor new_points(const Tensor& g, RenderPositionMap& p) {
-  Tensor points = new_tensor(g, {p.texel_count, 4});
-  p.grad_points = points.mutable_data_ptr();
-  return points;
-}
-
-static void interleave(const Tensor& g, const RenderPositionMap& p, int64_t begin, int64_t end) {
-  is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_interleave<float>(p, begin, end))
-                : PYFACE3D_DISPATCH(render_position_map_interleave<double>(p, begin, end));
-}
-
-static void gather(const Tensor& g, const RenderPositionMap& p, int64_t begin, int64_t end) {
-  is_float32(g) ? PYFACE3D_DISPATCH(render_position_map_backward<float>(p, begin, end))
-                : PYFACE3D_DISPATCH(render_position_map_backward<double>(p, begin, end));
 }
 
 static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
@@ -94,25 +114,7 @@ static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Ten
   Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
   p.grad_vertices = grad.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(render_position_map_backward_cuda, g, p)
-  if (p.batch < kFewFaces) {  // threads share each face
-    for (Tensor points = new_points(g, p); p.face < p.batch; ++p.face) {
-      torch::stable::parallel_for(0, map_chunks(p.texel_count), 1, [&](int64_t begin, int64_t end) {
-        interleave(g, p, begin, end);
-      });
-      torch::stable::parallel_for(0, map_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
-        gather(g, p, begin, end);
-      });
-    }
-    return grad;
-  }
-  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {  // each thread has faces of its own
-    RenderPositionMap own = p;
-    const Tensor points = new_points(g, own);
-    for (own.face = begin; own.face < end; ++own.face) {
-      interleave(g, own, 0, map_chunks(p.texel_count));
-      gather(g, own, 0, map_chunks(p.vertex_count));
-    }
-  });
+  is_float32(g) ? run_backward<float>(p, g) : run_backward<double>(p, g);
   return grad;
 }
 
