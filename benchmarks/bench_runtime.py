@@ -1,4 +1,7 @@
-"""One warm photo through ``runtime.Reconstructor``, in a process without torch: latency, rendering, peak memory.
+"""One warm photo through ``runtime.Reconstructor``, in a process without torch.
+
+Target: 12 ms from a crop to vertices and 4 ms more to a picture of 256x256 on two threads, 300 MB at the peak, 120 ms
+to import.
 
 The network is Mobile-FRNet at 120 pixels, untrained; the face model has the size of the field's (53215 vertices, 50
 coefficients) and random directions.
@@ -18,7 +21,9 @@ N_VERTICES, SIDE = 53215, 231
 CHILD = """
 import json, re, statistics, sys, time
 import numpy as np
+start = time.perf_counter()
 from pyface3d import runtime
+imported = time.perf_counter() - start
 
 folder = sys.argv[1]
 reconstruct = runtime.Reconstructor(f"{folder}/method.onnx", f"{folder}/face.npz", threads=2)
@@ -39,7 +44,7 @@ assert 0.1 < (picture != photo).any(-1).mean() < 1
 quartiles = {name: [round(1e3 * q, 2) for q in statistics.quantiles(t, n=4)] for name, t in times.items()}
 status = open("/proc/self/status").read()  # ru_maxrss would count the parent that forked this process
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 1024
-print(json.dumps({"milliseconds, quartiles": quartiles, "peak MB": round(peak)}))
+print(json.dumps({"milliseconds, quartiles": quartiles, "peak MB": round(peak), "import ms": round(1e3 * imported)}))
 """
 
 
@@ -73,15 +78,17 @@ def folder(tmp_path_factory):
     return folder
 
 
-def bench_runtime(folder):
+def bench_runtime(bench, folder):
     runs = []
-    for _ in range(3):
+    for _ in range(5):
         command = [sys.executable, "-c", CHILD, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        # away from the sources: the installed package is measured
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stderr
         runs.append(json.loads(done.stdout))
         print(runs[-1])
-    best = min(run["milliseconds, quartiles"]["crop to vertices"][1] for run in runs)
-    drawn = min(run["milliseconds, quartiles"]["render 256x256"][1] for run in runs)
-    print(f"best of {len(runs)} processes, medians: {best} ms to vertices (12 wanted), {drawn} ms to draw (4 wanted)")
-    assert max(run["peak MB"] for run in runs) < 300
+    names = runs[0]["milliseconds, quartiles"]
+    medians = {f"{name}, ms": min(run["milliseconds, quartiles"][name][1] for run in runs) for name in names}
+    peak, imported = max(run["peak MB"] for run in runs), min(run["import ms"] for run in runs)
+    bench.note("warm photo, best of 5 processes' medians", **medians, peak_MB=peak, import_ms=imported)
+    assert peak < 300
