@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from torch.utils.data import Dataset
 
 from pyface3d.camera import ParameterSpace
@@ -108,7 +109,7 @@ def train(
         enable_checkpointing=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
-        **{**options, **trainer},
+        **{**options, **_processes(), **trainer},
     )
     if sum(shares) % loop.world_size:
         raise ValueError(f"train: a batch of {sum(shares)} cannot be split over {loop.world_size} processes")
@@ -117,8 +118,16 @@ def train(
     loop.fit(module, datamodule=batches, ckpt_path=str(last) if resume and last.exists() else None)
     if average is not None and average.average:
         average.apply(method.network)
-    lightning.pytorch.utilities.rank_zero_info(f"train: {rate}")
+    rank_zero_info(f"train: {rate}")
     return method.eval()
+
+
+def _processes() -> dict[str, int]:
+    """What the Trainer must know of the processes that torchrun started; nothing without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return {}
+    local, everywhere = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    return {"devices": local, "num_nodes": everywhere // local}
 
 
 def _shares(data: Any, batch_size: int) -> tuple[list[Dataset], list[int]]:
@@ -160,5 +169,6 @@ def run_training(
     train(method, sets, folder, augment=changes, callbacks=[rate], **options)
     path = Path(folder) / f"{name}.safetensors"
     command = f"pyface3d train {name} " + " ".join(f"--data {source}" for source in sources)
-    save_weights(method, path, training={"data": list(sources), "seed": seed, "command": command})
+    about = {"data": list(sources), "seed": seed, "command": command}
+    rank_zero_only(save_weights)(method, path, training=about)
     return {"weights": str(path), "steps": rate.steps + 1, "speed": str(rate)}

@@ -13,6 +13,7 @@ from pyface3d.data.synthetic import SyntheticFaces, parameter_space
 from pyface3d.training import embedded, open_source, run_training
 from pyface3d.training.objective import PortraitObjective
 from pyface3d.training.portrait_augment import PortraitAugment
+from pyface3d.training.run import _processes
 
 SMALL = {"steps": 2, "batch_size": 4, "workers": 0, "enable_progress_bar": False, "log_every_n_steps": 1}
 
@@ -97,3 +98,14 @@ def test_the_objective_is_zero_at_the_truth_without_perspective():
     assert terms["params"] < 1e-8 and terms["vertices"] < 1e-4 and terms["pixels"] < 1.5
     _, mean = objective(torch.zeros(200, 62), labels)
     assert mean["pixels"] > 10
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [({}, {}), ({"TORCHELASTIC_RUN_ID": "a", "LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "32"}, {"devices": 8, "num_nodes": 4})],
+)
+def test_torchrun_says_how_many_processes_there_are(environment, wanted, monkeypatch):
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _processes() == wanted
