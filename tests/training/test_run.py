@@ -102,7 +102,10 @@ def test_the_objective_is_zero_at_the_truth_without_perspective():
 
 @pytest.mark.parametrize(
     ("environment", "wanted"),
-    [({}, {}), ({"TORCHELASTIC_RUN_ID": "a", "LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "32"}, {"devices": 8, "num_nodes": 4})],
+    [
+        ({}, {}),
+        ({"TORCHELASTIC_RUN_ID": "a", "LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "32"}, {"devices": 8, "num_nodes": 4}),
+    ],
 )
 def test_torchrun_says_how_many_processes_there_are(environment, wanted, monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
