@@ -6,6 +6,21 @@ namespace pyface3d {
 using Int32 = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
 using Float32 = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
+template <typename T>
+static void render(RenderPositionMap p, int threads) {
+  const int64_t side_by_side = PYFACE3D_DISPATCH(render_position_map_faces<T>());
+  const auto points = make_scratch<T>(p.vertex_count * side_by_side * 4);
+  for (p.points = points.get(); p.face < p.batch; p.face += p.faces) {
+    p.faces = p.batch - p.face < side_by_side ? 1 : side_by_side;
+    parallel_for(map_chunks(p.vertex_count), threads, 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(render_position_map_pack_vertices<T>(p, begin, end));
+    });
+    parallel_for(map_chunks(p.texel_count), threads, 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(render_position_map_forward<T>(p, begin, end));
+    });
+  }
+}
+
 static nb::object render_position_map(const Array& vertices, const Int32& corners, const Float32& weights, int threads) {
   constexpr const char* kOp = "render_position_map";
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
@@ -23,9 +38,7 @@ static nb::object render_position_map(const Array& vertices, const Int32& corner
     p.maps = maps.values;
     {
       nb::gil_scoped_release release;
-      parallel_for(p.batch * map_chunks(p.texel_count), threads, 1, [&](int64_t begin, int64_t end) {
-        PYFACE3D_DISPATCH(render_position_map_forward<T>(p, begin, end));
-      });
+      render<T>(p, threads);
     }
     return maps.array();
   });
