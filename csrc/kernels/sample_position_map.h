@@ -15,12 +15,12 @@ struct SamplePositionMap {  // contiguous, one scalar type
   void* grad_maps;          // (B, 3, U, V), backward only
   void* grad_uv;            // (N, 2), backward only
   void* scatter_workspace;  // CUDA: scatter_words(3 B U V) 64-bit words, backward only
-  int64_t batch, points, rows, columns;  // B, N, U, V; U and V at least 1
+  int64_t batch, points, rows, columns;  // B, N, U, V; U V from 1 to 2^31 - 1
 };
 
 template <typename T>
 struct MapAxis {  // where a coordinate falls between two texels of one axis
-  int64_t low, step;  // the lower texel, and 1 or (on an axis of one texel) 0 to the upper
+  int32_t low, step;  // the lower texel, and 1 or (on an axis of one texel) 0 to the upper
   T weight, slope;    // of the upper texel; d weight / d coordinate, 0 where clamped
 };
 
@@ -28,8 +28,8 @@ template <typename T>
 PYFACE3D_INLINE MapAxis<T> locate_texel(T coordinate, int64_t size) {
   const T last = static_cast<T>(size - 1);
   const T clamped = coordinate > 0 ? (coordinate < last ? coordinate : last) : T(0);  // NaN becomes 0
-  int64_t low = static_cast<int64_t>(clamped);
-  if (low > 0 && low == size - 1) --low;
+  int32_t low = static_cast<int32_t>(clamped);
+  low -= (low > 0) & (low == size - 1);
   const bool inside = coordinate >= 0 && coordinate <= last && size > 1;
   // a NaN coordinate keeps a NaN weight, so that it shows in the result
   const T weight = coordinate != coordinate ? coordinate : clamped - static_cast<T>(low);
@@ -54,24 +54,27 @@ struct MapCorners {  // the four texels around a point, in one plane
 
 template <typename T>
 PYFACE3D_INLINE MapCorners<T> corners_of(const MapAxis<T>& row, const MapAxis<T>& column, int64_t columns) {
-  const int64_t at = row.low * columns + column.low, down = row.step * columns;
+  const int64_t at = int64_t{row.low} * columns + column.low, down = row.step * columns;
   const T wy = row.weight, wx = column.weight;
   return {{at, at + column.step, at + down, at + down + column.step},
           {(1 - wy) * (1 - wx), (1 - wy) * wx, wy * (1 - wx), wy * wx}};
 }
 
-// Points whose taps are computed together.
-constexpr int64_t kSampleChunk = 256;
+constexpr int64_t kSampleChunk = 256;  // points whose taps are computed together
+constexpr int64_t kSampleFaces = 16;   // faces that are read with them
 
 inline int64_t sample_chunks(int64_t points) { return (points + kSampleChunk - 1) / kSampleChunk; }
+inline int64_t sample_items(int64_t batch, int64_t points) {
+  return sample_chunks(points) * ((batch + kSampleFaces - 1) / kSampleFaces);
+}
 
 template <typename T> const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* stream);
 template <typename T> const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream);
 
 PYFACE3D_EACH_ISA(
-    // Items are chunks of points; each is read from all faces.
+    // Items are (block of faces, chunk of points) pairs.
     template <typename T> void sample_position_map_forward(const SamplePositionMap& p, int64_t begin, int64_t end);
-    // Items are faces.
+    // Items are planes, three to a face.
     template <typename T> void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin, int64_t end);
     // Items are chunks of points.
     template <typename T> void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, int64_t end);)

@@ -61,7 +61,7 @@ static nb::object sample_position_map(const Array& maps, const Array& uv, int th
     p.out = out.values;
     {
       nb::gil_scoped_release release;
-      parallel_for(sample_chunks(p.points), threads, 4, [&](int64_t begin, int64_t end) {
+      parallel_for(sample_items(p.batch, p.points), threads, 4, [&](int64_t begin, int64_t end) {
         PYFACE3D_DISPATCH(sample_position_map_forward<T>(p, begin, end));
       });
     }

@@ -11,6 +11,7 @@ static SamplePositionMap check(const Tensor& maps, const Tensor& uv) {
   check_shape(kOp, "uv", uv, {-1, 2}, "(N, 2)");
   check_like(kOp, "uv", uv, "maps", maps);
   STD_TORCH_CHECK(maps.size(2) > 0 && maps.size(3) > 0, kOp, ": maps must have at least one texel, got ", shape_of(maps));
+  STD_TORCH_CHECK(maps.size(2) * maps.size(3) <= INT32_MAX, kOp, ": maps must have at most 2147483647 texels, got ", shape_of(maps));
   SamplePositionMap p{};
   p.batch = maps.size(0), p.points = uv.size(0), p.rows = maps.size(2), p.columns = maps.size(3);
   return p;
@@ -22,7 +23,7 @@ static Tensor forward(const Tensor& maps, const Tensor& uv) {
   Tensor out = new_tensor(m, {p.batch, p.points, 3});  // (B, N, 3)
   p.maps = pointer(m), p.uv = pointer(at), p.out = out.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(sample_position_map_forward_cuda, m, p)
-  torch::stable::parallel_for(0, sample_chunks(p.points), 1, [&](int64_t begin, int64_t end) {
+  torch::stable::parallel_for(0, sample_items(p.batch, p.points), 1, [&](int64_t begin, int64_t end) {
     is_float32(m) ? PYFACE3D_DISPATCH(sample_position_map_forward<float>(p, begin, end))
                   : PYFACE3D_DISPATCH(sample_position_map_forward<double>(p, begin, end));
   });
@@ -32,7 +33,7 @@ static Tensor forward(const Tensor& maps, const Tensor& uv) {
 template <typename T>
 static void run_backward(const SamplePositionMap& p) {
   if (p.grad_maps)
-    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
+    torch::stable::parallel_for(0, 3 * p.batch, 1, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(sample_position_map_backward_maps<T>(p, begin, end));
     });
   if (p.grad_uv)
