@@ -72,9 +72,10 @@ def check_op(
     Example:
         >>> import torch
         >>> from pyface3d import ops
+        >>> from pyface3d.ops import reference
         >>> from pyface3d.testing import check_op
         >>> args = (torch.rand(2, 5, 3, requires_grad=True), torch.rand(2, 3, 4))
-        >>> check_op(ops.project_weak_perspective, ops.reference.project_weak_perspective, args, compile=False)
+        >>> check_op(ops.project_weak_perspective, reference.project_weak_perspective, args, compile=False)
     """
     for dtype in dtypes:
         expected = _run(reference, _fresh(args, dtype))

@@ -92,7 +92,10 @@ def evaluate(
 def _each(samples: Any, refused: dict[str, str]) -> Iterator[Any]:
     """Samples one by one. A reader's own indexing replaces what it cannot read, which must not count twice here."""
     if not isinstance(samples, FaceDataset):
-        yield from () if samples is None else samples
+        if samples is None or hasattr(samples, "__iter__"):
+            yield from () if samples is None else samples
+        else:  # a data set, which need not end by itself
+            yield from (samples[index] for index in range(len(samples)))
         return
     for index, name in enumerate(samples.names):
         try:

@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from pyface3d import MorphableModel, ParameterSpace
+from pyface3d.cli import app
 from pyface3d.fitting import read_landmarks
+from pyface3d.methods import registry
 from pyface3d.reconstructor import demo_picture
 from pyface3d.reconstructor.loading import has_weights
 
@@ -32,6 +35,12 @@ WEIGHTS = re.compile(r"Reconstructor\(\)|pyface3d reconstruct (?!.*--weights)") 
 
 def blocks(page):
     return [(found["language"], found["code"], found["needs"]) for found in BLOCK.finditer(page.read_text("utf-8"))]
+
+
+def commands(code):
+    """The words of each command of a block."""
+    lines = (shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines())
+    return [words for words in lines if words]
 
 
 def skip_without_weights(page):
@@ -67,8 +76,14 @@ def names():
             "np": np}  # fmt: skip
 
 
+@pytest.fixture
+def methods_of_the_pages(monkeypatch):
+    """Pages may register methods; other tests do not see them."""
+    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_python_blocks_run(page, workplace, names):
+def test_python_blocks_run(page, workplace, names, methods_of_the_pages):
     skip_without_weights(page)
     for language, code, needs in blocks(page):
         if language != "python":
@@ -86,32 +101,25 @@ def test_commands_run(page, workplace):
     for language, code, needs in blocks(page):
         if language != "bash" or needs:
             continue
-        for line in code.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["pyface3d"]:
-                command, place = [sys.executable, "-m", *words], workplace
-            elif words[:1] == ["python"] and words[1:] and words[1].startswith("examples/"):
-                command, place = [sys.executable, str(ROOT / words[1]), *words[2:]], workplace
-            else:
-                continue  # pip, pytest, mkdocs: the checks of the repository run them
-            done = subprocess.run(command, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            assert done.returncode == 0, f"{line}\n{done.stderr}"
+        for words in commands(code):
+            if words[0] == "pyface3d":
+                done = CliRunner().invoke(app, words[1:])
+                assert done.exit_code == 0, (words, done.output)
+            elif words[0] == "python" and words[1].startswith("examples/"):
+                command = [sys.executable, str(ROOT / words[1]), *words[2:]]
+                subprocess.run(command, cwd=workplace, check=True, stdin=subprocess.DEVNULL)
+            # pip, pytest, mkdocs: the checks of the repository run them
 
 
 def test_commands_that_need_files_exist():
     """Blocks that cannot run here name commands and options that exist."""
-    from typer.testing import CliRunner
-
-    from pyface3d.cli import app
-
     for page in PAGES:
         for language, code, needs in blocks(page):
-            for line in code.splitlines() if language == "bash" and needs else []:
-                words = shlex.split(line, comments=True)
-                if words[:1] != ["pyface3d"]:
+            for words in commands(code) if language == "bash" and needs else []:
+                if words[0] != "pyface3d":
                     continue
                 command = words[1:3] if words[1] == "data" else words[1:2]
                 shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
-                assert shown.exit_code == 0, line
+                assert shown.exit_code == 0, words
                 for option in (word for word in words if word.startswith("--")):
-                    assert option in shown.output, (line, option)
+                    assert option in shown.output, (words, option)

@@ -47,12 +47,26 @@ def test_rigid_alignment_forgives_the_shift(oracle, portraits):
         assert evaluate(oracle(shift=3.0), protocol, portraits[2], draws=0).figures["per_image_mean"] < 0.05
 
 
+class Endless:
+    """A data set whose indices go round, as rendered portraits never end."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.samples[index % len(self.samples)]
+
+
 def test_batches_loaders_and_resizing_do_not_matter(oracle, oracle_type, portraits, face_model):
     coeffs, pose, samples = portraits
     once = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", samples, draws=0)
     in_twos = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", samples, batch_size=2, draws=0)
     loader = torch.utils.data.DataLoader(samples, batch_size=4)
     loaded = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", loader, draws=0)
+    assert evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", Endless(samples), draws=0).figures == once.figures
     larger = oracle_type(
         face_model, coeffs, torch.cat([2 * pose[..., :3], 2 * pose[..., 3:]], -1), size=240, shift=4.0
     )
