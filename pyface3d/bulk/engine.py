@@ -10,6 +10,8 @@ from pyface3d.bulk.schema import rows_of
 from pyface3d.bulk.units import UNIT, Unit, find_units
 
 _MOST_BLOCKS = 2000  # Ray's scheduler keeps some state for each
+# glibc gives every thread a heap of its own; with one heap for all an actor stays below 700 MB instead of passing 1 GB
+_ENVIRONMENT = {"env_vars": {"MALLOC_ARENA_MAX": "1"}}
 
 
 class Actor:
@@ -141,6 +143,7 @@ def _run(
             compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
             num_cpus=cpus,
             num_gpus=gpus,
+            runtime_env=_ENVIRONMENT,
         )
         yield from answers.iter_rows()
     finally:

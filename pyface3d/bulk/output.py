@@ -34,7 +34,8 @@ class Parts:
         """Writes a unit's rows; a reader sees all of them or none."""
         partial = f"{self.folder}/.part-{key}.{uuid.uuid4().hex}"
         with self.files.open_output_stream(partial) as stream:
-            parquet.write_table(table_of(rows), stream, compression="zstd")
+            # a dictionary of numbers that never repeat would only make the file larger
+            parquet.write_table(table_of(rows), stream, compression="zstd", use_dictionary=["error"])
         self.files.move(partial, f"{self.folder}/part-{key}.parquet")
 
     def sweep(self) -> None:
