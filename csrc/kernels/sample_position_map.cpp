@@ -1,5 +1,7 @@
 #include "kernels/sample_position_map.h"
 
+#include "kernels/quad.h"
+
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
@@ -22,13 +24,7 @@ inline int64_t size_of(const SamplePositionMap& p, int64_t chunk) {
   return left < kSampleChunk ? left : kSampleChunk;
 }
 
-template <typename T>
-struct Four {
-  typedef T type __attribute__((vector_size(4 * sizeof(T))));
-};
-template <typename T> using Quad = typename Four<T>::type;
-
-// Neighbours a[0], a[1], b[0], b[1]: two loads. By reference: four doubles are not one register of every set.
+// Neighbours a[0], a[1], b[0], b[1]: two loads.
 inline void load_pairs(const float* a, const float* b, Quad<float>& out) {
   typedef int64_t Two __attribute__((vector_size(16)));
   int64_t low, high;

@@ -1,5 +1,7 @@
 #include "kernels/vertex_normals.h"
 
+#include "kernels/quad.h"
+
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
@@ -19,13 +21,29 @@ void set(T* values, int64_t n, const Vector3<T>& v) {
 }
 
 template <typename T>
-void sum_triangles(const VertexNormals& p, const T* vertices, T* sums) {  // sums (N, 3)
-  for (int64_t i = 0; i < p.vertex_count * 3; ++i) sums[i] = 0;
+Vector3<T> sum_at(const T* sums, int64_t n) {
+  return {sums[n * 4], sums[n * 4 + 1], sums[n * 4 + 2]};
+}
+
+template <typename T>
+void sum_triangles(const VertexNormals& p, const T* vertices, T* sums) {  // sums (N, 4), the fourth idle
+  for (int64_t i = 0; i < p.vertex_count * 4; ++i) sums[i] = 0;
+  Quad<T> v[3], normal, lost, turned;
   for (const int64_t *t = p.triangles, *end = t + p.triangle_count * 3; t < end; t += 3) {
-    const Vector3<T> v0 = row(vertices, t[0]);
-    const Vector3<T> c = (row(vertices, t[1]) - v0).cross(row(vertices, t[2]) - v0);
-    if (!c.finite()) continue;
-    for (int k = 0; k < 3; ++k) add(sums, t[k], c);
+    for (int k = 0; k < 3; ++k) load_point(vertices + t[k] * 3, t[k] + 1 < p.vertex_count, v[k]);
+    v[1] -= v[0], v[2] -= v[0];
+    cross_product(v[1], v[2], normal);
+    lost = normal - normal;  // 0, or NaN where not finite: then in all three
+    turn_coordinates(lost, turned);
+    lost += turned;
+    turn_coordinates(turned, turned);
+    lost += turned;
+    normal = lost == 0 ? normal : Quad<T>{};
+    for (int k = 0; k < 3; ++k) {
+      __builtin_memcpy(&v[k], sums + t[k] * 4, sizeof(v[k]));
+      v[k] += normal;
+      __builtin_memcpy(sums + t[k] * 4, &v[k], sizeof(v[k]));
+    }
   }
 }
 
@@ -39,15 +57,16 @@ template <typename T>
 void backward_face(const VertexNormals& p, const T* vertices, const T* grad_normals, T* grad_vertices, T* sums) {
   sum_triangles(p, vertices, sums);
   for (int64_t n = 0; n < p.vertex_count; ++n) {  // sums become their own gradients
-    const T inverse = inverse_length(row(sums, n));
-    const Vector3<T> normal = row(sums, n) * inverse, grad = row(grad_normals, n);
-    set(sums, n, (grad - normal * normal.dot(grad)) * inverse);
+    const T inverse = inverse_length(sum_at(sums, n));
+    const Vector3<T> normal = sum_at(sums, n) * inverse, grad = row(grad_normals, n);
+    const Vector3<T> grad_sum = (grad - normal * normal.dot(grad)) * inverse;
+    sums[n * 4] = grad_sum.x, sums[n * 4 + 1] = grad_sum.y, sums[n * 4 + 2] = grad_sum.z;
   }
   for (int64_t i = 0; i < p.vertex_count * 3; ++i) grad_vertices[i] = 0;
   for (const int64_t *t = p.triangles, *end = t + p.triangle_count * 3; t < end; t += 3) {
     const Vector3<T> v0 = row(vertices, t[0]), e1 = row(vertices, t[1]) - v0, e2 = row(vertices, t[2]) - v0;
     if (!e1.cross(e2).finite()) continue;
-    const Vector3<T> grad_c = row(sums, t[0]) + row(sums, t[1]) + row(sums, t[2]);
+    const Vector3<T> grad_c = sum_at(sums, t[0]) + sum_at(sums, t[1]) + sum_at(sums, t[2]);
     const Vector3<T> grad_1 = e2.cross(grad_c), grad_2 = grad_c.cross(e1);
     add(grad_vertices, t[1], grad_1), add(grad_vertices, t[2], grad_2), add(grad_vertices, t[0], (grad_1 + grad_2) * T{-1});
   }
@@ -55,12 +74,12 @@ void backward_face(const VertexNormals& p, const T* vertices, const T* grad_norm
 }  // namespace
 
 template <typename T>
-void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end) {
+void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch) {
   for (int64_t face = begin; face < end; ++face) {
     const int64_t offset = face * p.vertex_count * 3;
     T* normals = static_cast<T*>(p.normals) + offset;
-    sum_triangles(p, static_cast<const T*>(p.vertices) + offset, normals);
-    for (int64_t n = 0; n < p.vertex_count; ++n) set(normals, n, row(normals, n) * inverse_length(row(normals, n)));
+    sum_triangles(p, static_cast<const T*>(p.vertices) + offset, scratch);
+    for (int64_t n = 0; n < p.vertex_count; ++n) set(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
   }
 }
 
@@ -73,8 +92,8 @@ void vertex_normals_backward(const VertexNormals& p, int64_t begin, int64_t end,
   }
 }
 
-template void vertex_normals_forward<float>(const VertexNormals&, int64_t, int64_t);
-template void vertex_normals_forward<double>(const VertexNormals&, int64_t, int64_t);
+template void vertex_normals_forward<float>(const VertexNormals&, int64_t, int64_t, float*);
+template void vertex_normals_forward<double>(const VertexNormals&, int64_t, int64_t, double*);
 template void vertex_normals_backward<float>(const VertexNormals&, int64_t, int64_t, float*);
 template void vertex_normals_backward<double>(const VertexNormals&, int64_t, int64_t, double*);
 }  // namespace PYFACE3D_ISA

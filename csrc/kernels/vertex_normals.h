@@ -33,7 +33,7 @@ template <typename T> const char* vertex_normals_backward_cuda(const VertexNorma
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count for nothing.
-    template <typename T> void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end);
-    // scratch (N, 3) per thread.
+    // scratch (N, 4) per thread.
+    template <typename T> void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);
     template <typename T> void vertex_normals_backward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);)
 }  // namespace pyface3d

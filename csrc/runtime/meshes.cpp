@@ -101,7 +101,8 @@ static nb::object vertex_normals(const Array& vertices, const Indices& triangles
     {
       nb::gil_scoped_release release;
       parallel_for(p.batch, threads, 1, [&](int64_t begin, int64_t end) {
-        PYFACE3D_DISPATCH(vertex_normals_forward<T>(p, begin, end));
+        const auto scratch = make_scratch<T>(p.vertex_count * 4);
+        PYFACE3D_DISPATCH(vertex_normals_forward<T>(p, begin, end, scratch.get()));
       });
     }
     return normals.array();

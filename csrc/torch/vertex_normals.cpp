@@ -1,7 +1,5 @@
 #include "kernels/vertex_normals.h"
 
-#include <memory>
-
 #include "torch/triangles.h"
 
 namespace pyface3d {
@@ -20,6 +18,13 @@ static VertexNormals problem(const Tensor& v, const Tensor& t) {
   return p;
 }
 
+template <typename T>
+static void run_forward(const VertexNormals& p) {
+  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(vertex_normals_forward<T>(p, begin, end, scratch));
+  });
+}
+
 static Tensor forward(const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
@@ -28,17 +33,15 @@ static Tensor forward(const Tensor& vertices, const Tensor& triangles) {
   Tensor workspace = scatter_workspace(normals);
   p.normals = normals.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
-  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? PYFACE3D_DISPATCH(vertex_normals_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(vertex_normals_forward<double>(p, begin, end));
-  });
+  is_float32(v) ? run_forward<float>(p) : run_forward<double>(p);
   return normals;
 }
 
 template <typename T>
-static void backward_faces(const VertexNormals& p, int64_t begin, int64_t end) {
-  const std::unique_ptr<T[]> scratch(new T[p.vertex_count * 3]);
-  PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch.get()));
+static void run_backward(const VertexNormals& p) {
+  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch));
+  });
 }
 
 static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
@@ -52,9 +55,7 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const
   Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices);
   p.sums = sums.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
-  torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? backward_faces<float>(p, begin, end) : backward_faces<double>(p, begin, end);
-  });
+  is_float32(v) ? run_backward<float>(p) : run_backward<double>(p);
   return grad_vertices;
 }
 
