@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from pyface3d.evaluation import box_size, evaluate, normalised_mean_error
 from pyface3d.fitting import fit_landmarks
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
+from pyface3d.training.embedded import resolution
 from pyface3d.training.objective import PortraitObjective
 from pyface3d.training.portrait_augment import PortraitAugment
 
@@ -112,7 +114,7 @@ class Mixture:
         self.real, self.portraits, self.batch, self.seed = real, portraits, batch, seed
         self.augment = PortraitAugment()
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int, side: int) -> Batch:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         parts = []
         share = self.batch // (2 if self.real and self.portraits else 1)
@@ -123,19 +125,22 @@ class Mixture:
             rows = torch.randint(len(self.portraits), (share,), generator=generator)
             parts.append(self.portraits.batch(rows.tolist()))
         joined = {key: torch.cat([part[key] for part in parts]) for key in ("image", "params", "landmarks")}
-        return self.augment(joined, 120, generator)
+        return self.augment(joined, side, generator)
 
 
-def train(method: Method, loss: Criterion, batches: Mixture, steps: int, rate: float) -> dict[str, float]:
+def train(method: Method, loss: Criterion, batches: Mixture, options: argparse.Namespace) -> dict[str, float]:
     """AdamW with a warm-up and a linear descent; returns the processor time of a step and of its loss in ms."""
     network = method.network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps, rate = options.steps, options.lr
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05, foreach=True)
     spent, start = 0.0, time.process_time()
     for step in range(steps):
-        batch = batches(step)
+        side = resolution(step, options)
+        batch = batches(step, side)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50) * min(1.0, (steps - step) / (0.6 * steps))
-        whitened = network(method.preprocess(batch["image"]).contiguous(memory_format=torch.channels_last))
+        pictures = replace(method.images, size=side).normalise(batch["image"])
+        whitened = network(pictures.contiguous(memory_format=torch.channels_last))
         leaf, before = whitened.detach().requires_grad_(), time.process_time()
         value = loss(leaf, batch)
         value.backward()
@@ -175,6 +180,8 @@ def main() -> None:
     parser.add_argument("--data", choices=("aflw", "synthetic", "mixed"), default="mixed")
     for name, kind, default in (("steps", int, 400), ("batch", int, 128), ("lr", float, 1e-3), ("seed", int, 0)):
         parser.add_argument(f"--{name}", type=kind, default=default)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[120], help="sides of the pictures, small ones first")
+    parser.add_argument("--switches", type=int, nargs="*", default=[], help="steps at which the size changes")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rows = options.out / "rows.jsonl"
@@ -195,7 +202,7 @@ def main() -> None:
             method.load_state_dict(pyface3d.create(kind, pretrained=options.start).state_dict())
         began = time.time()
         batches = Mixture(real, pool, options.batch, options.seed)
-        cost = train(method, criterion(name, model, space), batches, options.steps, options.lr)
+        cost = train(method, criterion(name, model, space), batches, options)
         figures = {"row": row, "seconds": round(time.time() - began), **cost, **measure(method, options, tested)}
         pyface3d.methods.save_weights(method, options.out / f"{row.replace(' ', '_')}.safetensors")
         line = json.dumps(figures)
