@@ -14,7 +14,7 @@ void gather(const ShapeMoments& p, int d, int64_t first, int64_t count, T* to) {
       for (int64_t k = 0; k < K; k += kLine) __builtin_prefetch(basis + (p.indices[first + l + kAhead] * 3 + d) * K + k);
     const int64_t row = p.indices[first + l] * 3 + d;
     to[0] = static_cast<const T*>(p.mean)[row];
-    __builtin_memcpy(to + 1, basis + row * K, K * sizeof(T));
+    if (K > 0) __builtin_memcpy(to + 1, basis + row * K, K * sizeof(T));  // no memory at all without coefficients
     for (int64_t k = K + 1; k < padded; ++k) to[k] = 0;
   }
 }
