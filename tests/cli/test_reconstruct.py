@@ -1,4 +1,5 @@
 import csv
+import functools
 import json
 import os
 import signal
@@ -107,7 +108,9 @@ def test_ctrl_c_leaves_whole_files_and_the_next_run_goes_on(photos, weights, tmp
         image.save(photos / f"n{i:03d}.png")
     command = [sys.executable, "-m", "pyface3d", "reconstruct", str(photos), "--weights", str(weights), "--detector"]
     command += ["whole", "--save", "arrays,csv", "--batch", "1", "--out", str(tmp_path / "o")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests run in the background may ignore it
+    streams = {"stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(command, preexec_fn=heed, **streams)
     deadline = time.time() + 120
     while not list((tmp_path / "o").glob("n*.json")) and time.time() < deadline:
         time.sleep(0.05)
