@@ -3,40 +3,51 @@
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
-// Coordinate d of the columns of `count` vertices from `first` on: (count, padded).
+// Coordinate d of the columns of `count` vertices from `first` on: (count, padded), whose padding is zero already.
 template <typename T>
-void gather(const ShapeMoments& p, int d, int64_t first, int64_t count, T* to) {
+void gather(const ShapeMoments& p, int64_t d, int64_t first, int64_t count, T* to) {
+  constexpr int L = kLanes<T>;
   constexpr int64_t kAhead = 8, kLine = 64 / sizeof(T);
   const int64_t K = p.coeff_count, padded = padded_columns(K + 1);
   const T* basis = static_cast<const T*>(p.basis);
   for (int64_t l = 0; l < count; ++l, to += padded) {
-    if (l + kAhead < count)  // the rows are far apart: each would wait for memory
+    if (first + l + kAhead < p.count)  // the rows are far apart: each would wait for memory
       for (int64_t k = 0; k < K; k += kLine) __builtin_prefetch(basis + (p.indices[first + l + kAhead] * 3 + d) * K + k);
     const int64_t row = p.indices[first + l] * 3 + d;
     to[0] = static_cast<const T*>(p.mean)[row];
-    if (K > 0) __builtin_memcpy(to + 1, basis + row * K, K * sizeof(T));  // no memory at all without coefficients
-    for (int64_t k = K + 1; k < padded; ++k) to[k] = 0;
+    int64_t k = 0;  // too short for a call of memcpy
+    for (; k + L <= K; k += L) store<T>(to + 1 + k, load<T>(basis + row * K + k));
+    for (; k < K; ++k) to[1 + k] = basis[row * K + k];
   }
 }
 
-// Adds the moments of gathered columns to out (size, size), left of the diagonal and on it.
+// Adds the moments of gathered columns to rows [first, last) of out (size, size), left of the diagonal and on it; last <= first + R.
+template <typename T, int R>
+void add_rows(const T* columns, int64_t count, int64_t size, int64_t first, int64_t last, T* product, T* out) {
+  const int64_t padded = padded_columns(size);
+  multiply_transposed<T, R>(columns + first, padded, columns, count, padded, last, product);
+  for (int64_t i = first; i < last; ++i)
+    for (int64_t j = 0; j <= i; ++j) out[i * size + j] += product[(i - first) * padded + j];
+}
+
+// The same for all rows: whole vectors of them, so that little right of the diagonal is computed, then a few at a time.
 template <typename T>
 void add_moments(const T* columns, int64_t count, int64_t size, T* product, T* out) {
-  const int64_t padded = padded_columns(size);
-  for (int64_t first = 0; first < size; first += kMomentRows) {
-    const int64_t last = first + kMomentRows < size ? first + kMomentRows : size;
-    multiply_transposed<T, kMomentRows>(columns + first, padded, columns, count, padded, last, product);
-    for (int64_t i = first; i < last; ++i)
-      for (int64_t j = 0; j <= i; ++j) out[i * size + j] += product[(i - first) * padded + j];
-  }
+  constexpr int kRows = kLanes<T> < 8 ? 8 : kLanes<T>, kLast = 4;
+  static_assert(kRows <= kMomentRows, "the scratch holds kMomentRows rows");
+  int64_t first = 0;
+  for (; first + kRows <= size; first += kRows) add_rows<T, kRows>(columns, count, size, first, first + kRows, product, out);
+  for (; first < size; first += kLast)
+    add_rows<T, kLast>(columns, count, size, first, first + kLast < size ? first + kLast : size, product, out);
 }
 }  // namespace
 
 template <typename T>
-void shape_moments(const ShapeMoments& p, T* scratch) {
-  const int64_t size = p.coeff_count + 1;
-  T *product = scratch, *columns = scratch + kMomentRows * padded_columns(size);
-  for (int d = 0; d < 3; ++d) {
+void shape_moments(const ShapeMoments& p, T* scratch, int64_t begin, int64_t end) {
+  const int64_t size = p.coeff_count + 1, padded = padded_columns(size);
+  T *product = scratch, *columns = scratch + kMomentRows * padded;
+  for (int64_t i = 0; i < kMomentPoints * padded; ++i) columns[i] = 0;
+  for (int64_t d = begin; d < end; ++d) {
     T* out = static_cast<T*>(p.out) + d * size * size;
     for (int64_t i = 0; i < size * size; ++i) out[i] = 0;
     for (int64_t first = 0; first < p.count; first += kMomentPoints) {
@@ -49,7 +60,7 @@ void shape_moments(const ShapeMoments& p, T* scratch) {
   }
 }
 
-template void shape_moments<float>(const ShapeMoments&, float*);
-template void shape_moments<double>(const ShapeMoments&, double*);
+template void shape_moments<float>(const ShapeMoments&, float*, int64_t, int64_t);
+template void shape_moments<double>(const ShapeMoments&, double*, int64_t, int64_t);
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

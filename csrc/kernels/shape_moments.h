@@ -14,7 +14,7 @@ struct ShapeMoments {      // contiguous, one scalar type
 };
 
 constexpr int64_t kMomentPoints = 128;  // vertices gathered together: their columns fit the first-level cache
-constexpr int64_t kMomentRows = 12;     // rows of the product that share each load
+constexpr int64_t kMomentRows = 16;     // rows of the product that share each load, at most
 // Elements of scratch: the gathered columns, with room for the last rows' overhang, and a part of the product.
 inline int64_t shape_moments_scratch(int64_t coeff_count) {
   return (kMomentPoints + kMomentRows) * padded_columns(coeff_count + 1) + kMomentRows;
@@ -22,5 +22,7 @@ inline int64_t shape_moments_scratch(int64_t coeff_count) {
 
 template <typename T> const char* shape_moments_cuda(const ShapeMoments& p, void* stream);
 
-PYFACE3D_EACH_ISA(template <typename T> void shape_moments(const ShapeMoments& p, T* scratch);)
+PYFACE3D_EACH_ISA(
+    // Coordinates [begin, end); shape_moments_scratch elements.
+    template <typename T> void shape_moments(const ShapeMoments& p, T* scratch, int64_t begin, int64_t end);)
 }  // namespace pyface3d

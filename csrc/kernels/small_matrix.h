@@ -26,7 +26,7 @@ inline void multiply_transposed(const T* left, int64_t stride, const T* right, i
     Vec<T> sum[R] = {};
     for (int64_t i = 0; i < inner; ++i) {
       const Vec<T> row = load<T>(right + i * padded + j);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r) sum[r] += row * left[i * stride + r];
     }
     for (int r = 0; r < R; ++r) store<T>(product + r * padded + j, sum[r]);

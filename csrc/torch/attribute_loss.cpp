@@ -32,7 +32,7 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& la
   AttributeLoss p{};
   p.logits = pointer(z), p.labels = pointer(y), p.pos_weight = pointer(a), p.mask = static_cast<const bool*>(pointer(m));
   p.batch = z.size(0), p.attributes = z.size(1);
-  Tensor loss = new_tensor(z, {p.batch}), slope = torch::stable::empty_like(z);
+  Tensor loss = new_tensor(z, {p.batch}), slope = new_like(z);
   p.loss = loss.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(attribute_loss_forward_cuda, z, p)
   torch::stable::parallel_for(0, p.batch, 64, [&](int64_t begin, int64_t end) {
@@ -45,7 +45,7 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& la
 static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
   check_shape(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)");
   const Tensor g = packed(grad_loss), s = packed(slope);
-  Tensor grad_logits = torch::stable::empty_like(s);
+  Tensor grad_logits = new_like(s);
   AttributeLoss p{};
   p.grad_loss = pointer(g), p.slope = const_cast<void*>(pointer(s)), p.grad_logits = grad_logits.mutable_data_ptr();
   p.batch = s.size(0), p.attributes = s.size(1);

@@ -92,6 +92,9 @@ inline Tensor new_tensor(const Tensor& like, const std::vector<int64_t>& sizes,
   return x;
 }
 
+// A new contiguous tensor of x's shape (torch::stable::empty_like looks its op up by name at every call).
+inline Tensor new_like(const Tensor& x) { return new_tensor(x, sizes_of(x)); }
+
 // The input as contiguous memory: the same tensor where it already is, without a call through the dispatcher.
 inline Tensor packed(const Tensor& x) { return x.is_contiguous() ? x : torch::stable::contiguous(x); }
 inline std::optional<Tensor> packed(const std::optional<Tensor>& x) {

@@ -63,9 +63,9 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_ou
   const Tensor g = packed(grad_out), s = packed(slope), c = packed(coeffs), m = packed(pose);
   const Tensor tc = packed(target_coeffs), tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);
-  Tensor grad_c = torch::stable::empty_like(c), grad_m = torch::stable::empty_like(m);
-  Tensor grad_tc = want_target ? torch::stable::empty_like(c) : new_tensor(c, {0});
-  Tensor grad_tm = want_target ? torch::stable::empty_like(m) : new_tensor(c, {0});
+  Tensor grad_c = new_like(c), grad_m = new_like(m);
+  Tensor grad_tc = want_target ? new_like(c) : new_tensor(c, {0});
+  Tensor grad_tm = want_target ? new_like(m) : new_tensor(c, {0});
   p.grad_out = pointer(g), p.slope = const_cast<void*>(pointer(s));
   p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_m.mutable_data_ptr();
   p.grad_target_coeffs = want_target ? grad_tc.mutable_data_ptr() : nullptr;

@@ -16,7 +16,7 @@ static void check(const Tensor& pred, const Tensor& target, double w, double eps
 static Tensor forward(const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check(pred, target, w, epsilon);
   const Tensor a = packed(pred), b = packed(target);
-  Tensor out = torch::stable::empty_like(a);
+  Tensor out = new_like(a);
   const WingLoss p{pointer(a), pointer(b), nullptr, out.mutable_data_ptr(), w, epsilon};
   PYFACE3D_CUDA_ELSE(wing_loss_forward_cuda, a, p, a.numel())
   torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
@@ -29,7 +29,7 @@ static Tensor forward(const Tensor& pred, const Tensor& target, double w, double
 static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check(pred, target, w, epsilon);
   const Tensor a = packed(pred), b = packed(target), g = packed(grad_out);
-  Tensor grad_pred = torch::stable::empty_like(a);
+  Tensor grad_pred = new_like(a);
   const WingLoss p{pointer(a), pointer(b), pointer(g), grad_pred.mutable_data_ptr(), w, epsilon};
   PYFACE3D_CUDA_ELSE(wing_loss_backward_cuda, a, p, a.numel())
   torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {

@@ -82,7 +82,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tens
 static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
   const int64_t B = grad_loss.size(0), width = B ? gradient.numel() / B : 0;
   const Tensor g = packed(grad_loss), x = packed(gradient);
-  Tensor out = torch::stable::empty_like(x);
+  Tensor out = new_like(x);
   PYFACE3D_CUDA_ELSE(wing_vertex_loss_scale_cuda, x, pointer(g), pointer(x), x.numel(), width, out.mutable_data_ptr())
   if (is_float32(x))
     PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)), static_cast<const float*>(pointer(x)),

@@ -1,5 +1,6 @@
 #include "kernels/wpdc_loss.h"
 
+#include "kernels/shape_moments.h"
 #include "torch/tensors.h"
 
 namespace pyface3d {
@@ -25,7 +26,7 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
 
 template <typename T>
 static void run_forward(const WpdcLoss& p) {
-  parallel_with_scratch<T>(p.batch, 256, wpdc_scratch(p.param_count, p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
+  parallel_with_scratch<T>(p.batch, 64, wpdc_scratch(p.param_count, p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end));
   });
 }
@@ -38,17 +39,55 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& pred, const Tensor& targ
   p.pred = pointer(a), p.target = pointer(b), p.mean = pointer(m), p.std = pointer(s), p.axes = pointer(g);
   p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = g.size(1) - 1;
   p.points = static_cast<double>(points), p.scale = scale, p.epsilon = epsilon;
-  Tensor loss = new_tensor(a, {p.batch}), weights = torch::stable::empty_like(a);
+  Tensor loss = new_tensor(a, {p.batch}), weights = new_like(a);
   p.loss = loss.mutable_data_ptr(), p.weights = weights.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(wpdc_loss_forward_cuda, a, p)
   is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
   return {loss, weights};
 }
 
+static void check_shapes(const Tensor& shape_mean, const Tensor& basis, const Tensor& indices) {
+  check_shape(kOp, "model.mean", shape_mean, {-1, 3}, "(N, 3)");
+  check_floating(kOp, "model.mean", shape_mean);
+  check_shape(kOp, "model.basis", basis, {shape_mean.size(0), 3, -1}, "(N, 3, K)");
+  check_like(kOp, "model.basis", basis, "model.mean", shape_mean);
+  check_shape(kOp, "indices", indices, {-1}, "(L,)");
+  check_index(kOp, "indices", indices, "model.mean", shape_mean);
+  check_range(kOp, indices, shape_mean.size(0));
+}
+
+template <typename T>
+static void run_moments(const ShapeMoments& p) {
+  const int64_t grain = p.count < 64 ? 3 : 1;  // few vertices: another thread's start would take longer
+  parallel_with_scratch<T>(3, grain, shape_moments_scratch(p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(shape_moments<T>(p, scratch, begin, end));
+  });
+}
+
+static Tensor moments(const Tensor& shape_mean, const Tensor& basis, const Tensor& indices) {
+  const Tensor m = packed(shape_mean), a = packed(basis), index = packed(indices);
+  check_shapes(m, a, index);
+  const int64_t size = a.size(2) + 1;
+  Tensor out = new_tensor(m, {3, size, size});
+  const ShapeMoments p{pointer(m), pointer(a), static_cast<const int64_t*>(pointer(index)), out.mutable_data_ptr(),
+                       index.size(0), a.size(2)};
+  PYFACE3D_CUDA_ELSE(shape_moments_cuda, m, p)
+  is_float32(m) ? run_moments<float>(p) : run_moments<double>(p);
+  return out;
+}
+
+// The vertices that count are picked anew at each call: one op, as half the cost of two is calling them.
+static std::tuple<Tensor, Tensor> forward_resampled(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
+                                                    const Tensor& shape_mean, const Tensor& basis, const Tensor& indices,
+                                                    double scale, double epsilon) {
+  const Tensor axes = moments(shape_mean, basis, indices);
+  return forward(pred, target, mean, std, axes, indices.size(0), scale, epsilon);
+}
+
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
                            int64_t coeff_count) {
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
-  Tensor grad_pred = torch::stable::empty_like(a);
+  Tensor grad_pred = new_like(a);
   WpdcLoss p{};
   p.grad_loss = pointer(g), p.pred = pointer(a), p.target = pointer(b), p.weights = const_cast<void*>(pointer(w));
   p.grad_pred = grad_pred.mutable_data_ptr();
@@ -65,10 +104,14 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def(
       "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, float epsilon) "
       "-> (Tensor, Tensor)");
+  m.def(
+      "wpdc_loss_resampled(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor shape_mean, Tensor basis, Tensor indices, "
+      "float scale, float epsilon) -> (Tensor, Tensor)");
   m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
   m.impl("wpdc_loss", TORCH_BOX(&forward));
+  m.impl("wpdc_loss_resampled", TORCH_BOX(&forward_resampled));
   m.impl("wpdc_loss_backward", TORCH_BOX(&backward));
 }
 }  // namespace pyface3d

@@ -63,7 +63,9 @@ def _one_device(name: str, fake: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def register(name: str, fake: Callable, setup_context: Callable, backward: Callable, backward_fake: Callable) -> None:
+def register(
+    name: str, fake: Callable, setup_context: Callable, backward: Callable, backward_fake: Callable | None = None
+) -> None:
     """Registers fakes and autograd of ``pyface3d::<name>`` and of ``pyface3d::<name>_backward``.
 
     Args:
@@ -71,9 +73,11 @@ def register(name: str, fake: Callable, setup_context: Callable, backward: Calla
         fake: shape function of the op.
         setup_context: saves what the backward needs: called with ctx, the inputs and the output.
         backward: calls ``<name>_backward``; returns one gradient per input of the op.
-        backward_fake: shape function of ``<name>_backward``.
+        backward_fake: shape function of ``<name>_backward``; None: ``backward`` calls another op's, registered with it.
     """
     torch.library.register_fake(f"pyface3d::{name}")(_one_device(name, fake))
-    torch.library.register_fake(f"pyface3d::{name}_backward")(backward_fake)
     _differentiable(name, setup_context, backward)
+    if backward_fake is None:
+        return
+    torch.library.register_fake(f"pyface3d::{name}_backward")(backward_fake)
     _differentiable(f"{name}_backward", lambda *_: None, _refuse(name))

@@ -97,18 +97,15 @@ def _weighted(
     scale: float | None,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
-    if hasattr(model, "axes"):
-        if indices is not None:
-            raise ValueError("wpdc_loss: a Gram matrix has its vertices already; pass the model together with indices")
-        axes, points = model.axes, model.n_vertices
-    elif indices is None:
-        gram = model.gram()
-        axes, points = gram.axes, gram.n_vertices
-    else:
-        axes, points = _ops.shape_moments.default(model.mean, model.basis, indices), len(indices)
     if scale is None:
         scale = published_scale(model.unit, space.size)
-    return _ops.wpdc_loss.default(pred, target, space.mean, space.std, axes, points, float(scale), float(epsilon))
+    tables, factors = (pred, target, space.mean, space.std), (float(scale), float(epsilon))
+    if indices is None:
+        gram = model if hasattr(model, "axes") else model.gram()
+        return _ops.wpdc_loss.default(*tables, gram.axes, gram.n_vertices, *factors)
+    if not hasattr(model, "basis"):
+        raise ValueError("wpdc_loss: a Gram matrix has its vertices already; pass the model together with indices")
+    return _ops.wpdc_loss_resampled.default(*tables, model.mean, model.basis, indices, *factors)
 
 
 def published_scale(unit: str, size: int) -> float:
@@ -118,27 +115,31 @@ def published_scale(unit: str, size: int) -> float:
     return PUBLISHED_SCALE * _PER_MICROMETRE[unit] * size / 120
 
 
-@torch.library.register_fake("pyface3d::shape_moments")
-def _moments_fake(mean: Tensor, basis: Tensor, indices: Tensor) -> Tensor:
-    return mean.new_empty(3, basis.shape[2] + 1, basis.shape[2] + 1)
-
-
 def _fake(pred: Tensor, target: Tensor, *tables: Any) -> tuple[Tensor, Tensor]:
     return pred.new_empty(pred.shape[0]), pred.new_empty(pred.shape)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor], coeff_count: int) -> None:
     ctx.mark_non_differentiable(output[1])
     ctx.set_materialize_grads(False)
-    ctx.coeff_count = inputs[4].shape[1] - 1
+    ctx.coeff_count = coeff_count
     ctx.save_for_backward(inputs[0], inputs[1], output[1])
 
 
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    _save(ctx, inputs, output, coeff_count=inputs[4].shape[1] - 1)  # axes
+
+
+def _setup_context_resampled(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    _save(ctx, inputs, output, coeff_count=inputs[5].shape[2])  # basis
+
+
 def _backward(ctx: Any, grad_loss: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    constant = (None,) * (len(ctx.needs_input_grad) - 2)
     if grad_loss is None:
-        return (None,) * 8
+        return None, None, *constant
     grad = _ops.wpdc_loss_backward.default(grad_loss, *ctx.saved_tensors, ctx.coeff_count)
-    return grad, -grad if ctx.needs_input_grad[1] else None, *(None,) * 6
+    return grad, -grad if ctx.needs_input_grad[1] else None, *constant
 
 
 def _backward_fake(grad_loss: Tensor, pred: Tensor, target: Tensor, weights: Tensor, coeff_count: int) -> Tensor:
@@ -146,3 +147,4 @@ def _backward_fake(grad_loss: Tensor, pred: Tensor, target: Tensor, weights: Ten
 
 
 register("wpdc_loss", _fake, _setup_context, _backward, _backward_fake)
+register("wpdc_loss_resampled", _fake, _setup_context_resampled, _backward)

@@ -84,18 +84,37 @@ def test_resampled_subset(model, space):
     torch.testing.assert_close(ops.wpdc_loss(pred, target, space, model.gram(indices=picked)), expected)
 
 
-@pytest.mark.parametrize("count, coefficients", [(0, 5), (1, 0), (20, 11), (700, 50), (300, 15)])
+@pytest.mark.parametrize("count, coefficients", [(0, 5), (1, 0), (20, 11), (700, 50), (300, 15), (200, 130)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_moments_of_few_vertices(count, coefficients, dtype):
+def test_resampled_sizes(count, coefficients, dtype):
     generator = torch.Generator().manual_seed(8)
     mean, basis = (torch.randn(40, 3, *k, generator=generator, dtype=dtype) for k in ((), (coefficients,)))
     indices = torch.randint(40, (count,), generator=generator)
-    columns = torch.cat([mean[:, :, None], basis], 2)[indices].double()  # (L, 3, K+1)
-    moments = torch.ops.pyface3d.shape_moments(mean, basis, indices)
-    torch.testing.assert_close(moments.double(), torch.einsum("lxi,lxj->xij", columns, columns), rtol=1e-5, atol=1e-4)
-    torch.library.opcheck(torch.ops.pyface3d.shape_moments.default, (mean, basis, indices))
-    with pytest.raises(RuntimeError, match=r"shape_moments: indices must lie in \[0, 40\), got 40 at position 0"):
-        torch.ops.pyface3d.shape_moments(mean, basis, torch.tensor([40]))
+    width = 12 + coefficients
+    pred, target, center = (torch.randn(*n, width, generator=generator, dtype=dtype) for n in ((3,), (3,), ()))
+    spread = torch.rand(width, generator=generator, dtype=dtype) + 0.5
+    args = pred, target, center, spread, mean, basis, indices, 2.0, 1e-6
+    loss, weights = torch.ops.pyface3d.wpdc_loss_resampled(*args)
+    exact = [x.double() for x in (pred, target, center, spread, mean[indices], basis[indices])]
+    torch.testing.assert_close(weights.double(), reference.wpdc_weights(*exact, 2.0), rtol=2e-5, atol=1e-6)
+    torch.testing.assert_close(loss.double(), reference.wpdc_loss(*exact, 2.0), rtol=2e-5, atol=1e-6)
+
+
+def test_contract_of_resampling(model, space):
+    arrays = {dtype: (model.mean.to(dtype), model.basis.to(dtype)) for dtype in (torch.float32, torch.float64)}
+    tables = {dtype: (space.mean.to(dtype), space.std.to(dtype)) for dtype in arrays}
+    indices = torch.tensor([5, 0, 7, 7, 100])
+    resampled = torch.ops.pyface3d.wpdc_loss_resampled.default
+
+    def fused(pred, target):
+        return resampled(pred, target, *tables[pred.dtype], *arrays[pred.dtype], indices, 5.7339936, 1e-6)[0]
+
+    def plain(pred, target):
+        few = [x[indices] for x in arrays[pred.dtype]]
+        return reference.wpdc_loss(pred, target, *tables[pred.dtype], *few, 5.7339936)
+
+    schema_args = (*params(), *tables[torch.float64], *arrays[torch.float64], indices, 5.7339936, 1e-6)
+    check_op(fused, plain, params(), opcheck=(resampled, schema_args), gradcheck=False)
 
 
 def test_zero_error_is_zero_loss_and_gradient(model, space):
@@ -141,5 +160,9 @@ def test_bad_input_is_one_sentence(model, space):
         ops.wpdc_loss(pred, target.to("meta"), space, model)
     with pytest.raises(RuntimeError, match="scale must be positive"):
         ops.wpdc_loss(pred, target, space, model, scale=0.0)
+    with pytest.raises(RuntimeError, match=r"wpdc_loss: indices must lie in \[0, 236\), got 236 at position 1"):
+        ops.wpdc_loss(pred, target, space, model, torch.tensor([0, 236]))
+    with pytest.raises(RuntimeError, match="indices must be int64"):
+        ops.wpdc_loss(pred, target, space, model, torch.tensor([0], dtype=torch.int32))
     with pytest.raises(ValueError, match="has its vertices already"):
         ops.wpdc_loss(pred, target, space, model.gram(), torch.arange(3))
