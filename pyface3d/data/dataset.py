@@ -1,5 +1,6 @@
 """What all readers share: samples by index, and an account of those that cannot be read."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Report:
         return f"{self.total} samples, {len(self.refused)} refused: {reasons} ({shown})"
 
 
-class FaceDataset(Dataset):
+class FaceDataset(Dataset, ABC):
     """A map-style dataset of faces. A sample that cannot be read is replaced by the next one, and counted.
 
     Training therefore neither stops nor changes its batch size at a damaged file; :meth:`report` names what was met.
@@ -51,9 +52,9 @@ class FaceDataset(Dataset):
     def __len__(self) -> int:
         return len(self.names)
 
+    @abstractmethod
     def load(self, index: int) -> Sample:
         """Reads one sample; :class:`UnreadableError` where that is not possible."""
-        raise NotImplementedError
 
     def __getitem__(self, index: int) -> Sample:
         """The sample of that index or, where it cannot be read, the next one that can.

@@ -91,9 +91,11 @@ def evaluate(
 
 def _each(samples: Any, refused: dict[str, str]) -> Iterator[Any]:
     """Samples one by one. A reader's own indexing replaces what it cannot read, which must not count twice here."""
+    if samples is None:  # a protocol that needs no data
+        return
     if not isinstance(samples, FaceDataset):
-        if samples is None or hasattr(samples, "__iter__"):
-            yield from () if samples is None else samples
+        if hasattr(samples, "__iter__"):
+            yield from samples
         else:  # a data set, which need not end by itself
             yield from (samples[index] for index in range(len(samples)))
         return

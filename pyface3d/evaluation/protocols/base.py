@@ -1,4 +1,4 @@
-"""What all evaluation protocols share: feeding a metric with a method's predictions on batches of samples."""
+"""What evaluation protocols share: feeding a metric with a method's predictions on batches of samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -54,8 +54,20 @@ class Protocol(ABC):
             except (ValueError, OSError):
                 raise error from None
 
-    def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
+    @abstractmethod
+    def run(self, method: Any, batches: Iterable[Any], watch: Watch) -> Metric:
         """Measures ``method`` on batches of samples; ``watch`` sees each batch after it was counted."""
+
+    @abstractmethod
+    def metric(self, method: Any) -> Metric:
+        """A fresh metric for this method."""
+
+
+class PredictionProtocol(Protocol):
+    """A protocol that scores what ``predict`` makes of each batch."""
+
+    def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
+        """See :meth:`Protocol.run`."""
         metric = self.metric(method)
         device = device_of(method)
         for batch in batches:
@@ -64,10 +76,6 @@ class Protocol(ABC):
             points = self.update(metric, method.predict(need(batch, "image", self.name)), batch)
             watch(metric, batch, points)
         return metric
-
-    @abstractmethod
-    def metric(self, method: Any) -> Metric:
-        """A fresh metric for this method."""
 
     @abstractmethod
     def update(self, metric: Any, faces: "Reconstruction", batch: Batch) -> Points | None:

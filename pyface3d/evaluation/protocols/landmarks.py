@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from pyface3d.camera import crop_to_image
 from pyface3d.evaluation.metric import LandmarkError
-from pyface3d.evaluation.protocols.base import Batch, Points, Protocol, box_of, need, whole_box
+from pyface3d.evaluation.protocols.base import Batch, Points, PredictionProtocol, box_of, need, whole_box
 from pyface3d.landmarks import aflw21_from_68
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LandmarkProtocol(Protocol):
+class LandmarkProtocol(PredictionProtocol):
     """NME of 68 landmarks.
 
     Attributes:
@@ -61,7 +61,7 @@ class LandmarkProtocol(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aflw21Protocol(Protocol):
+class Aflw21Protocol(PredictionProtocol):
     """NME of AFLW's 21 points, visible ones only, over the box of the 68 fitted points.
 
     Attributes:

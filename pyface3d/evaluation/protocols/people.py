@@ -16,6 +16,7 @@ from pyface3d.evaluation.attributes import AttributeAccuracy, logits_of
 from pyface3d.evaluation.head_pose import HeadPoseError
 from pyface3d.evaluation.protocols.base import (
     Batch,
+    PredictionProtocol,
     Protocol,
     Watch,
     device_of,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadPoseProtocol(Protocol):
+class HeadPoseProtocol(PredictionProtocol):
     """Mean absolute error of head angles; the truth is ``angles`` (degrees) of the samples, or what their ``params``
     say.
 
@@ -58,7 +59,7 @@ class HeadPoseProtocol(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttributeProtocol(Protocol):
+class AttributeProtocol(PredictionProtocol):
     """Accuracy of the 40 attributes of CelebA: plain, corrected for the training prior, balanced."""
 
     columns: tuple[str, ...] = ("accuracy", "corrected", "balanced")
@@ -107,10 +108,6 @@ class RepresentationProtocol(Protocol):
     def metric(self, method: Any) -> LinearProbe:
         return LinearProbe(_names(method, self.name))
 
-    @override
-    def update(self, metric: LinearProbe, faces: "Reconstruction", batch: Batch) -> None:
-        raise NotImplementedError("representation: the probe reads features, not reconstructions")
-
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedProtocol(Protocol):
@@ -138,10 +135,6 @@ class SpeedProtocol(Protocol):
     @override
     def metric(self, method: Any) -> Speed:
         return Speed()
-
-    @override
-    def update(self, metric: Speed, faces: "Reconstruction", batch: Batch) -> None:
-        raise NotImplementedError("speed: pictures are random, no batch is scored")
 
 
 @torch.no_grad()

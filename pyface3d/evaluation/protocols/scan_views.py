@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchmetrics import Metric
 from typing_extensions import override
 
-from pyface3d.evaluation.protocols.base import Batch, Points, Protocol, Watch, device_of, input_size
+from pyface3d.evaluation.protocols.base import Protocol, Watch, device_of, input_size
 from pyface3d.evaluation.scan_error import FlorenceError, MiccError, NowError
 from pyface3d.evaluation.scans import Scan, View, draw_view, load_scans
 
@@ -53,10 +53,6 @@ class ScanProtocol(Protocol):
                     )
                     number += 1
         return metric
-
-    @override
-    def update(self, metric: Any, faces: "Reconstruction", batch: Batch) -> Points | None:
-        raise NotImplementedError(f"{self.name}: scans are drawn view by view")
 
     def measure(self, metric: Any, faces: "Reconstruction", view: View, number: int) -> None:
         """Feeds one view to the metric."""

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from pyface3d.camera import crop_to_image
 from pyface3d.evaluation.metric import LandmarkError
-from pyface3d.evaluation.protocols.base import Batch, Points, Protocol, box_of, need
+from pyface3d.evaluation.protocols.base import Batch, Points, PredictionProtocol, box_of, need
 from pyface3d.evaluation.reconstruction import ReconstructionError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseProtocol(Protocol):
+class DenseProtocol(PredictionProtocol):
     """NME of all vertices of the method's mesh.
 
     The truth is ``vertices`` of the samples, in pixels of the crop, or the face that their ``params`` stand for.
@@ -49,7 +49,7 @@ class DenseProtocol(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructionProtocol(Protocol):
+class ReconstructionProtocol(PredictionProtocol):
     """Surface error after alignment, :class:`pyface3d.evaluation.ReconstructionError`; the truth as in
     :class:`DenseProtocol`.
 
