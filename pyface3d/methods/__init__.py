@@ -8,6 +8,7 @@ torch.Size([1, 9409, 3])
 """
 
 from pyface3d.methods.attributes import CELEBA_ATTRIBUTES, CELEBA_GROUPS, RACE_GROUP, positive_weights
+from pyface3d.methods.card import ModelCard, read_card
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.joint import JointNet
 from pyface3d.methods.marn import MARN
@@ -21,7 +22,7 @@ from pyface3d.methods.reconstruction import Reconstruction
 from pyface3d.methods.registry import create, list_methods, register
 from pyface3d.methods.synergy import SynergyNet
 from pyface3d.methods.tddfa import TDDFA, read_whitening
-from pyface3d.methods.weights import ModelCard, from_pretrained, load_weights, read_card, save_weights
+from pyface3d.methods.weights import from_pretrained, load_weights, save_weights
 
 __all__ = [
     "CELEBA_ATTRIBUTES",

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.methods.card import CARD, ModelCard
 from pyface3d.methods.method import Method
 from pyface3d.methods.position_map import MapScale
-from pyface3d.methods.weights import CARD, ModelCard
 from pyface3d.morphable import MorphableModel
 from pyface3d.nets.folding import fold
 

@@ -17,6 +17,7 @@ from pyface3d.methods import Method, Reconstruction
 from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.loading import load_method
+from pyface3d.reconstructor.located import Located, in_batches
 from pyface3d.reconstructor.places import Places, find_places, rois_of_boxes
 from pyface3d.reconstructor.streaming import in_order, workers
 
@@ -38,19 +39,6 @@ class PhotoFaces:
     source: Source
     faces: list[Face] = field(default_factory=list)
     error: str | None = None
-
-
-@dataclass
-class _Located:
-    """A photo with the places of its faces, on the way to the network."""
-
-    source: Source
-    photo: Photo | None = None
-    rois: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
-    scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    crops: torch.Tensor | None = None  # (F, 3, S, S) uint8
-    settled: bool = False  # the crops are the user's: no second pass
-    error: Exception | None = None
 
 
 class Reconstructor:
@@ -156,15 +144,15 @@ class Reconstructor:
             got = f"{batch_size} and {threads}"
             raise ValueError(f"Reconstructor.iter: batch_size and threads must be positive, got {got}")
 
-        def locate(source: Source) -> _Located:
+        def locate(source: Source) -> Located:
             return self._locate(source, find_places(places or {}, source.name))
 
         with workers(threads) as pool:
             located = in_order(pool, locate, _sources(inputs), 2 * threads)
-            batches = _batches(located, batch_size, _MOST_PIXELS // threads)
+            batches = in_batches(located, batch_size, _MOST_PIXELS // threads)
             yield from itertools.chain.from_iterable(in_order(pool, self._finish, batches, threads))
 
-    def _locate(self, source: Source, places: Places | None) -> _Located:
+    def _locate(self, source: Source, places: Places | None) -> Located:
         """Read a photo, find its faces and cut them out; runs in a thread."""
         try:
             photo = source.read()
@@ -175,9 +163,9 @@ class Reconstructor:
             else:
                 scores = np.ones(len(rois), np.float32)
             settled = places is not None and places.rois is not None
-            return _Located(source, photo, rois, scores, self._cut(photo, rois), settled)
+            return Located(source, photo, rois, scores, self._cut(photo, rois), settled)
         except (OSError, ValueError) as error:
-            return _Located(source, error=error)
+            return Located(source, error=error)
 
     def _cut(self, photo: Photo, rois: np.ndarray) -> torch.Tensor | None:
         """The crops (F, 3, S, S) uint8 of boxes in the photo's own pixels."""
@@ -187,9 +175,9 @@ class Reconstructor:
         scaled = torch.from_numpy((rois / np.tile(photo.reduction, 2)).astype(np.float32))
         return camera.crop(pixels, scaled, self.method.images.size)  # type: ignore[return-value]
 
-    def _finish(self, located: list[_Located]) -> list[PhotoFaces]:
+    def _finish(self, located: list[Located]) -> list[PhotoFaces]:
         """Run the network on all crops together and deal its answers out to the photos."""
-        results = [PhotoFaces(entry.source, error=_sentence(entry)) for entry in located]
+        results = [PhotoFaces(entry.source, error=entry.sentence()) for entry in located]
         found = [(entry, result) for entry, result in zip(located, results) if entry.crops is not None]
         if not found:
             return results
@@ -208,7 +196,7 @@ class Reconstructor:
         return results
 
     def _second_pass(
-        self, located: list[_Located], answer: Reconstruction, crops: torch.Tensor, rois: torch.Tensor
+        self, located: list[Located], answer: Reconstruction, crops: torch.Tensor, rois: torch.Tensor
     ) -> Reconstruction:
         """The same faces cropped around the landmarks of the first answer; settled crops stay."""
         better = camera.roi_from_landmarks(answer.landmarks.cpu())  # (F, 4)
@@ -232,25 +220,3 @@ def _sources(inputs: Iterable[Path | Source]) -> Iterator[Source]:
             yield entry
         else:
             yield from find_sources([entry])
-
-
-def _batches(located: Iterable[_Located], faces: int, pixels: int) -> Iterator[list[_Located]]:
-    """Photos with so many faces, or so many pixels, together."""
-    batch: list[_Located] = []
-    for entry in located:
-        batch.append(entry)
-        waiting = sum(other.photo.pixels.size // 3 for other in batch if other.photo)
-        if sum(len(other.rois) for other in batch) >= faces or waiting > pixels:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _sentence(entry: _Located) -> str | None:
-    error = entry.error
-    if error is None:
-        return None
-    if isinstance(error, OSError) and error.strerror:
-        return f"{entry.source.name}: {error.strerror}"
-    return str(error)

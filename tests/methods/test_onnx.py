@@ -6,7 +6,7 @@ import torch
 
 from pyface3d import MorphableModel
 from pyface3d.methods import onnx as export
-from pyface3d.methods.weights import CARD
+from pyface3d.methods.card import CARD
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

@@ -1,0 +1,92 @@
+"""The model card in the header of a weight file, and whether weights with that card fit a method."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from pyface3d.methods.method import Method
+
+CARD = "pyface3d"  # the card's key in the header
+
+
+@dataclass
+class ModelCard:
+    """What a weight file says about itself, stored as JSON in its header.
+
+    Attributes:
+        method: registered name.
+        arguments: constructor arguments.
+        face_model: name, hash and unit of the face model that the outputs belong to.
+        images: size, channel order, normalisation and crop of the input.
+        parameter_space: :meth:`ParameterSpace.to_dict`, or None for methods without parameters.
+        training: data, steps, seed and the command that makes the weights again.
+        numbers: measured figures by protocol.
+        licence: of the weights.
+        version: of this layout.
+    """
+
+    method: str
+    arguments: dict[str, Any]
+    face_model: dict[str, str]
+    images: dict[str, Any]
+    parameter_space: dict[str, Any] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    version: int = 1
+
+    @classmethod
+    def of(cls, method: Method, **about: Any) -> "ModelCard":
+        """The card of a method; ``about`` gives training, numbers and licence."""
+        space = getattr(method, "space", None)
+        model = method.model
+        return cls(
+            method=method.name,
+            arguments=method.arguments,
+            face_model={"name": model.name, "hash": model.hash(), "unit": model.unit},
+            images=method.images.to_dict(),
+            parameter_space=None if space is None else space.to_dict(),
+            **about,
+        )
+
+
+def read_card(path: str | os.PathLike[str]) -> ModelCard | None:
+    """The card of a weight file, or None where the file has none.
+
+    Raises:
+        ValueError: the file is truncated, or its card is damaged.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(CARD)
+        return None if text is None else ModelCard(**json.loads(text))
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise ValueError(f"read_card: {path.name} has no readable header ({error})") from error
+
+
+def check_card(card: ModelCard, method: Method, name: str) -> None:
+    """Refuses weights of another method, face model or parameter space than ``method``'s; ``name`` is their file's."""
+    if card.method != method.name or card.arguments != method.arguments:
+        made = f"{card.method}({_listed(card.arguments)})"
+        raise ValueError(f"{name}: weights of {made} do not fit {method.name}({_listed(method.arguments)})")
+    if card.face_model["hash"] != method.model.hash():
+        raise ValueError(
+            f"{name}: these weights were trained for the face model {card.face_model['name']} "
+            f"({card.face_model['hash'][:12]}), not for {method.model.name} ({method.model.hash()[:12]}): "
+            "with another model they would give distorted faces; pass the right one as model="
+        )
+    space = getattr(method, "space", None)
+    if space is not None and card.parameter_space != space.to_dict():
+        raise ValueError(f"{name}: these weights were trained with another parameter space; take the one of their card")
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
