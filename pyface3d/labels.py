@@ -17,8 +17,9 @@ from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.archive import Archive
 from pyface3d.data.dataset import FaceDataset, Report
-from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.images import UnreadableError
 from pyface3d.data.mat import MatFaces
+from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample
 
 if TYPE_CHECKING:
@@ -184,17 +185,15 @@ class LabelledFaces(FaceDataset):
         with np.load(folder / TABLE, allow_pickle=False) as tables:
             super().__init__([str(name) for name in tables["names"]])
             self.tables = {key: torch.from_numpy(tables[key]) for key in TABLES}
-        self.crops = Archive(folder / CROPS)
+        self.crops = Pictures(folder / CROPS)
         self.maps = Archive(folder / MAPS) if (folder / MAPS).is_file() else None
 
     def load(self, index: int) -> Sample:
         """Reads one face."""
         name = self.names[index]
-        if f"{name}.png" not in self.crops:
-            raise UnreadableError("missing file")
         landmarks = self.tables["landmarks"][index]
         sample = Sample(
-            image=decode_image(self.crops.read(f"{name}.png")),
+            image=self.crops.read(f"{name}.png"),
             params=self.tables["params"][index],
             landmarks=landmarks,
             visible=torch.ones(len(landmarks), dtype=torch.bool),

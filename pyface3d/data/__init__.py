@@ -10,6 +10,7 @@ from pyface3d.data.images import UnreadableError, decode_image
 from pyface3d.data.landmark_files import LandmarkFaces
 from pyface3d.data.mat import MatFaces, MatLabel, read_mat
 from pyface3d.data.mirror import Mirror
+from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample, collate
 from pyface3d.data.schemes import convert_landmarks, mirror_permutation
 
@@ -24,6 +25,7 @@ __all__ = [
     "MatFaces",
     "MatLabel",
     "Mirror",
+    "Pictures",
     "Report",
     "Sample",
     "Strength",

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from pyface3d.camera import image_to_crop
-from pyface3d.data.archive import Archive, stem
+from pyface3d.data.archive import stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, cut, decode_image
+from pyface3d.data.images import UnreadableError, cut
+from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample
 
 PARTS = {"train": 0, "val": 1, "test": 2}
@@ -48,20 +49,18 @@ class CelebA(FaceDataset):
         if part not in (*PARTS, "all"):
             raise ValueError(f"CelebA: part must be one of {', '.join(PARTS)}, all, got {part!r}")
         names, self.attribute_names, table = _read_attributes(Path(attributes))
-        self.archive, self.size = Archive(images), size
-        files = {Path(name).stem: name for name in self.archive.pictures()}
+        self.pictures, self.size = Pictures(images), size
         parts = None if partition is None else dict(zip(*_read_list(Path(partition), 1)))
-        kept = [i for i, name in enumerate(names) if stem(name) in files and _in_part(name, part, parts)]
+        kept = [i for i, name in enumerate(names) if name in self.pictures and _in_part(name, part, parts)]
         if not kept:
             raise ValueError(f"CelebA: {images} holds no picture of the part {part!r} of {attributes}")
         super().__init__([names[i] for i in kept])
-        self.files = [files[stem(name)] for name in self.names]
         self.attributes = torch.from_numpy(table[kept])  # (N, 40) int8
         self.points = _points_of(self.names, landmarks)  # (N, 5, 2)
 
     def load(self, index: int) -> Sample:
         """Reads one face."""
-        image = decode_image(self.archive.read(self.files[index]))
+        image = self.pictures.read(self.names[index])
         points = self.points[index]
         if not bool(points.isfinite().all()):
             raise UnreadableError("unreadable label (no landmarks in the list)")

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from pyface3d.camera import ParameterSpace, image_to_crop
-from pyface3d.data.archive import Archive
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, decode_image
+from pyface3d.data.images import UnreadableError
+from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
 from pyface3d.morphable.pickles import as_array, load_pickle
@@ -20,6 +20,9 @@ YAW_TABLES = ("yaw", "yaw_fitted", "yaw_label")
 
 class CroppedFaces(FaceDataset):
     """Crops with landmarks in the original image: AFLW with its 21 points, AFLW2000-3D with 68.
+
+    For training: one set of points, in the scheme that is wanted. :class:`pyface3d.evaluation.LandmarkBenchmark` reads
+    the same files for the protocols, with all the label sets of a benchmark, as published.
 
     Args:
         table: an ``.npz`` with ``names`` (N,), points ``pts68`` (N, 2 or 3, 68) or ``pts21`` (N, 2, 21) in pixels of
@@ -59,15 +62,12 @@ class CroppedFaces(FaceDataset):
             self.params = None if params is None else torch.from_numpy(tables[params].astype(np.float32))
         if not len(self.points) == len(self.boxes) == len(self.names):
             raise ValueError(f"CroppedFaces: the tables of {table} differ in length")
-        self.archive, self.landmarks = Archive(images), landmarks
-        self._files = {Path(name).stem: name for name in self.archive.pictures()}
+        self.pictures, self.landmarks = Pictures(images), landmarks
 
     def load(self, index: int) -> Sample:
         """Reads one crop."""
         name = self.names[index]
-        if name not in self._files:
-            raise UnreadableError("missing file")
-        image = decode_image(self.archive.read(self._files[name]))
+        image = self.pictures.read(name)
         points = self.points[index]
         visible = np.isfinite(points).all(axis=1) & (points[:, :2] >= 0).all(axis=1)
         box = self.boxes[index]
@@ -115,18 +115,15 @@ class TrainAug(FaceDataset):
         if rows.shape != (len(lines), space.n_params):
             raise ValueError(f"TrainAug: params must be ({len(lines)}, {space.n_params}), got {rows.shape}")
         super().__init__(lines)
-        self.params, self.space, self.archive = torch.from_numpy(np.asarray(rows, np.float32)), space, Archive(images)
-        self._files = {Path(name).name: name for name in self.archive.pictures()}
+        self.params, self.space, self.pictures = torch.from_numpy(np.asarray(rows, np.float32)), space, Pictures(images)
 
     def load(self, index: int) -> Sample:
         """Reads one crop."""
         name = self.names[index]
-        if Path(name).name not in self._files:
-            raise UnreadableError("missing file")
         params = self.space.unwhiten(self.params[index])
         if not bool(params.isfinite().all()):
             raise UnreadableError("label out of range (NaN or infinity)")
-        image = decode_image(self.archive.read(self._files[Path(name).name]))
+        image = self.pictures.read(name)
         if image.shape[1:] != (self.space.size, self.space.size):
             found = " x ".join(map(str, image.shape[1:]))
             raise UnreadableError(f"unreadable image (its size is {found}, wanted {self.space.size})")

@@ -12,8 +12,9 @@ import torch
 from pyface3d.camera import image_to_crop
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, cut, decode_image
+from pyface3d.data.images import UnreadableError, cut
 from pyface3d.data.mat import face_roi
+from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
 
@@ -55,23 +56,19 @@ class LandmarkFaces(FaceDataset):
         landmarks: int | None = None,
         size: int = 120,
     ):
-        self.archive, self.landmarks, self.size = Archive(path), landmarks, size
-        self.annotations = list(_annotations(self.archive, annotations))
+        self.pictures, self.landmarks, self.size = Pictures(path), landmarks, size
+        self.annotations = list(_annotations(self.pictures.archive, annotations))
         if not self.annotations:
             raise ValueError(f"LandmarkFaces: {path} has no .json, .pts or LaPa's .txt; pass annotations=")
         super().__init__([f"{stem(a.file)}#{number}" for number, a in enumerate(self.annotations)])
-        self._files = {Path(name).name: name for name in self.archive.pictures()}
 
     def load(self, index: int) -> Sample:
         """Cuts one face out of its photo."""
         annotation = self.annotations[index]
-        name = annotation.file if annotation.file in self.archive else self._files.get(Path(annotation.file).name)
-        if name is None:
-            raise UnreadableError("missing file")
         visible = annotation.visible & np.isfinite(annotation.points).all(axis=1)
         if visible.sum() < 3:
             raise UnreadableError(f"label out of range ({visible.sum()} visible landmarks)")
-        image = decode_image(self.archive.read(name))
+        image = self.pictures.read(annotation.file)
         points, seen = torch.from_numpy(annotation.points), torch.from_numpy(visible)
         roi = face_roi(points, image.shape[1:], seen)
         inside = image_to_crop(points[None], roi[None], self.size)[0].masked_fill(~seen[:, None], 0).numpy()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pyface3d.camera import image_to_crop
-from pyface3d.data import Archive, FaceDataset, Sample, UnreadableError, decode_image
+from pyface3d.data import FaceDataset, Pictures, Sample
 
 # sample key -> names of its array in an npz, and of its file in 3DDFA's test.configs for AFLW2000-3D and AFLW
 _NPZ = {
@@ -38,7 +38,7 @@ _POINTS = ("landmarks", "reannotated", "frame68")
 
 
 class LandmarkBenchmark(FaceDataset):
-    """Crops with all the labels that a benchmark gives them.
+    """Crops with all the labels that a benchmark gives them; for training see :class:`pyface3d.data.CroppedFaces`.
 
     A sample holds ``image``; ``landmarks`` (68, 3), (68, 2) or (21, 2) float32 in pixels of the crop; ``visible``
     (L,) bool; ``box`` (4,) of the crop in the original image; ``yaw`` degrees; ``name``; ``number``; and where the
@@ -60,15 +60,12 @@ class LandmarkBenchmark(FaceDataset):
         if wrong:
             raise ValueError(f"LandmarkBenchmark: {len(names)} names but arrays of {wrong}")
         super().__init__(names)
-        self.labels, self.archive = labels, Archive(images)
-        self._files = {Path(name).stem: name for name in self.archive.pictures()}
+        self.labels, self.pictures = labels, Pictures(images)
 
     def load(self, index: int) -> Sample:
         """Reads one crop."""
         name = self.names[index]
-        if Path(name).stem not in self._files:
-            raise UnreadableError("missing file")
-        image = decode_image(self.archive.read(self._files[Path(name).stem]))
+        image = self.pictures.read(name)
         box = torch.as_tensor(self.labels["box"][index], dtype=torch.float32)
         sample: dict[str, Any] = {"image": image, "box": box, "name": name, "number": index}
         for key in self.labels.keys() - {"box"}:

@@ -6,9 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pyface3d.data.augment import move
+
 
 class PortraitAugment:
     """Changes a batch of portraits together with its labels, and resizes the pictures to what the network sees.
+
+    :class:`pyface3d.data.Augment` changes any batch, at its own size, and far; this one changes portraits, whose poses
+    and lights vary already, by little, and warps them to the network's size in the same step.
 
     Args:
         size: side of the labelled crops.
@@ -32,7 +37,7 @@ class PortraitAugment:
         return {
             "image": self._recolor(image, generator),
             "params": self._move_params(batch["params"], matrix, offset, scale),
-            "landmarks": _move(batch["landmarks"], matrix, offset, scale),
+            "landmarks": move(batch["landmarks"], torch.cat([matrix, offset[..., None]], 2)),
         }
 
     def _warp(self, images: Tensor, matrix: Tensor, offset: Tensor, resolution: int) -> Tensor:
@@ -64,11 +69,6 @@ class PortraitAugment:
         rows = upright @ pose[:, :2] + torch.cat([torch.zeros(len(params), 2, 3), shift[..., None]], 2)
         pose = torch.cat([rows, scale[:, None, None] * pose[:, 2:]], 1)
         return torch.cat([pose.flatten(1), params[:, 12:]], 1)
-
-
-def _move(points: Tensor, matrix: Tensor, offset: Tensor, scale: Tensor) -> Tensor:
-    moved = points[..., :2] @ matrix.mT + offset[:, None]
-    return torch.cat([moved, points[..., 2:] * scale[:, None, None]], 2)
 
 
 def _erase(images: Tensor, draw: Tensor, generator: torch.Generator) -> Tensor:
