@@ -19,30 +19,29 @@ def _pixels(size: int) -> Tensor:
 
 
 def backdrop(draws: Draws, size: int, shapes: int = 5) -> Tensor:
-    """Backgrounds (B, S, S, 3), linear: a gradient, noise and soft shapes of random colours; out of focus."""
+    """Backgrounds (B, 3, S, S), linear: a gradient, noise and soft shapes of random colours; out of focus."""
     pixels = _pixels((size + 1) // 2)  # painted at half the resolution
     slope = draws.normal(0.35, 2)
-    ramp = (0.5 + (pixels @ slope[:, None, :, None])[..., 0]).clamp(0, 1)[..., None]  # (B, S, S, 1)
+    ramp = (0.5 + (pixels @ slope[:, None, :, None])[..., 0]).clamp(0, 1)[:, None]  # (B, 1, S, S)
     brightness = draws.uniform(0.1, 1.0)[:, None]
-    colors = [linear(_muted(draws) * brightness)[:, None, None] for _ in range(2)]
+    colors = [linear(_muted(draws) * brightness)[..., None, None] for _ in range(2)]
     picture = torch.lerp(colors[0], colors[1], ramp)
     busy = draws.chance(0.75).float()
     for _ in range(shapes):
         mask = _mask(_shape(draws, center=1.3, low=0.15, high=1.2), pixels)  # (B, S, S)
         mask = mask * (busy * draws.uniform(0.2, 1.0))[:, None, None]
-        picture = torch.lerp(picture, linear(_muted(draws))[:, None, None], mask[..., None])
+        picture = torch.lerp(picture, linear(_muted(draws))[..., None, None], mask[:, None])
     place = pixels * draws.log_uniform(0.05, 0.6)[:, None, None, None] + draws.uniform(0, 1, 2)[:, None, None]
-    noise = look_up(place.flatten(1, 2)).view(*ramp.shape[:3], 4)
+    noise = look_up(place.flatten(1, 2).mT)  # (B, 4, S S)
     strength = draws.uniform(0, 0.35, 4) * busy[:, None]
-    factor = (noise @ strength[:, None, :, None])[..., 0]
-    picture = picture * (1 + factor).clamp(0.05, 3)[..., None]
-    picture = F.interpolate(picture.permute(0, 3, 1, 2), (size, size), mode="bilinear")
-    return picture.permute(0, 2, 3, 1)
+    factor = (strength[:, None] @ noise).view_as(ramp)
+    picture = picture * (1 + factor).clamp(0.05, 3)
+    return F.interpolate(picture, (size, size), mode="bilinear")
 
 
 def occlude(draws: Draws, picture: Tensor) -> Tensor:
     """Shapes before the face, now and then: hands, microphones, papers, strands of hair. Changes ``picture``."""
-    pixels = _pixels(picture.shape[1])
+    pixels = _pixels(picture.shape[-1])
     for probability in (0.18, 0.1):
         present = draws.chance(probability)
         shape = _shape(draws, center=1.0, low=0.08, high=0.5)
@@ -56,9 +55,10 @@ def occlude(draws: Draws, picture: Tensor) -> Tensor:
 
 
 def _over(picture: Tensor, present: Tensor, mask: Callable[[Tensor], Tensor], color: Tensor) -> None:
-    """Blend a colour (B, 3) into the pictures where it is present (B,)."""
+    """Blend a colour (B, 3) into the pictures (B, 3, S, S) where it is present (B,)."""
     rows = present.nonzero()[:, 0]
-    picture[rows] = torch.lerp(picture[rows], color[rows, None, None], mask(rows)[..., None])
+    blended = torch.lerp(picture.index_select(0, rows), color[rows, :, None, None], mask(rows)[:, None])
+    picture.index_copy_(0, rows, blended)
 
 
 def _bend(draws: Draws) -> Tensor:

@@ -1,6 +1,7 @@
 """Endless labelled portraits, rendered from a face model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -94,15 +95,14 @@ class SyntheticFaces(Dataset):
         coeffs = pose.coefficients(draws, self.model)
         vertices = self.model.synthesize(coeffs)  # (B, N, 3)
         view = pose.View.draw(draws, self._in_eyes(vertices[:, self.model.landmarks]), self.size, self.jitter)
-        points, albedo, gloss = self._dress(draws, self._in_eyes(vertices))
-        posed = points @ view.rotation.mT
+        dressed = self._dress(draws, self._in_eyes(vertices))
+        posed = (view.rotation @ dressed.points.mT).mT  # (B, V, 3)
         seen = view.see(posed)
-        normals = ops.vertex_normals(posed, self._front)
-        colors = shade(draws, self._visibility, view.rotation, normals, albedo, gloss)
         ids, barycentrics, depth = ops.rasterize(seen, self._triangles, self.size, self.size, cull_backfaces=True)
+        colors, triangles = self._color(draws, dressed, posed, view.rotation, ids)
         head = ids >= 0
-        light = ops.interpolate(colors, ids, barycentrics, self._triangles)
-        light = torch.where(head[..., None], light, backdrop(draws, self.size))
+        light = ops.interpolate(colors.mT, ids, barycentrics, triangles).permute(0, 3, 1, 2).contiguous()
+        light.addcmul_(backdrop(draws, self.size), (~head).float()[:, None])  # (B, 3, S, S), was 0 beside the head
         image = photograph(draws, occlude(draws, light), head)
         labels = self._labels(vertices[:, self.model.landmarks], coeffs, view)
         return {"image": image, **labels, "visible": self._visible(labels["landmarks"], seen, depth)}
@@ -119,8 +119,8 @@ class SyntheticFaces(Dataset):
         """From the model frame to eye distances about the middle of the eyes."""
         return (points - self.regions.eye_center) / self.regions.eye_distance
 
-    def _dress(self, draws: Draws, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Vertices, albedo and gloss of the head with its hair and glasses, in eye distances about the eye centre."""
+    def _dress(self, draws: Draws, points: Tensor) -> "_Dressed":
+        """The head ``points`` (B, N, 3) with its hair and glasses, in eye distances about the eye centre."""
         points = self._look(draws, points)
         wide, top, back = (points[:, k, axis].abs() for k, axis in zip(self._extremes, range(3)))
         head = torch.stack([wide, top, back], 1)
@@ -130,12 +130,27 @@ class SyntheticFaces(Dataset):
         eyes = torch.stack([marks[:, 36:42].mean(1), marks[:, 42:48].mean(1)], 1)
         hair = hairdo.hair(draws, color, ~(bald | draws.chance(0.1)), head)
         glasses = eyewear.glasses(draws, eyes, head)
-        albedo, gloss = self.paint(draws, color, bald)
-        return (
-            torch.cat([points, hair.vertices, glasses.vertices], 1),
-            torch.cat([albedo, hair.albedo, glasses.albedo], 1),
-            torch.cat([gloss, hair.gloss, glasses.gloss], 1),
-        )
+        return _Dressed(torch.cat([points, hair.vertices, glasses.vertices], 1), color, bald, (hair, glasses))
+
+    def _color(
+        self, draws: Draws, dressed: "_Dressed", posed: Tensor, rotation: Tensor, triangle_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Colours (B, 3, P) of the vertices that any picture of the batch shows, and their triangles (F, 3).
+
+        Most of a head is hidden in every picture: its vertices are neither painted nor lit.
+        """
+        used = torch.zeros(len(self._triangles) + 1, dtype=torch.bool)
+        used[triangle_ids.long()] = True  # the last: no triangle
+        shown = torch.zeros(posed.shape[1], dtype=torch.bool)
+        shown[self._triangles[used[:-1]]] = True
+        n = self.model.n_vertices
+        ids, albedo, gloss = self.paint(draws, dressed.color, dressed.bald, shown[:n])
+        albedo = torch.cat([albedo, *(piece.albedo.mT for piece in dressed.pieces)], 2)
+        gloss = torch.cat([gloss, *(piece.gloss for piece in dressed.pieces)], 1)
+        order = torch.cat([ids, torch.arange(n, len(shown))])  # (P,) vertices
+        normals = ops.vertex_normals(posed, self._front).index_select(1, order).mT.contiguous()
+        place = torch.zeros(len(shown), dtype=torch.long).index_copy_(0, order, torch.arange(len(order)))
+        return shade(draws, self._visibility, ids, rotation, normals, albedo, gloss), place[self._triangles]
 
     def _look(self, draws: Draws, points: Tensor) -> Tensor:
         """Turn the eyeballs about their centres."""
@@ -164,6 +179,22 @@ class SyntheticFaces(Dataset):
         column, row = (landmarks[..., k].round().long().clamp(0, self.size - 1) for k in range(2))
         nearest = depth[torch.arange(len(seen))[:, None], row, column]  # (B, 68)
         return inside & (seen[:, self.model.landmarks, 2] > nearest - 0.03 * self.size)
+
+
+@dataclass
+class _Dressed:
+    """Heads with hair and glasses.
+
+    Attributes:
+        points: (B, V, 3) of the head and the pieces, in eye distances about the eye centre.
+        color: (B, 3) linear, of the hair;  bald: (B,) bool.
+        pieces: hair and glasses.
+    """
+
+    points: Tensor
+    color: Tensor
+    bald: Tensor
+    pieces: tuple[hairdo.Piece, hairdo.Piece]
 
 
 def _half(triangles: Tensor) -> Tensor:

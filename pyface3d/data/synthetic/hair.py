@@ -55,10 +55,10 @@ def hair(draws: Draws, color: Tensor, present: Tensor, head: Tensor) -> Piece:
     spoke = torch.linspace(0, 1, SPOKES)
     angle = opened[..., None] + (2 * math.pi - 2 * opened[..., None]) * spoke  # (B, R, S), 0 in front
     angle = angle + style.lean[..., None] * (opened[..., None] > 0)
-    noise = _noise(draws, angle, height)  # (B, R, S, 4)
+    noise = _noise(draws, angle, height)  # four of (B, R, S)
     hat = style.hat[..., None]
     rough = torch.where(hat, torch.full((), 0.01), draws.log_uniform(0.01, 0.08)[:, None, None])
-    bulk = 1 + rough * (noise[..., 0] + noise[..., 1] + 0.5 * noise[..., 2])
+    bulk = 1 + rough * (noise[0] + noise[1] + 0.5 * noise[2])
     radius = (ring * style.thickness)[..., None] * bulk
     depth = (head[:, 2, None, None] + FRONT) / 2  # half the depth of the head
     x = head[:, 0, None, None] * radius * torch.sin(angle)
@@ -67,7 +67,7 @@ def hair(draws: Draws, color: Tensor, present: Tensor, head: Tensor) -> Piece:
     vertices = torch.stack([x, y, z], -1).flatten(1, 2)  # (B, R S, 3)
     vertices = torch.where(present[:, None, None], vertices, torch.tensor([0.0, 0.5, -0.9]))  # inside the head
     grain = draws.uniform(0.1, 0.5)[:, None, None] * torch.where(hat, 0.2, 1.0)
-    strands = 1 + grain * (noise[..., 2] + noise[..., 3])
+    strands = 1 + grain * (noise[2] + noise[3])
     cloth = linear(draws.color() * draws.uniform(0.2, 1.0)[:, None])
     base = torch.where(style.hat, cloth, color)[:, None, None]
     albedo = (base * strands[..., None]).clamp(0.002, 1.0).flatten(1, 2)
@@ -140,9 +140,9 @@ def _rings(style: Style, top: Tensor) -> tuple[Tensor, Tensor]:
     return height, ring * (1 + style.flare * hanging) + style.brim * ((step - 0.85) / 0.15).clamp(0, 1)
 
 
-def _noise(draws: Draws, angle: Tensor, height: Tensor) -> Tensor:
-    """(B, R, S, 4) noise that varies quickly around the head and slowly down it, as strands do."""
+def _noise(draws: Draws, angle: Tensor, height: Tensor) -> tuple[Tensor, ...]:
+    """Noise (B, R, S) of four finenesses that varies quickly around the head and slowly down it, as strands do."""
     around = angle / (2 * math.pi) * draws.uniform(0.5, 2.0)[:, None, None]
     down = (height * draws.uniform(0.05, 0.3)[:, None])[..., None].expand_as(angle)
-    place = torch.stack([around, down], -1) + draws.uniform(0, 1, 2)[:, None, None]
-    return look_up(place.flatten(1, 2)).unflatten(1, angle.shape[1:])
+    place = torch.stack([around, down], 1) + draws.uniform(0, 1, 2)[:, :, None, None]
+    return look_up(place.flatten(2)).unflatten(2, angle.shape[1:]).unbind(1)

@@ -27,7 +27,7 @@ def bank() -> Tensor:
 
 
 def look_up(points: Tensor) -> Tensor:
-    """Noise (B, P, 4) at points (B, P, 2) given in pictures, so that 1 is a whole period; bilinear."""
+    """Noise (B, 4, P) at points (B, 2, P) given in pictures, so that 1 is a whole period; bilinear."""
     grid = (points - points.floor()) * 2 - 1  # the seam of a period is one pixel wide and does not show
     expanded = bank().expand(len(points), -1, -1, -1)
-    return F.grid_sample(expanded, grid[:, None], padding_mode="border", align_corners=False)[:, :, 0].mT
+    return F.grid_sample(expanded, grid.mT[:, None], padding_mode="border", align_corners=False)[:, :, 0]

@@ -96,11 +96,11 @@ class View:
 
         z is linear along straight lines of the picture, so depths can be interpolated in it.
         """
-        distance = self.distance[:, None, None]
-        seen = posed * (distance / (distance - posed[..., 2:]))
-        x, y, z = seen.unbind(2)
-        zoom = self.zoom[:, None]
-        return torch.stack([(x - self.corner[:, :1]) * zoom, (-y - self.corner[:, 1:]) * zoom, z * zoom], 2)
+        distance, zoom = self.distance[:, None], self.zoom[:, None]
+        x, y, z = posed.unbind(2)
+        larger = distance / (distance - z)
+        x, y, z = x * larger - self.corner[:, :1], y * -larger - self.corner[:, 1:], z * larger
+        return torch.stack([x * zoom, y * zoom, z * zoom], 1).mT
 
 
 def weak_perspective(points: Tensor, seen: Tensor, rotations: Tensor) -> Tensor:
