@@ -15,6 +15,7 @@ from pyface3d.camera.flips import FLIPS
 from pyface3d.camera.whitening import read_release
 
 POSE_LENGTH = 12
+T_Z = 11  # entry of t_z, which no picture shows
 
 #: length of the vector -> (identity, expression, texture) coefficients: 3DDFA, 3DDFA_V2's two longer ones,
 #: SynergyNet's label files
@@ -92,10 +93,7 @@ class ParameterSpace(nn.Module):
         super()._apply(fn, recurse)
         for name, table in tables.items():
             moved = getattr(self, name)
-            if moved.dtype in (
-                torch.float16,
-                torch.bfloat16,
-            ):  # 5e5 does not fit float16, 1e-4 loses its digits in bfloat16
+            if moved.dtype in (torch.float16, torch.bfloat16):  # one cannot hold 5e5, the other not 1e-4 precisely
                 setattr(self, name, table.to(moved.device))
         return self
 
@@ -164,10 +162,12 @@ class ParameterSpace(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":
-        """Reads what :meth:`save` wrote, or a whitening table as 3DDFA and 3DDFA_V2 release it (told by content)."""
+        """Reads what :meth:`save` wrote, or a whitening table of 3DDFA or 3DDFA_V2 (pickle or npz), by the content."""
         with open(path, "rb") as stream:
-            if stream.read(1) == b"\x80":  # a pickle
-                return cls(**read_release(path))
+            start = stream.read(2)
+        if start.startswith(b"\x80") or start == b"PK":  # a pickle, an npz
+            tables = read_release(path)
+            return cls.of_length(len(tables["mean"]), **tables)
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("parameter_space")
             if header is None:
@@ -241,5 +241,5 @@ def pad_params(params: Tensor) -> Tensor:
     if length == 12:
         return torch.cat([params, params.new_zeros(*params.shape[:-1], 50)], -1)
     if length == 61:
-        return torch.cat([params[..., :11], torch.zeros_like(params[..., :1]), params[..., 11:]], -1)
+        return torch.cat([params[..., :T_Z], torch.zeros_like(params[..., :1]), params[..., T_Z:]], -1)
     raise ValueError(f"pad_params: params must be (..., 12), (..., 61) or (..., 62), got {tuple(params.shape)}")

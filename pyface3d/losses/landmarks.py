@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace, flip_y
-from pyface3d.losses.loss import Loss
+from pyface3d.losses.loss import Loss, check_wing
 from pyface3d.losses.parameters import ParameterLoss
 from pyface3d.morphable import MorphableModel
 
@@ -28,8 +28,7 @@ class WingLoss(Loss):
 
     def __init__(self, w: float = 10.0, epsilon: float = 2.0, check_finite: bool = False):
         super().__init__({"wing": 1.0}, check_finite)
-        if not (w > 0 and epsilon > 0):
-            raise ValueError(f"WingLoss: w and epsilon must be positive, got {w} and {epsilon}")
+        check_wing(self, w, epsilon)
         self.w, self.epsilon = w, epsilon
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -71,8 +70,7 @@ class LandmarkLoss(ParameterLoss):
         super().__init__(model, space, {"landmarks": 1.0}, check_finite)
         if model.landmarks is None:
             raise ValueError(f"LandmarkLoss: {model.name} has no landmarks; build it with landmarks=")
-        if not (w > 0 and epsilon > 0):
-            raise ValueError(f"LandmarkLoss: w and epsilon must be positive, got {w} and {epsilon}")
+        check_wing(self, w, epsilon)
         self.model, self.w, self.epsilon = model, w, epsilon
 
     def forward(

@@ -81,6 +81,12 @@ class Loss(nn.Module):
                 )
 
 
+def check_wing(loss: Loss, w: float, epsilon: float) -> None:
+    """Refuses widths and curvatures of Wing that are not positive."""
+    if not (w > 0 and epsilon > 0):
+        raise ValueError(f"{type(loss).__name__}: w and epsilon must be positive, got {w} and {epsilon}")
+
+
 def weighted_sum(weights: Mapping[str, float], terms: Mapping[str, Tensor]) -> Tensor:
     """Sum of the terms times their weights."""
     parts = [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()]

@@ -7,10 +7,9 @@ from torch import Tensor
 
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace
-from pyface3d.losses.loss import Loss
+from pyface3d.camera.parameters import T_Z
+from pyface3d.losses.loss import Loss, check_wing
 from pyface3d.morphable import MorphableModel
-
-DEPTH = 11  # entry of t_z, which no image shows
 
 
 class ParameterLoss(Loss):
@@ -44,7 +43,7 @@ class ParameterLoss(Loss):
         params = self.space.unwhiten(pred)
         target = target.to(params.dtype)
         if not keep_depth:
-            params = torch.cat([params[:, :DEPTH], target[:, DEPTH : DEPTH + 1], params[:, DEPTH + 1 :]], 1)
+            params = torch.cat([params[:, :T_Z], target[:, T_Z : T_Z + 1], params[:, T_Z + 1 :]], 1)
         pose, coeffs = self.space.split(params)
         target_pose, target_coeffs = self.space.split(target)
         return coeffs, pose, target_coeffs, target_pose
@@ -206,8 +205,7 @@ class WingVertexLoss(ParameterLoss):
         check_finite: bool = False,
     ):
         super().__init__(model, space, {"wing": 1.0}, check_finite)
-        if not (w > 0 and epsilon > 0):
-            raise ValueError(f"WingVertexLoss: w and epsilon must be positive, got {w} and {epsilon}")
+        check_wing(self, w, epsilon)
         self.model, self.w, self.epsilon, self.kind = model, w, epsilon, kind
         self.register_buffer("vertex_weights", vertex_weights, persistent=False)
         self.register_buffer("indices", indices, persistent=False)

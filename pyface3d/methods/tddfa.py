@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
+from pyface3d.camera.whitening import read_release
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.parameters import ParameterMethod, require_geometry
 from pyface3d.methods.recipe import Recipe
@@ -87,12 +86,12 @@ class TDDFA(ParameterMethod):
 
 
 def read_whitening(path: str | os.PathLike[str], version: str = "v2") -> ParameterSpace:
-    """Reads a whitening table of the 3DDFA family.
+    """Reads the whitening table of one version of 3DDFA, and refuses that of the other.
 
     Args:
-        path: npz with ``param_mean_v1``, ``param_std_v1``, ``param_mean_v2`` and ``param_std_v2``, or 3DDFA's
-            ``param_whitening.pkl`` or 3DDFA_V2's ``param_mean_std_62d_120x120.pkl`` (read as data only).
-        version: "v1" or "v2": which table of an npz, and which y-flip.
+        path: 3DDFA's ``param_whitening.pkl``, 3DDFA_V2's ``param_mean_std_62d_120x120.pkl`` (read as data only), or an
+            npz with ``param_mean_v1``, ``param_std_v1``, ``param_mean_v2`` and ``param_std_v2``.
+        version: "v1", 3DDFA, or "v2", 3DDFA_V2.
 
     Raises:
         ValueError: the version is unknown, or the file holds no such table.
@@ -100,16 +99,8 @@ def read_whitening(path: str | os.PathLike[str], version: str = "v2") -> Paramet
     flips = {"v1": "3ddfa", "v2": "3ddfa_v2"}
     if version not in flips:
         raise ValueError(f"read_whitening: version must be 'v1' or 'v2', got {version!r}")
-    path = Path(path)
-    if path.suffix == ".pkl":
-        from pyface3d.morphable.pickles import load_pickle
-
-        tables = load_pickle(path)
-        names = ("param_mean", "param_std") if "param_mean" in tables else ("mean", "std")
-    else:
-        tables = np.load(path)
-        names = (f"param_mean_{version}", f"param_std_{version}")
-    if not all(name in tables for name in names):
-        raise ValueError(f"read_whitening: {path.name} holds no {names[0]} and {names[1]}")
-    mean, std = (np.asarray(tables[name]) for name in names)
-    return ParameterSpace.of_length(len(mean), mean=mean, std=std, flip=flips[version])
+    try:
+        tables = read_release(path, flips[version])
+    except ValueError as error:
+        raise ValueError(f"read_whitening: {error}") from None
+    return ParameterSpace.of_length(len(tables["mean"]), **tables)

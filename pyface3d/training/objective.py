@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d.camera import ParameterSpace
+from pyface3d.camera.parameters import T_Z
 from pyface3d.morphable import MorphableModel
 
-TRANSLATION_Z = 11  # of the parameter vector: no picture tells it
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # pixels (DAMDNet)
 
 
@@ -40,7 +40,7 @@ class PortraitObjective(nn.Module):
         self.register_buffer("mean", mean, persistent=False)  # (L, 3)
         self.register_buffer("basis", basis, persistent=False)  # (3 L, K)
         known = torch.ones(space.n_params)
-        known[TRANSLATION_Z] = 0
+        known[T_Z] = 0
         self.register_buffer("known", known, persistent=False)
 
     def forward(self, whitened: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

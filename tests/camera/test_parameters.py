@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pyface3d.camera import LAYOUTS, ParameterSpace, pad_params
+from pyface3d.camera.whitening import read_release
 
 
 def space_with_wide_range():
@@ -68,6 +69,8 @@ def test_released_tables(tmp_path, keys, flip):
     (tmp_path / "table.pkl").write_bytes(pickle.dumps(table, protocol=2))
     space = ParameterSpace.load(tmp_path / "table.pkl")
     assert space.flip == flip and space.mean[3] == 3 and space.std[3] == 4
+    with pytest.raises(ValueError, match="holds no whitening table of 3DDFA"):
+        read_release(tmp_path / "table.pkl", "3ddfa" if flip == "3ddfa_v2" else "3ddfa_v2")
 
 
 def test_a_pickle_of_something_else_is_refused_and_not_run(tmp_path):

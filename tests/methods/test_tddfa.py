@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pyface3d import MorphableModel, create
+from pyface3d import MorphableModel, ParameterSpace, create
 from pyface3d.methods import SynergyNet, read_whitening
 
 
@@ -69,9 +69,10 @@ def test_whitening_tables_differ(data_folder):
     first, second = read_whitening(path, "v1"), read_whitening(path, "v2")
     assert (first.flip, second.flip) == ("3ddfa", "3ddfa_v2")
     assert not torch.allclose(first.std, second.std, rtol=0.05)
+    assert torch.equal(ParameterSpace.load(path).std, second.std)
     with pytest.raises(ValueError, match="version must be 'v1' or 'v2', got 'v3'"):
         read_whitening(path, "v3")
-    with pytest.raises(ValueError, match="holds no param_mean_v2"):
+    with pytest.raises(ValueError, match="holds no whitening table of 3DDFA_V2"):
         read_whitening(data_folder / "aflw2000" / "dev.npz")
 
 
