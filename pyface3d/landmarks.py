@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-# For each of AFLW's 21 points the 0-based iBUG points whose mean it is (3DDFA's benchmark; conventions of AFLW:
-# brows, eyes, ears, nose,
-# mouth, chin).
+# For each of AFLW's 21 points the 0-based iBUG points whose mean it is (3DDFA's benchmark), in AFLW's order: brows,
+# eyes, right ear and nose and left ear, mouth, chin.
 _AFLW21 = (
     (17,), (19,), (21,), (22,), (24,), (26,),
     (36,), (36, 37, 38, 39, 40, 41), (39,), (42,), (42, 43, 44, 45, 46, 47), (45,),

@@ -23,8 +23,10 @@ def models(
         found = [_describe(load_model(path))]
         methods: list[str] = []
     else:
+        from pyface3d.methods import list_methods
+
         found = [_describe(MorphableModel.default(parts=parts), parts) for parts in ("face", "head")]
-        methods = _methods()
+        methods = list_methods()
         screen.table(["method"], [[name] for name in methods], title="methods (pyface3d.create)")
     screen.table(
         ["face model", "vertices", "triangles", "identity", "expression", "unit"],
@@ -32,12 +34,6 @@ def models(
         title="face models",
     )
     return {"methods": methods, "face_models": found}
-
-
-def _methods() -> list[str]:
-    from pyface3d.methods import list_methods
-
-    return list(list_methods())
 
 
 def _describe(model: Any, parts: str | None = None) -> dict[str, Any]:

@@ -58,6 +58,18 @@ class CelebA(FaceDataset):
         self.attributes = torch.from_numpy(table[kept])  # (N, 40) int8
         self.points = _points_of(self.names, landmarks)  # (N, 5, 2)
 
+    @classmethod
+    def open(cls, folder: str | os.PathLike, part: str = "train") -> "CelebA":
+        """A part of the official folder: ``img_align_celeba`` or its zip, and ``list_attr_celeba.txt``.
+
+        Raises:
+            FileNotFoundError: one of them is missing.
+        """
+        files = celeba_files(folder)
+        if files is None:
+            raise FileNotFoundError(f"CelebA: {folder} must hold img_align_celeba and list_attr_celeba.txt")
+        return cls(*files, part)
+
     def load(self, index: int) -> Sample:
         """Reads one face."""
         image = self.pictures.read(self.names[index])
@@ -73,6 +85,15 @@ class CelebA(FaceDataset):
             box=roi,
             name=self.names[index],
         )
+
+
+def celeba_files(folder: str | os.PathLike) -> tuple[Path, Path] | None:
+    """Images and list of attributes in the official folder; None where one of them is missing."""
+    folder = Path(folder)
+    images = [folder / name for name in ("img_align_celeba", "img_align_celeba.zip")]
+    lists = [folder / name for name in ("list_attr_celeba.txt", "Anno/list_attr_celeba.txt")]
+    found = [next((path for path in paths if path.exists()), None) for paths in (images, lists)]
+    return None if found[0] is None or found[1] is None else (found[0], found[1])
 
 
 def five_point_roi(points: torch.Tensor) -> torch.Tensor:

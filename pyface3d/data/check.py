@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pyface3d.data.archive import Archive, stem
-from pyface3d.data.celeba import CelebA
+from pyface3d.data.celeba import CelebA, celeba_files
 from pyface3d.data.crops import CroppedFaces
 from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.landmark_files import LandmarkFaces
@@ -101,10 +101,8 @@ def _candidates(archive: Archive) -> list[tuple[str, Callable[[], FaceDataset]]]
     for table in sorted(path.glob("*.npz")):
         for crops in sorted(path.glob(f"{table.stem}_crops*")):
             found.append((f"crops with points, {table.stem}", partial(CroppedFaces, table, crops)))
-    for images in (path / "img_align_celeba", path / "img_align_celeba.zip"):
-        lists = [p for p in (path / "list_attr_celeba.txt", path / "Anno/list_attr_celeba.txt") if p.is_file()]
-        if images.exists() and lists:
-            found.append(("CelebA", partial(CelebA, images, lists[0], part="all")))
+    if celeba_files(path) is not None:
+        found.append(("CelebA", partial(CelebA.open, path, "all")))
     return found
 
 

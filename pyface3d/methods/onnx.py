@@ -2,13 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from pyface3d.atlas import UVAtlas
+from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods.card import CARD, ModelCard
 from pyface3d.methods.method import Method
@@ -132,13 +132,8 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
         metadata["position_map_pixels"] = repr(cast(MapScale, method.scale).pixels)
     onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(graph.SerializeToString())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as stream:
+        stream.write(graph.SerializeToString())
 
 
 def _landmarks_of(method: Method) -> nn.Module:

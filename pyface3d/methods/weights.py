@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
+from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods import registry
 from pyface3d.methods.card import CARD, ModelCard, check_card, read_card
@@ -51,13 +52,8 @@ def save_weights(
         raise ValueError("save_weights: this method is deployed, its BatchNorms are gone: save its origin")
     card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), licence=licence)
     state = {name: _stored(tensor, dtype) for name, tensor in method.network.state_dict().items()}
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(state, partial, metadata={CARD: json.dumps(asdict(card))})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as stream:
+        stream.write(serialise(state, metadata={CARD: json.dumps(asdict(card))}))
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

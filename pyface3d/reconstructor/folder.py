@@ -118,9 +118,13 @@ class OutputFolder:
         return self._stems[source.name]
 
     def _record(self, source: Source) -> dict[str, Any] | None:
+        return self._read(source.name, self._stem(source))
+
+    def _read(self, name: str, stem: str) -> dict[str, Any] | None:
+        """The record of the photo ``name``; None where there is none, or one of another photo."""
         try:
-            record = json.loads((self.folder / f"{self._stem(source)}.json").read_bytes())
-            return record if record["photo"] == source.name and isinstance(record["faces"], list) else None
+            record = json.loads((self.folder / f"{stem}.json").read_bytes())
+            return record if record["photo"] == name and isinstance(record["faces"], list) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -135,8 +139,8 @@ class OutputFolder:
             yield path
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        for name in self._stems:
-            record = self._record(Source(name, lambda: None))  # type: ignore[arg-type,return-value]
+        for name, stem in self._stems.items():
+            record = self._read(name, stem)
             for facts in (record or {"faces": []})["faces"]:
                 yield _row(facts)
 

@@ -102,7 +102,9 @@ class StepRate(lightning.Callback):
     """Steps per second, and the share of the time that is spent in steps, not waiting for data.
 
     Attributes:
-        steps: steps seen;  seconds: since the first of them;  busy: of these, inside steps.
+        steps: counted steps.
+        seconds: wall time of these.
+        busy: seconds of it inside steps.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,6 @@ of each file in ``pyface3d/assets/weights``.
 
 import argparse
 import csv
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from pyface3d.atomic import atomic_write
 from pyface3d.data.synthetic import PortraitPool, SyntheticFaces
 from pyface3d.training.callbacks import blend
 from pyface3d.training.portrait_augment import PortraitAugment
@@ -57,13 +57,6 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
     flat /= dist.get_world_size()
     for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
         gradient.copy_(mean.view_as(gradient))
-
-
-def save(path: Path, **content: object) -> None:
-    """Write a checkpoint beside its place, then move it there."""
-    part = path.with_suffix(f".{os.getpid()}")
-    torch.save(content, part)
-    os.replace(part, path)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -119,7 +112,8 @@ def train(options: argparse.Namespace) -> None:
                     csv.writer(file).writerow(row)
             if (step + 1) % options.save == 0 or step + 1 == options.steps:
                 state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
-                save(last, step=step + 1, method=options.method, **state)
+                with atomic_write(last) as stream:
+                    torch.save({"step": step + 1, "method": options.method, **state}, stream)
     dist.destroy_process_group()
 
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import sys
 
@@ -131,7 +132,8 @@ def test_a_failed_write_leaves_the_old_file(saved, tmp_path, monkeypatch):
     method, path = saved
     target = tmp_path / "model.safetensors"
     target.write_bytes(path.read_bytes())
-    monkeypatch.setattr("pyface3d.methods.weights.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    full = OSError(errno.ENOSPC, "disk full")
+    monkeypatch.setattr("pyface3d.atomic.os.replace", lambda *_: (_ for _ in ()).throw(full))
     with pytest.raises(OSError, match="disk full"):
         save_weights(method, target)
     assert target.read_bytes() == path.read_bytes() and list(tmp_path.iterdir()) == [target]

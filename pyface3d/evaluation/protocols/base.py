@@ -1,7 +1,7 @@
 """What evaluation protocols share: feeding a metric with a method's predictions on batches of samples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -68,11 +68,8 @@ class PredictionProtocol(Protocol):
 
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
         """See :meth:`Protocol.run`."""
-        metric = self.metric(method)
-        device = device_of(method)
-        for batch in batches:
-            batch = resized(on_device(batch, device), method)
-            metric = metric.to(device)
+        metric = self.metric(method).to(device_of(method))
+        for batch in fitting(batches, method):
             points = self.update(metric, method.predict(need(batch, "image", self.name)), batch)
             watch(metric, batch, points)
         return metric
@@ -98,15 +95,16 @@ def input_size(method: Any) -> int | None:
     return getattr(getattr(method, "images", None), "size", None)
 
 
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch with its tensors on ``device``."""
-    return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+def fitting(batches: Iterable[Batch], method: Any) -> Iterator[Batch]:
+    """The batches on the method's device, their crops at the size that it wants."""
+    device = device_of(method)
+    for batch in batches:
+        moved = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+        yield resized(moved, method)
 
 
 def resized(batch: Batch, method: Any) -> Batch:
-    """The batch with its crops at the size that the method wants; points and parameters in pixels of the crop
-    follow.
-    """
+    """The batch with its crops at the size that the method wants; labels in pixels of the crop follow."""
     image, size = batch.get("image"), input_size(method)
     if image is None or size is None or image.shape[-1] == size:
         return batch

@@ -69,7 +69,6 @@ class Aflw21Protocol(PredictionProtocol):
             takes the side of the tight square that the crop was cut around (its box over sqrt 2), which exceeds
             sqrt(width * height) of the 68 points by 4 % on average of AFLW2000-3D, so that errors come out lower by
             that; ``"auto"``: the first where the samples have it.
-        legacy_roi: as in :class:`LandmarkProtocol`, only for ``"frame68"``.
     """
 
     normaliser: str = "auto"

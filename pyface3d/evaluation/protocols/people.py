@@ -20,10 +20,9 @@ from pyface3d.evaluation.protocols.base import (
     Protocol,
     Watch,
     device_of,
+    fitting,
     input_size,
     need,
-    on_device,
-    resized,
 )
 from pyface3d.evaluation.representation import LinearProbe
 from pyface3d.evaluation.speed import Speed, time_predictions
@@ -66,7 +65,7 @@ class AttributeProtocol(PredictionProtocol):
 
     @override
     def open(self, path: str | Path) -> CelebA:
-        return open_celeba(path)
+        return CelebA.open(path, "test")
 
     @override
     def metric(self, method: Any) -> AttributeAccuracy:
@@ -92,14 +91,12 @@ class RepresentationProtocol(Protocol):
 
     @override
     def open(self, path: str | Path) -> CelebA:
-        return open_celeba(path)
+        return CelebA.open(path, "test")
 
     @override
     def run(self, method: Any, batches: Iterable[Batch], watch: Watch) -> Metric:
         metric = self.metric(method)
-        device = device_of(method)
-        for batch in batches:
-            batch = resized(on_device(batch, device), method)
+        for batch in fitting(batches, method):
             metric.update(features_of(method, need(batch, "image", self.name)), need(batch, "attributes", self.name))
             watch(metric, batch, None)
         return metric
@@ -152,22 +149,6 @@ def features_of(method: Any, images: Tensor) -> Tensor:
         return encoder(normalised).flatten(2).mean(2)
     finally:
         method.train(training)
-
-
-def open_celeba(folder: str | Path) -> CelebA:
-    """The test part of CelebA in its official folder: ``img_align_celeba`` (or its zip) and
-    ``list_attr_celeba.txt``.
-    """
-    folder = Path(folder)
-    images = next(
-        (folder / name for name in ("img_align_celeba", "img_align_celeba.zip") if (folder / name).exists()), None
-    )
-    lists = [
-        folder / name for name in ("list_attr_celeba.txt", "Anno/list_attr_celeba.txt") if (folder / name).is_file()
-    ]
-    if images is None or not lists:
-        raise FileNotFoundError(f"celeba: {folder} must hold img_align_celeba and list_attr_celeba.txt")
-    return CelebA(images, lists[0], part="test")
 
 
 def _names(method: Any, protocol: str) -> tuple[str, ...]:
