@@ -30,7 +30,7 @@ def _strided(a: Tensor) -> Tensor:
     return torch.stack([a, a], -1)[..., 0].detach().requires_grad_(a.requires_grad)
 
 
-def _run(function: Callable, args: Sequence[Any], cotangents: Sequence[Tensor] | None = None) -> tuple[list, list]:
+def _run(function: Callable, args: Sequence[Any]) -> tuple[list, list]:
     """Outputs, and gradients of all inputs that want one under random but fixed cotangents."""
     outputs = function(*args)
     outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]

@@ -18,7 +18,8 @@ class UnreadableError(ValueError):
 def decode_image(content: bytes) -> Tensor:
     """Decodes a picture of any common kind: grey, palette, alpha (over black), CMYK and 16 bits become RGB.
 
-    The orientation that cameras note in EXIF is applied.
+    The orientation that cameras note in EXIF is applied. Nothing is reduced, as labels count the file's own pixels;
+    photos of unknown size are for :func:`pyface3d.images.read_photo`.
 
     Args:
         content: the bytes of a JPEG, PNG, BMP, WebP or TIFF file.

@@ -47,13 +47,13 @@ def page_of_faces(faces: Sequence["Face"]) -> tuple[list[PageFace], MorphableMod
         raise ValueError("a page takes faces of one face model")
     maps = any(face.reconstruction.position_map is not None for face in faces)
     if model.name not in _EMBEDDED:
-        return [_page_face(face, model, model, maps) for face in faces], model
+        return [_page_face(face, model, model) for face in faces], model
     whole = MorphableModel.default("face" if maps else "head")
     sliders = MorphableModel.default("face" if maps else "head", expression="blendshapes")
-    return [_page_face(face, whole, sliders, maps) for face in faces], sliders
+    return [_page_face(face, whole, sliders) for face in faces], sliders
 
 
-def _page_face(face: "Face", whole: MorphableModel, sliders: MorphableModel, maps: bool) -> PageFace:
+def _page_face(face: "Face", whole: MorphableModel, sliders: MorphableModel) -> PageFace:
     """A face whose shape is made by ``whole`` and moved by ``sliders``, two bases of the same vertices."""
     answer = face.reconstruction
     if answer.position_map is not None:

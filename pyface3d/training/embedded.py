@@ -59,6 +59,59 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
+class Run:
+    """The network of a run with its optimiser and its average, and the file that keeps them between two calls.
+
+    Args:
+        options: of the command line.
+        file: where they are kept; what is there already is read.
+    """
+
+    def __init__(self, options: argparse.Namespace, file: Path):
+        self.options, self.file, self.step = options, file, 0
+        self.task = TASKS[options.method]()
+        self.network = self.task.method.network
+        if options.method == "mobile_frnet":  # the other's backward crashes in this layout (torch 2.13)
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.parameters = decayed + plain
+        self.optimizer = torch.optim.AdamW(groups, lr=options.lr, betas=(0.9, 0.99), foreach=True)
+        if file.exists():
+            kept = torch.load(file, weights_only=True)
+            self.network.load_state_dict(kept["network"])
+            self.average = kept["average"]
+            self.optimizer.load_state_dict(kept["optimizer"])
+            self.step = kept["step"]
+        self.network.train()
+
+    def learn(self, batch: dict[str, Tensor]) -> list[float]:
+        """One step on this process' part of a batch: the loss, its terms and the norm of the gradient."""
+        loss, terms = self.task.loss(batch)
+        loss.backward()
+        average_gradients(self.parameters)
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.options)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return [value.item() for value in (loss, *terms.values(), norm)]
+
+    def take_average(self) -> None:
+        """Let the average follow the network: quickly at first."""
+        blend(self.average, self.network.state_dict(), min(self.options.ema, self.step / (self.step + 9)))
+
+    def save(self) -> None:
+        """Write everything to the file."""
+        states = {"network": self.network.state_dict(), "average": self.average}
+        states["optimizer"] = self.optimizer.state_dict()
+        with atomic_write(self.file) as stream:
+            torch.save({"step": self.step, "method": self.options.method, **states}, stream)
+
+
 def train(options: argparse.Namespace) -> None:
     """Run one process of the training (torchrun starts one for each core)."""
     torch.set_num_threads(1)
@@ -69,51 +122,23 @@ def train(options: argparse.Namespace) -> None:
     pool = PortraitPool(options.pool, SyntheticFaces(seed=options.seed), options.count)
     pool.fill(rank, world)
     torch.manual_seed(options.seed)
-    task = TASKS[options.method]()
-    network = task.method.network
-    if options.method == "mobile_frnet":  # the other's backward crashes in this layout (torch 2.13)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    augment = PortraitAugment()
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=options.lr, betas=(0.9, 0.99), foreach=True)
-    start = 0
-    last = folder / "last.pt"
-    if last.exists():
-        kept = torch.load(last, weights_only=True)
-        network.load_state_dict(kept["network"])
-        average = kept["average"]
-        optimizer.load_state_dict(kept["optimizer"])
-        start = kept["step"]
-    parameters = decayed + plain
-    network.train()
+    run, augment = Run(options, folder / "last.pt"), PortraitAugment()
     began, seen = time.time(), 0
-    for step, rows in zip(range(start, options.steps), batches(pool, options, start)):
+    for step, rows in zip(range(run.step, options.steps), batches(pool, options, run.step)):
         generator = torch.Generator().manual_seed((options.seed * 1_000_003 + step) * 64 + rank)
         batch = augment(pool.batch(rows[rank::world].tolist()), resolution(step, options), generator)
-        loss, terms = task.loss(batch)
-        loss.backward()
-        average_gradients(parameters)
-        norm = nn.utils.clip_grad_norm_(parameters, options.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, options)
-        optimizer.step()
-        optimizer.zero_grad()
+        loss, *terms, norm = run.learn(batch)
         seen += options.batch
-        if rank == 0:
-            blend(average, network.state_dict(), min(options.ema, (step + 1) / (step + 10)))
-            if (step + 1) % options.log == 0 or step < 3:
-                elapsed = time.time() - began
-                row = [step + 1, f"{elapsed:.1f}", f"{seen / elapsed:.1f}", f"{loss.item():.4f}"]
-                row += [f"{value.item():.4f}" for value in terms.values()] + [f"{norm.item():.2f}"]
-                with open(folder / "log.csv", "a", newline="") as file:
-                    csv.writer(file).writerow(row)
-            if (step + 1) % options.save == 0 or step + 1 == options.steps:
-                state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
-                with atomic_write(last) as stream:
-                    torch.save({"step": step + 1, "method": options.method, **state}, stream)
+        if rank != 0:
+            continue
+        run.take_average()
+        if run.step % options.log == 0 or step < 3:
+            elapsed = time.time() - began
+            row = [run.step, f"{elapsed:.1f}", f"{seen / elapsed:.1f}", *(f"{x:.4f}" for x in (loss, *terms))]
+            with open(folder / "log.csv", "a", newline="") as file:
+                csv.writer(file).writerow([*row, f"{norm:.2f}"])
+        if run.step % options.save == 0 or run.step == options.steps:
+            run.save()
     dist.destroy_process_group()
 
 
