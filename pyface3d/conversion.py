@@ -55,6 +55,8 @@ def convert(
         save_position_map(target, _map_of_mesh(source, model or MorphableModel.default(), size))
     elif source.suffix.lower() in (".npy", ".png") and ending in MESHES:
         save_mesh(target, _mesh_of_map(source, model or MorphableModel.default()))
+    elif source.suffix.lower() in MESHES and source.is_file():
+        raise ValueError(f"convert: {source} is a mesh, which becomes a position map ({', '.join(MAPS)}), not {target}")
     elif ending in MODELS:
         load_model(source, *map(Path, more)).save(target)
     elif ending in MESHES:

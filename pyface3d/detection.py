@@ -158,6 +158,10 @@ class YuNetDetector:
         path: the ONNX file.
         threshold: least score.
         side: pictures whose longer side exceeds this are reduced to it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is none of YuNet.
     """
 
     # side and downward shift of the landmarks' box, in sides of the detector's box, which includes the forehead
@@ -168,6 +172,15 @@ class YuNetDetector:
             raise FileNotFoundError(f"YuNetDetector: no file {os.fspath(path)}")
         self.path, self.threshold, self.side = os.fspath(path), threshold, side
         self._local = threading.local()
+        self._open()  # a file that is none fails here, before the photos
+
+    def _open(self):  # noqa: ANN202 (a cv2 type without a public name)
+        import cv2
+
+        try:
+            return cv2.FaceDetectorYN.create(self.path, "", (320, 320), self.threshold)
+        except cv2.error:
+            raise ValueError(f"YuNetDetector: {self.path} is not an ONNX file of YuNet (OpenCV's model zoo)") from None
 
     def __call__(self, image: np.ndarray, largest: bool = True) -> np.ndarray:
         """Boxes (F, 5) of an RGB picture (H, W, 3) uint8; with ``largest`` at most one row."""
@@ -177,7 +190,7 @@ class YuNetDetector:
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else bgr
         if not hasattr(self._local, "network"):
-            self._local.network = cv2.FaceDetectorYN.create(self.path, "", (320, 320), self.threshold)
+            self._local.network = self._open()
         self._local.network.setInputSize(bgr.shape[1::-1])
         faces = self._local.network.detect(bgr)[1]
         if faces is None:

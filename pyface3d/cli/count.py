@@ -11,7 +11,7 @@ from pyface3d.cli.command import screen
 
 def count(
     method: Method,
-    size: Annotated[int | None, typer.Option(help="Input size in pixels; default: the method's own.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Input size in pixels; default: the method's own.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="One row per layer.")] = False,
 ) -> dict[str, Any]:
     """Count the parameters and multiply-accumulates of a method's network.

@@ -34,11 +34,11 @@ def evaluate(
     if protocol == "list":
         screen.table(["protocol"], [[name] for name in list_protocols()])
         return {"protocols": list_protocols()}
-    from pyface3d.reconstructor.loading import load_method
+    from pyface3d.reconstructor.loading import load_device, load_method
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
-    network = load_method(method, weights, model, space).to(device)
+    network = load_method(method, weights, model, space).to(load_device(device))
     settings = dict(_setting(text) for text in option or [])
     report = measure(network, protocol, data, name=method, batch_size=batch, max_images=images, **settings)
     if not screen.quiet:

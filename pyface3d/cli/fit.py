@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pyface3d.cli.arguments import Model
-from pyface3d.cli.command import screen
+from pyface3d.cli.command import SOME_FAILED, CommandError, screen
 
 
 def fit(
@@ -34,14 +34,22 @@ def fit(
     face_model = load_model(model) if model else MorphableModel.default()
     found = fit_landmarks(points, face_model, contour=contour, noise=noise)
     out = out or landmarks.with_suffix(".glb")
+    fitted = found.coeffs.isfinite().all(1)
+    if not fitted.any():
+        raise CommandError(f"{landmarks}: no face can be fitted; at least four different landmarks must be visible")
     files = []
-    for i, coeffs in enumerate(found.coeffs):
+    for i in fitted.nonzero()[:, 0].tolist():
         files.append(out if i == 0 else out.with_stem(f"{out.stem}-face{i + 1}"))
-        save_mesh(files[-1], Mesh.from_model(face_model, coeffs))
+        save_mesh(files[-1], Mesh.from_model(face_model, found.coeffs[i]))
         screen.say(f"wrote {files[-1]}; landmarks {found.error[i]:.2f} pixels off on average")
-    return {
+    result = {
         "files": [str(file) for file in files],
-        "error": found.error.tolist(),
-        "params": found.params.tolist(),
-        "landmarks": found.landmarks.tolist(),
+        "error": found.error[fitted].tolist(),
+        "params": found.params[fitted].tolist(),
+        "landmarks": found.landmarks[fitted].tolist(),
     }
+    if not fitted.all():
+        missing = ", ".join(str(i + 1) for i in (~fitted).nonzero()[:, 0].tolist())
+        sentence = f"{landmarks}: faces without four different visible landmarks: {missing}"
+        raise CommandError(sentence, SOME_FAILED, result)
+    return result

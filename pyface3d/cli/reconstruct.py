@@ -76,7 +76,7 @@ def reconstruct(
         method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
     )
     tally = _Tally()
-    sources = itertools.islice(find_sources(images), limit)
+    sources = itertools.islice(find_sources(images, results=out), limit)
     with progress("photos") as advance:
         todo = (source for source in sources if again or not tally.skip(folder, source, advance))
         for result in reconstructor.iter(todo, batch, places=places, threads=threads):

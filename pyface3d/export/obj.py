@@ -11,10 +11,13 @@ from pyface3d.export.mesh import Mesh
 
 
 def save_obj(path: Path, mesh: Mesh) -> None:
-    """Writes ``path``, and with a texture also its .mtl and .png; the .obj, which names them, comes last."""
+    """Writes ``path``, and with a texture also its .mtl and -texture.png; the .obj, which names them, comes last.
+
+    The texture has a name of its own: a photo ``face.png`` beside ``face.obj`` is not written over.
+    """
     lines = io.StringIO()
     if mesh.texture is not None:
-        material, picture = path.with_suffix(".mtl"), path.with_suffix(".png")
+        material, picture = path.with_suffix(".mtl"), path.with_name(f"{path.stem}-texture.png")
         with atomic_write(picture) as stream:
             Image.fromarray(mesh.texture).save(stream, "PNG")
         with atomic_write(material) as stream:

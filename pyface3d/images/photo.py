@@ -135,7 +135,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 bits and more: scaled by what the type can hold, or by the values
         values = np.asarray(image).astype(np.float64)
         largest = float(values.max(initial=0))
-        top = 65535.0 if image.mode.startswith("I") and largest > 255 else max(255.0, largest)
+        if image.mode.startswith("I"):
+            top = 65535.0 if largest > 255 else 255.0
+        else:  # floats are parts of white, unless they are larger
+            top = 1.0 if largest <= 1 else max(255.0, largest)
         return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode == "P" or "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -30,33 +30,42 @@ class Source:
     stem: str = ""
 
 
-def find_sources(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[Source]:
+def find_sources(
+    inputs: Sequence[str | os.PathLike[str]], results: str | os.PathLike[str] | None = None
+) -> Iterator[Source]:
     """All photos that the inputs name, in a fixed order.
 
     Args:
         inputs: pictures, folders (searched to the bottom), zip archives, patterns with ``*``, videos, or cameras
             ("webcam", "webcam:1"; endless).
+        results: folder of results, which is left out where a folder above it is searched.
 
     Yields:
         A source for each photo. An input that does not exist becomes a source whose ``read`` raises.
+
+    Raises:
+        ValueError: an input is empty, or a folder to search is that of the results.
 
     Example:
         >>> names = [source.name for source in find_sources(["photos", "more/*.png", "clip.mp4"])]
     """
     for entry in inputs:
         text = os.fspath(entry)
+        if not text:
+            raise ValueError("find_sources: the name of a photo or folder must not be empty")
         if text == "webcam" or (text.startswith("webcam:") and text[7:].isdigit()):
             yield from _frames(int(text[7:] or 0), text, "webcam")
             continue
         matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) and not os.path.lexists(text) else []
         for path in map(Path, matches or [text]):
-            yield from _from_path(path, path.stem)
+            yield from _from_path(path, path.stem, results)
 
 
-def _from_path(path: Path, stem: str) -> Iterator[Source]:
+def _from_path(path: Path, stem: str, results: str | os.PathLike[str] | None = None) -> Iterator[Source]:
     if path.is_dir():
+        left_out = _below(path, results)
         for child in sorted(path.rglob("*")):
-            if child.suffix.lower() in PICTURES | VIDEOS and child.is_file():
+            if child.suffix.lower() in PICTURES | VIDEOS and child.is_file() and left_out not in child.parents:
                 yield from _from_path(child, child.relative_to(path).with_suffix("").as_posix())
     elif path.suffix.lower() == ".zip":
         yield from _from_zip(path)
@@ -64,6 +73,19 @@ def _from_path(path: Path, stem: str) -> Iterator[Source]:
         yield from _frames(str(path), str(path), stem)
     else:
         yield Source(str(path), lambda: read_photo(path), stem)
+
+
+def _below(folder: Path, results: str | os.PathLike[str] | None) -> Path | None:
+    """The folder of results as the search of ``folder`` meets it, or None where it does not."""
+    if results is None:
+        return None
+    whole, inner = folder.resolve(), Path(results).resolve()
+    if inner == whole:
+        raise ValueError(
+            f"{folder}: the results cannot go to the folder that is searched for photos, where the next run would take "
+            f"them for photos; name another one, such as {folder / 'faces'}"
+        )
+    return folder / inner.relative_to(whole) if inner.is_relative_to(whole) else None
 
 
 def _from_zip(path: Path) -> Iterator[Source]:

@@ -30,7 +30,9 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # torch's sentence about pickles advises to read the file with execution, which nobody should
+        pickled = isinstance(error, pickle.UnpicklingError) or not str(error)
+        reason = "neither safetensors nor tensors saved by torch" if pickled else str(error).splitlines()[0]
         raise ValueError(f"read_state: {path.name} is not a readable weight file ({reason})") from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ KINDS = (*FACE_FILES, *TABLES, "page")
 MOST_ON_PAGE = 40  # faces; keeps the page under 8 MB
 
 _PICTURES = ("overlay", "depth", "normals", "landmarks")
+_LISTS = ("kinds", "files", "faces")  # of a record
+_ENDING = re.compile(r"-(face\d+|overlay|depth|normals|landmarks|texture)$")  # a photo so named would share files
 
 
 class OutputFolder:
@@ -34,7 +37,8 @@ class OutputFolder:
     Args:
         folder: made when it is missing.
         kinds: what to write, of ``KINDS``; the record ``<photo>.json`` with pose and landmarks is always written.
-        settings: JSON-able; a record of other settings counts as absent.
+        settings: JSON-able; a record of other settings, or older than its photo or a file that they name (weights,
+            a face model), counts as absent.
 
     Raises:
         ValueError: an unknown kind.
@@ -64,6 +68,8 @@ class OutputFolder:
         """Whether an earlier run with the same settings has written all that is wanted for this photo."""
         record = self._record(source)
         if record is None or record["settings"] != self.settings or not set(self._wanted()) <= set(record["kinds"]):
+            return False
+        if any(_changed(path) > record["written"] for path in (source.name, *self.settings.values())):
             return False
         return all((self.folder / file).is_file() for file in record["files"])
 
@@ -110,7 +116,7 @@ class OutputFolder:
         if source.name not in self._stems:
             wanted = source.stem or Path(source.name).stem or "photo"
             stem, number = wanted, 1
-            while stem in self._taken:
+            while stem in self._taken or _ENDING.search(stem):
                 number += 1
                 stem = f"{wanted}-{number}"
             self._taken.add(stem)
@@ -123,8 +129,10 @@ class OutputFolder:
     def _read(self, name: str, stem: str) -> dict[str, Any] | None:
         """The record of the photo ``name``; None where there is none, or one of another photo."""
         try:
-            record = json.loads((self.folder / f"{stem}.json").read_bytes())
-            return record if record["photo"] == name and isinstance(record["faces"], list) else None
+            path = self.folder / f"{stem}.json"
+            record = json.loads(path.read_bytes())
+            known = record["photo"] == name and all(isinstance(record[key], list) for key in _LISTS)
+            return {"settings": None, **record, "written": _changed(path)} if known else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -165,6 +173,14 @@ class OutputFolder:
         with atomic_write(path) as stream:
             parquet.write_table(arrow.Table.from_pylist(list(self._rows())), stream)
         return path
+
+
+def _changed(path: Any) -> float:
+    """When a file was changed, in seconds; 0 for what is no file."""
+    try:
+        return os.path.getmtime(path) if isinstance(path, (str, os.PathLike)) else 0.0
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _row(facts: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ import os
 from importlib import resources
 from pathlib import Path
 
+import torch
+
 from pyface3d.camera import ParameterSpace
 from pyface3d.images import Photo, read_photo
-from pyface3d.methods import Method, create
+from pyface3d.methods import Method, create, list_methods
 from pyface3d.methods.weights import find_weights
 from pyface3d.morphable import MorphableModel, load_model
 
@@ -46,11 +48,35 @@ def load_method(
         model: face model or its path, for weights of another model than the embedded one.
         space: parameter space or the path of one (:meth:`ParameterSpace.load`), for weights without a card.
 
+    Raises:
+        FileNotFoundError: a file that is missing, or a method without embedded weights.
+
     Example:
         >>> method = load_method("tddfa", "mb05_120x120.pth", "configs", "configs/param.pkl")  # doctest: +SKIP
     """
+    if weights is None and name in list_methods() and not has_weights(name):
+        shipped = ", ".join(filter(has_weights, list_methods()))
+        raise FileNotFoundError(f"{name}: no weights ship with the package (of {shipped} they do); name a weight file")
     belongings = {
         "model": load_model(Path(model)) if isinstance(model, (str, os.PathLike)) else model,
         "space": ParameterSpace.load(space) if isinstance(space, (str, os.PathLike)) else space,
     }
     return create(name, weights or EMBEDDED, **{key: value for key, value in belongings.items() if value is not None})
+
+
+def load_device(name: str | torch.device | None = None) -> torch.device:
+    """The device of a name; None: CUDA where there is one.
+
+    Raises:
+        ValueError: torch has no such device here.
+
+    Example:
+        >>> load_device("cpu")
+        device(type='cpu')
+    """
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ValueError(f"device must be one that torch has here, such as 'cpu'; got {str(name)!r}") from None
+    return device

@@ -24,6 +24,9 @@ class Places:
         boxes: (F, 4) or (4,) left, top, right, bottom, tightly around the faces (brows to chin).
         rois: (F, 4) or (4,) square crops, used as they are.
         landmarks: (F, L, 2 or 3) or (L, 2 or 3) points of the faces.
+
+    Raises:
+        ValueError: more than one is given, another shape, numbers that are not finite, or boxes without an inside.
     """
 
     boxes: Any = None
@@ -33,6 +36,7 @@ class Places:
     def __post_init__(self) -> None:
         if sum(getattr(self, kind) is not None for kind in KINDS) > 1:
             raise ValueError("places of faces: give one of boxes, rois and landmarks")
+        self.crops()  # what is none fails here and not at its photo
 
     def crops(self) -> np.ndarray | None:
         """(F, 4) float32 square crops, or None where nothing is given."""
@@ -43,8 +47,9 @@ class Places:
         if self.landmarks is not None:
             points = np.asarray(self.landmarks, np.float32)
             points = points[None] if points.ndim == 2 else points
-            if points.ndim != 3 or points.shape[2] not in (2, 3) or points.shape[1] < 2:
-                raise ValueError(f"landmarks must be (F, L, 2), got {np.shape(self.landmarks)}")
+            right = points.ndim == 3 and points.shape[2] in (2, 3) and points.shape[1] >= 2
+            if not right or not np.isfinite(points).all():
+                raise ValueError(f"landmarks must be finite (F, L, 2), got {np.shape(self.landmarks)}")
             return camera.roi_from_landmarks(torch.from_numpy(points)).numpy()
         return None
 
@@ -78,15 +83,15 @@ def read_places(path: str | os.PathLike[str], kind: str) -> dict[str, Places]:
     readers = {".csv": _read_csv, ".json": _read_json, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         raise ValueError(f"read_places: {path} must be .csv, .json or .npz")
+    name = ""
+    places = {}
     try:
-        faces = readers[path.suffix.lower()](path, kind)
-        shape = (-1, 4) if kind != "landmarks" else None
-        return {
-            name: Places(**{kind: np.asarray(rows, np.float32).reshape(shape) if shape else _points(rows)})
-            for name, rows in faces.items()
-        }
+        for name, rows in readers[path.suffix.lower()](path, kind).items():
+            places[name] = Places(**{kind: _points(rows) if kind == "landmarks" else _boxes(rows)})
     except (TypeError, ValueError, KeyError) as error:
-        raise ValueError(f"read_places: {path} does not hold {kind} ({error})") from None
+        where = f"{path}, {name}" if name else str(path)
+        raise ValueError(f"read_places: {where}: these are no {kind} ({error})") from None
+    return places
 
 
 def find_places(places: Mapping[str, Places], name: str) -> Places | None:
@@ -127,8 +132,15 @@ def _read_npz(path: Path, kind: str) -> dict[str, Any]:
         return {str(name): array[i] for i, name in enumerate(file["names"])}
 
 
+def _boxes(rows: Any) -> np.ndarray:
+    boxes = np.asarray(rows, np.float32)
+    return boxes if boxes.size else boxes.reshape(0, 4)
+
+
 def _points(rows: Any) -> np.ndarray:
     points = np.asarray(rows, np.float32)
+    if not points.size:
+        return points.reshape(0, 68, 2)
     return points.reshape(len(points), -1, 2) if points.ndim == 2 and points.shape[1] > 3 else points
 
 
@@ -137,4 +149,7 @@ def _rows(kind: str, values: Any, width: int) -> np.ndarray:
     rows = rows[None] if rows.ndim == 1 else rows
     if rows.ndim != 2 or rows.shape[1] != width or not np.isfinite(rows).all():
         raise ValueError(f"{kind} must be finite (F, {width}): left, top, right, bottom; got {np.shape(values)}")
+    if not (rows[:, :2] < rows[:, 2:]).all():
+        wrong = rows[(rows[:, :2] >= rows[:, 2:]).any(1)][0].tolist()
+        raise ValueError(f"{kind} must be left, top, right, bottom with left < right and top < bottom; got {wrong}")
     return rows

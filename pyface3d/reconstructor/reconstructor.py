@@ -16,7 +16,7 @@ from pyface3d.images import Photo, Source, find_sources, read_photo
 from pyface3d.methods import Method, Reconstruction
 from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
-from pyface3d.reconstructor.loading import load_method
+from pyface3d.reconstructor.loading import load_device, load_method
 from pyface3d.reconstructor.located import Located, in_batches
 from pyface3d.reconstructor.places import Places, find_places, rois_of_boxes
 from pyface3d.reconstructor.streaming import in_order, workers
@@ -83,7 +83,7 @@ class Reconstructor:
             raise ValueError(f"Reconstructor: passes must be 1 or 2, got {passes!r}")
         if isinstance(method, str):
             method = load_method(method, weights, model, space)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = load_device(device)
         self.method = method.deploy().to(self.device)
         self.detector = load_detector(detector)
         self.largest, self.passes = faces == "largest", passes

@@ -148,3 +148,25 @@ def test_doctor_speaks_and_is_quiet():
     assert spoken.exit_code == 0
     assert all(section in spoken.stdout for section in ("system", "torch", "kernels", "simd", "threads"))
     assert run("doctor", "--quiet").output == ""
+
+
+def test_fit_names_faces_that_cannot_be_fitted(points_file, tmp_path):
+    np.save(tmp_path / "none.npy", np.full((68, 2), np.nan))
+    assert_refused(run("fit", tmp_path / "none.npy"), "at least four different landmarks")
+    np.save(tmp_path / "same.npy", np.zeros((68, 2)))
+    assert_refused(run("fit", tmp_path / "same.npy"), "at least four different landmarks")
+    np.save(tmp_path / "zero.npy", np.zeros((0, 68, 2)))
+    assert_refused(run("fit", tmp_path / "zero.npy"), "at least four different landmarks")
+    faces = np.stack([np.full((68, 2), np.nan), np.load(points_file)])
+    np.save(tmp_path / "two.npy", faces)
+    result = run("fit", tmp_path / "two.npy", "--out", tmp_path / "two.glb", "--json")
+    assert result.exit_code == 3 and "landmarks: 1" in result.stderr, result.output
+    report = json.loads(result.stdout)
+    assert len(report["error"]) == 1 and report["files"] == [str(tmp_path / "two-face2.glb")]
+    assert [file.name for file in tmp_path.glob("*.glb")] == ["two-face2.glb"]
+
+
+def test_a_mesh_becomes_no_other_mesh_and_sizes_are_positive(tmp_path):
+    (tmp_path / "face.glb").write_bytes(b"glTF")
+    assert_refused(run("convert", tmp_path / "face.glb", tmp_path / "face.obj"), "is a mesh, which becomes")
+    assert run("count", "tddfa", "--size", "0").exit_code == 2

@@ -49,7 +49,7 @@ def test_everything_is_written_and_a_second_run_skips(photos, weights, tmp_path)
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report["photos"] == report["faces"] == 3 and report["problems"] == []
-    endings = (".obj", ".mtl", ".png", ".glb", ".ply", ".npz", "-overlay.jpg", "-depth.png", "-landmarks.jpg", ".json")
+    endings = ".obj .mtl -texture.png .glb .ply .npz -overlay.jpg -depth.png -landmarks.jpg .json".split()
     for ending in endings:
         assert (out / f"a{ending}").stat().st_size > 0, ending
     rows = list(csv.DictReader((out / "faces.csv").open(encoding="utf-8")))
@@ -145,3 +145,65 @@ def test_3ddfa_v2_reproduces_its_published_figure(data_folder, tmp_path):
     means = [float(errors[torch.from_numpy(bins == view)].mean()) for view in range(3)]
     assert means == pytest.approx([2.943, 3.522, 4.914], abs=0.002)
     assert np.mean(means) == pytest.approx(3.793, abs=0.002)
+
+
+def test_a_photo_is_never_written_over(photos, weights, tmp_path):
+    before = (photos / "a.png").read_bytes()
+    options = ("--weights", weights, "--detector", "whole", "--save", "obj,overlay")
+    assert run(photos / "a.png", *options, "--out", photos).exit_code == 0
+    assert (photos / "a.png").read_bytes() == before
+    assert "a-texture.png" in (photos / "a.mtl").read_text() and (photos / "a-texture.png").exists()
+    refused = run(photos, *options, "--out", photos)
+    assert refused.exit_code == 1 and "name another one" in refused.stderr
+    inside = json.loads(run(photos / "b.png", photos / "c.png", *options, "--out", photos / "o", "--json").stdout)
+    again = json.loads(run(photos, *options, "--out", photos / "o", "--json").stdout)
+    assert inside["photos"] == 2 and again["photos"] + again["skipped"] == 5  # b and c have another name now
+    assert not any("overlay" in record.name for record in (photos / "o").glob("b*.json"))
+
+
+def test_names_that_results_have_are_kept_apart(photos, weights, tmp_path):
+    for name in ("a-face2", "a-overlay"):
+        (photos / f"{name}.png").write_bytes((photos / "b.png").read_bytes())
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"a.png": [[20, 20, 90, 90], [30, 30, 80, 80]]}))
+    options = ("--weights", weights, "--detector", "whole", "--boxes", boxes, "--save", "glb,overlay,csv")
+    assert run(photos, *options, "--out", tmp_path / "o").exit_code == 0
+    files = [file for record in (tmp_path / "o").glob("*.json") for file in json.loads(record.read_text())["files"]]
+    assert len(files) == len(set(files)) == 12  # six faces, two files each
+
+
+def test_what_is_newer_than_its_record_is_done_again(photos, weights, tmp_path):
+    options = ("--weights", weights, "--detector", "whole", "--save", "csv", "--out", tmp_path / "o", "--json")
+    run(photos, *options)
+    assert json.loads(run(photos, *options).stdout)["skipped"] == 3
+    later = (tmp_path / "o" / "c.json").stat().st_mtime + 5
+    os.utime(photos / "b.png", (later, later))
+    assert json.loads(run(photos, *options).stdout)["photos"] == 1
+    os.utime(photos / "b.png", (1, 1))
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(weights.read_bytes())
+    options = ("--weights", own, *options[2:])
+    run(photos, *options)
+    assert json.loads(run(photos, *options).stdout)["skipped"] == 3
+    os.utime(own, (later, later))
+    assert json.loads(run(photos, *options).stdout)["photos"] == 3
+
+
+def test_mistakes_that_once_spoke_of_something_else(photos, weights, tmp_path):
+    (tmp_path / "yunet.onnx").write_text("no network")
+    (tmp_path / "letter.pth").write_text("dear all")
+    (tmp_path / "turned.csv").write_text("a.png,80,80,20,20\n")
+    (tmp_path / "nan.csv").write_text("a.png,nan,80,20,20\n")
+    for arguments, words in (
+        (("--detector", tmp_path / "yunet.onnx"), "is not an ONNX file of YuNet"),
+        (("--weights", tmp_path / "letter.pth"), "neither safetensors nor tensors saved by torch"),
+        (("--boxes", tmp_path / "turned.csv"), "turned.csv, a.png: these are no boxes (boxes must be left, top"),
+        (("--boxes", tmp_path / "nan.csv"), "nan.csv, a.png: these are no boxes (boxes must be finite"),
+        (("--device", "cuda:77"), "device must be one that torch has here"),
+        (("--device", "magic"), "device must be one that torch has here"),
+        (("--method", "marn"), "marn: no weights ship with the package"),
+    ):
+        own = () if arguments[0] in ("--weights", "--method") else ("--weights", weights)
+        result = run(photos, *own, *arguments, "--out", tmp_path / "o")
+        assert result.exit_code == 1 and words in result.stderr, (arguments, result.stderr)
+        assert result.stderr.count("\n") == 1 and "--debug" not in result.stderr, result.stderr

@@ -230,3 +230,21 @@ def test_videos_give_their_frames(tmp_path, count):
     assert len(photos) == count
     for i, photo in enumerate(photos):
         assert abs(int(photo.pixels[..., 0].mean()) - (80 * i + 60)) < 12 and photo.pixels[..., 2].mean() < 12
+
+
+def test_floats_up_to_one_are_parts_of_white():
+    bright = Image.fromarray(np.full((5, 6), 0.5, np.float32))
+    assert np.abs(read_photo(encoded(bright, "TIFF")).pixels.astype(int) - 127).max() <= 1
+
+
+def test_results_below_a_searched_folder_are_left_out(tmp_path):
+    for name in ("a.jpg", "faces/a-overlay.jpg", "faces2/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    names = [source.stem for source in find_sources([tmp_path], results=tmp_path / "faces2" / ".." / "faces")]
+    assert names == ["a", "faces2/b"]
+    assert [source.stem for source in find_sources([tmp_path / "faces2"], results=tmp_path)] == ["b"]
+    with pytest.raises(ValueError, match="name another one"):
+        list(find_sources([tmp_path], results=tmp_path))
+    with pytest.raises(ValueError, match="must not be empty"):
+        list(find_sources([""]))
