@@ -15,6 +15,14 @@ def data_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def keypoint_model(data_folder):
+    """3DDFA's basis of the 68 landmarks, in micrometres, as a model of 68 vertices."""
+    from pyface3d import load_model
+
+    return load_model(data_folder / "tddfa" / "keypoint_basis.npz")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def away_from_the_sources(tmp_path_factory):
     """Python started by a test imports the installed package, as a user's does, not the folder it was tested from."""

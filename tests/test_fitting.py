@@ -7,6 +7,7 @@ from pyface3d.camera import ParameterSpace, angles_to_rotation, compose_pose, fl
 from pyface3d.fitting import contour_candidates, fit_pose
 from pyface3d.fitting.contour import JAW, march
 from pyface3d.landmarks import aflw21_from_68
+from pyface3d.methods import read_whitening
 
 
 @pytest.fixture(scope="module")
@@ -169,23 +170,13 @@ def test_contour_follows_the_silhouette(model):
     assert yaw_error(with_contour) < yaw_error(without)
 
 
-def test_keypoint_basis_of_3ddfa_fits_real_labels(data_folder):
-    table = np.load(data_folder / "tddfa" / "keypoint_basis.npz")
+def test_keypoint_basis_of_3ddfa_fits_real_labels(data_folder, keypoint_model):
     dev = np.load(data_folder / "aflw2000" / "dev.npz")
-    ids = torch.arange(68)
-    model = MorphableModel(
-        table["u"].reshape(68, 3),
-        table["w_shp"].reshape(68, 3, 40),
-        table["w_exp"].reshape(68, 3, 10),
-        torch.zeros(0, 3, dtype=torch.int64),
-        landmarks=ids,
-        unit="um",
-    )
-    space = ParameterSpace(table["param_mean_v1"], table["param_std_v1"], flip="3ddfa")
+    space = read_whitening(data_folder / "tddfa" / "keypoint_basis.npz", "v1")
     roi = torch.from_numpy(dev["roi_box"])
     yaw = torch.from_numpy(dev["yaw_fitted"])
     points = image_to_crop(torch.from_numpy(dev["pts68"]).mT, roi)[..., :2]
-    fit = fit_landmarks(points, model, space)
+    fit = fit_landmarks(points, keypoint_model, space)
     found = torch.rad2deg(pose_to_angles(fit.pose))[:, 1]
     regular = yaw.abs() < 90
     assert (found.abs() - yaw.abs())[regular].abs().mean() < 1.0

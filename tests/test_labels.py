@@ -109,17 +109,12 @@ def test_bad_arguments_are_one_sentence(source, model, tmp_path):
         label_faces(tmp_path / "empty", tmp_path / "out")
 
 
-def test_labels_of_aflw2000_match_its_landmarks(data_folder, tmp_path):
-    basis = np.load(data_folder / "tddfa/keypoint_basis.npz")
-    shapes = (basis[name].reshape(68, 3, -1) for name in ("w_shp", "w_exp"))
-    keypoints = MorphableModel(
-        basis["u"].reshape(68, 3), *shapes, np.zeros((0, 3), np.int64), landmarks=np.arange(68), unit="um", name="68"
-    )
+def test_labels_of_aflw2000_match_its_landmarks(data_folder, keypoint_model, tmp_path):
     with zipfile.ZipFile(data_folder / "aflw2000/dev_full450.zip") as whole, \
             zipfile.ZipFile(tmp_path / "part.zip", "w") as part:  # fmt: skip
         for name in sorted(whole.namelist())[:120]:
             part.writestr(name, whole.read(name))
-    report = label_faces(tmp_path / "part.zip", tmp_path / "out", keypoints)
+    report = label_faces(tmp_path / "part.zip", tmp_path / "out", keypoint_model)
     assert report.total == 60 and not report.refused
     ours, theirs = LabelledFaces(tmp_path / "out"), MatFaces(tmp_path / "part.zip")
     errors = []

@@ -8,9 +8,9 @@ import torch
 
 from pyface3d import ops
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.content import METRES
 from pyface3d.render.pictures import Array, as_pictures, as_tensor, to_uint8
 
-_METRES = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}
 _FACE_HEIGHT = 0.2  # metres given to a mesh that is known in pixels only
 
 
@@ -85,14 +85,14 @@ class Mesh:
         Example:
             >>> Mesh.from_model(model).morph_targets.keys()
         """
-        if model.unit not in _METRES:
-            raise ValueError(f"Mesh.from_model: the model's unit must be {', '.join(_METRES)}, got {model.unit!r}")
+        if model.unit not in METRES:
+            raise ValueError(f"Mesh.from_model: the model's unit must be {', '.join(METRES)}, got {model.unit!r}")
         coeffs = torch.zeros(model.n_coeffs) if coeffs is None else as_tensor(coeffs).float().cpu()
         if coeffs.shape != (model.n_coeffs,):
             raise ValueError(f"Mesh.from_model: coeffs must be ({model.n_coeffs},), got {tuple(coeffs.shape)}")
         identity, expression = model.split(coeffs)
         at_rest = torch.cat([identity, torch.zeros_like(expression)])[None].to(model.mean.device)
-        scale = _METRES[model.unit]
+        scale = METRES[model.unit]
         std = model.expression_std.float().cpu()
         moves = (model.expression_basis.float().cpu() * std * scale).permute(2, 0, 1)  # (K_e, N, 3)
         options = {"colors": model.colors, "uv": model.uv, "uv_triangles": model.uv_triangles} | options

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from pyface3d.morphable.arrays import ArrayOrTensor, as_index, checked_buffers
 from pyface3d.morphable.blendshapes import Blendshapes
 
+METRES = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}  # of the units that models come in
+
 
 class ModelContent(nn.Module):
     """The arrays of a :class:`MorphableModel`, checked and kept as buffers; arguments as there."""

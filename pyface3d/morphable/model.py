@@ -39,7 +39,7 @@ class MorphableModel(ModelContent):
         parts: part name to vertex ids, without overlap, in rising order of vertex ids.
         expression_names: names of the expression columns.
         blendshapes: the named blendshapes that the expression basis stands for.
-        unit: unit of the vertices ("cm", "mm", "um").
+        unit: unit of the vertices ("m", "dm", "cm", "mm", "um").
         name: name of the model.
 
     Raises:

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.content import METRES
 from pyface3d.page.payload import RADIUS, Payload
 
-_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "dm": 1e-1}
 _MAX_MODES = 128  # as many as the shader takes
 _MAX_VALUES = 9_000_000  # numbers in the basis; keeps the page under 8 MB
 
@@ -106,7 +106,7 @@ class PageModel:
             **self._focus(),
             "centre": self.centre.tolist(),
             "unitScale": self.unit_scale,
-            "metresPerUnit": _METRES.get(model.unit, 1.0),
+            "metresPerUnit": METRES.get(model.unit, 1.0),
             "identityCount": int((self.kept < model.n_identity).sum()),
             "modes": [self._mode(int(column)) for column in self.kept],
         }

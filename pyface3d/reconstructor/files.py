@@ -11,12 +11,11 @@ import numpy as np
 from pyface3d import render
 from pyface3d.atomic import atomic_write
 from pyface3d.export import Mesh, save_mesh, save_position_map
+from pyface3d.morphable.content import METRES
 from pyface3d.reconstructor.pictures import in_memory
 
 if TYPE_CHECKING:
     from pyface3d.reconstructor.face import Face
-
-_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}
 
 
 def save_face(face: "Face", path: str | os.PathLike[str]) -> Path:
@@ -48,9 +47,9 @@ def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
     elif len(face.triangles):
         vertices = in_memory(face, face.vertices)
         look["texture"] = render.extract_texture(face.photo.pixels, vertices, face.triangles, **look, size=512).image
-    if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in _METRES:
+    if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in METRES:
         return Mesh.from_model(model, answer.coeffs[0].cpu(), **look)
-    return Mesh(face.shape * _METRES.get(model.unit, 1.0), face.triangles, **look)
+    return Mesh(face.shape * METRES.get(model.unit, 1.0), face.triangles, **look)
 
 
 def _vertex_colours(face: "Face") -> np.ndarray:

@@ -3,18 +3,9 @@
 import numpy as np
 import pytest
 
-from pyface3d import MorphableModel, ParameterSpace
+from pyface3d import ParameterSpace
 from pyface3d.camera import flip_y
 from pyface3d.data import CroppedFaces, LandmarkFaces, MatFaces, UnreadableError, check, collate
-
-
-@pytest.fixture(scope="module")
-def keypoint_model(data_folder):
-    """3DDFA's 68-point basis as a model of 68 vertices."""
-    basis = np.load(data_folder / "tddfa/keypoint_basis.npz")
-    shapes = (basis[name].reshape(68, 3, -1) for name in ("w_shp", "w_exp"))
-    none = np.zeros((0, 3), np.int64)
-    return MorphableModel(basis["u"].reshape(68, 3), *shapes, none, landmarks=np.arange(68), unit="um", name="68")
 
 
 def test_parameters_of_aflw2000_reproduce_its_landmarks(data_folder, keypoint_model):

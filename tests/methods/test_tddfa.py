@@ -6,22 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pyface3d import MorphableModel, ParameterSpace, create
+from pyface3d import ParameterSpace, create
 from pyface3d.methods import SynergyNet, read_whitening
-
-
-@pytest.fixture(scope="module")
-def keypoint_model(data_folder):
-    basis = np.load(data_folder / "tddfa" / "keypoint_basis.npz")
-    return MorphableModel(
-        basis["u"].reshape(68, 3),
-        basis["w_shp"].reshape(68, 3, 40),
-        basis["w_exp"].reshape(68, 3, 10),
-        np.zeros((0, 3), np.int64),
-        landmarks=np.arange(68),
-        unit="um",
-        name="tddfa_keypoints",
-    )
 
 
 @pytest.fixture(scope="module")

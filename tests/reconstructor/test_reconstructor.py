@@ -1,6 +1,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,13 @@ def test_files_by_suffix(face, tmp_path):
         face.save(tmp_path / "face.doc")
     with pytest.raises(ValueError, match="no position map"):
         face.save(tmp_path / "face.npy")
+
+
+@pytest.mark.parametrize(("unit", "metres"), [("um", 1e-6), ("cm", 1e-2), ("dm", 1e-1), ("m", 1.0)])
+def test_meshes_are_in_metres_whatever_the_unit_of_the_model(face, unit, metres, tmp_path):
+    other = replace(face.reconstruction, model=face.reconstruction.model._replaced(unit=unit))
+    mesh = trimesh.load(Face(other, face.photo).save(tmp_path / "face.ply"), process=False)
+    assert np.allclose(np.ptp(mesh.vertices, axis=0), np.ptp(face.shape, axis=0) * metres, rtol=1e-3)
 
 
 def test_notebooks_show_the_page(face):
