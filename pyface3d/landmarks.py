@@ -1,4 +1,4 @@
-"""Landmarks as such: AFLW's 21 points from the 68 of iBUG, and the size of a face."""
+"""Landmarks as such: AFLW's 21 points from the 68 of iBUG, the forehead's order, and the size of a face."""
 
 import torch
 from torch import Tensor
@@ -11,6 +11,10 @@ _AFLW21 = (
     (2,), (31,), (30,), (35,), (14,),
     (48,), (60, 61, 62, 63, 64, 65, 66, 67), (54,), (8,),
 )  # fmt: skip
+
+# the forehead points 68..80 of the 81-point scheme as they follow one another from the subject's right to the left; the
+# reference picture does not number them in this order
+FOREHEAD_ORDER = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
 
 
 def aflw21_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Tensor:

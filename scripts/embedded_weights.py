@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyface3d.camera import flip_y
 from pyface3d.data.synthetic import parameter_space, synth_2000
-from pyface3d.evaluation import align_depth, box_size, normalised_mean_error, open_benchmark
+from pyface3d.evaluation import align_depth, box_size, normalised_mean_error, open_benchmark, summarise
 from pyface3d.methods import Method, Reconstruction, load_weights, save_weights
 from pyface3d.morphable import MorphableModel
 from pyface3d.training.portrait_tasks import TASKS
@@ -82,11 +82,8 @@ def on_photos(method: Method, path: str) -> dict[str, Any]:
 
 
 def _bins(found: Tensor, goal: Tensor, yaw: Tensor) -> dict[str, float]:
-    error, turn = normalised_mean_error(found, goal, box_size(goal)), yaw.abs()
-    bins = [error[turn <= 30], error[(turn > 30) & (turn <= 60)], error[turn > 60]]
-    means = [float(part.mean()) for part in bins]
-    names = ("[0,30]", "(30,60]", "(60,90]")
-    return {name: round(value, 3) for name, value in zip((*names, "mean"), (*means, sum(means) / 3))}
+    figures = summarise(normalised_mean_error(found, goal, box_size(goal)), yaw)
+    return {name: round(figures[name], 3) for name in ("[0,30]", "(30,60]", "(60,90]", "mean")}
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from scipy.ndimage import binary_dilation
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from torch import Tensor
 
+from pyface3d.landmarks import FOREHEAD_ORDER
+
 if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
 
@@ -22,8 +24,6 @@ SHI_RATIO = (16.0, 5.0, 4.0, 3.0, 0.0)
 PRNET_RATIO = (16.0, 4.0, 3.0, 0.0)
 MARGIN = 6.0  # texels of a 256 map around the hulls
 PRNET_MARGIN = 11.0
-# the forehead points 68..80 of the 81-point scheme as they follow one another from the subject's right to the left
-FOREHEAD_ORDER = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
 
 
 def hull_region(texels: np.ndarray, margin: float, shape: tuple[int, int]) -> np.ndarray:
@@ -108,7 +108,7 @@ def forehead_vertices(mean: np.ndarray, landmarks: np.ndarray, candidates: np.nd
     equal angles from temple to temple, on the half ellipse around the middle of the brows that reaches out to the jaw
     contour's ends (landmarks 0 and 16) and up by one facial third (the height from the brows to the base of the nose).
     Each becomes the nearest candidate vertex. They follow the numbering of the reference picture, which does not run
-    from side to side (:data:`FOREHEAD_ORDER`).
+    from side to side (:data:`pyface3d.landmarks.FOREHEAD_ORDER`).
 
     Args:
         mean: (N, 3) mean shape, x to the subject's left, y up, z to the viewer.

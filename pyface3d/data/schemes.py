@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyface3d.landmarks import aflw21_matrix
+from pyface3d.landmarks import FOREHEAD_ORDER, aflw21_matrix
 
 # pairs of iBUG points that a mirror exchanges; the midline maps to itself
 _PAIRS_68 = (
@@ -12,9 +12,7 @@ _PAIRS_68 = (
     (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46),
     (48, 54), (49, 53), (50, 52), (55, 59), (56, 58), (60, 64), (61, 63), (65, 67),
 )  # fmt: skip
-# forehead points 68..80 from the subject's right to the left (the reference picture does not number them in this order)
-_FOREHEAD = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
-_PAIRS_81 = (*_PAIRS_68, *((_FOREHEAD[k], _FOREHEAD[12 - k]) for k in range(6)))
+_PAIRS_81 = (*_PAIRS_68, *((FOREHEAD_ORDER[k], FOREHEAD_ORDER[12 - k]) for k in range(6)))
 _PAIRS_21 = ((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9), (12, 16), (13, 15), (17, 19))
 _PAIRS_5 = ((0, 1), (3, 4))  # eyes, nose, mouth corners
 
