@@ -68,7 +68,10 @@ class PortraitObjective(nn.Module):
 
 
 def wing(difference: Tensor) -> Tensor:
-    """Mean wing loss (Feng et al. 2018, eq. 5) of differences in pixels."""
+    """Mean wing loss (Feng et al. 2018, eq. 5) of differences in pixels.
+
+    Written out, not :func:`pyface3d.ops.wing_loss`: the embedded weights come out again only with these roundings.
+    """
     size = difference.abs()
     offset = WING_WIDTH * (1 - torch.log1p(torch.tensor(WING_WIDTH / WING_CURVATURE)))
     near = WING_WIDTH * torch.log1p(size / WING_CURVATURE)

@@ -15,7 +15,8 @@ from pyface3d.morphable import MorphableModel
 class LandmarkSupervision(nn.Module):
     """Wing on the visible landmarks (Feng et al. 2018, eq. 5) and a Gaussian prior on the coefficients.
 
-    Labels with three coordinates are compared in the picture plane only: their depths have no common origin.
+    Labels with three coordinates are compared in the picture plane only: their depths have no common origin. For 68
+    points alone, with their depths and without a prior, there is :class:`pyface3d.losses.LandmarkLoss`.
 
     Args:
         model: the face model, with 68 landmarks.
