@@ -60,11 +60,15 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
   }
 
   void snap_vertices() const {
+    const int32_t right = width, top = row_begin, bottom = row_end;  // copies that the writes cannot alias
+    const T* from = vertices;
+    SnappedVertex* snapped = scratch.snapped;
+    uint32_t* cells = scratch.cells;
     for (int64_t n = 0; n < p.vertex_count; ++n) {
-      const SnappedVertex v = snap_vertex(vertices[n * 3], vertices[n * 3 + 1], vertices[n * 3 + 2]);
-      const uint32_t cx = pixel_cell(v.x, 0, width), cy = pixel_cell(v.y, row_begin, row_end);
-      scratch.snapped[n] = v;
-      scratch.cells[n] = cx | cy << 16;
+      const SnappedVertex v = snap_vertex(from[n * 3], from[n * 3 + 1], from[n * 3 + 2]);
+      const uint32_t cx = pixel_cell(v.x, 0, right), cy = pixel_cell(v.y, top, bottom);
+      snapped[n].x = v.x, snapped[n].y = v.y;
+      cells[n] = cx | cy << 16;
     }
   }
 
@@ -75,16 +79,18 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       const uint32_t a = scratch.cells[c0[i]], span = (a ^ scratch.cells[c1[i]]) | (a ^ scratch.cells[c2[i]]);
       keep[i - first] = ((span & 0xffff) != 0) & ((span >> 16) != 0);
     }
-    s.count = 0;
+    int64_t count = 0;
     for (int64_t i = first; i < last; ++i) {
-      s.ids[s.count] = static_cast<int32_t>(i);
-      s.count += keep[i - first];
+      s.ids[count] = static_cast<int32_t>(i);
+      count += keep[i - first];
     }
+    s.count = count;
   }
 
   void cover(Selected& s) const {
     const int32_t *c0 = p.corners, *c1 = c0 + p.triangle_count, *c2 = c1 + p.triangle_count;
-    const int32_t clockwise = p.cull_backfaces ? 0 : 1;
+    const bool cull = p.cull_backfaces;
+    const int32_t clockwise = cull ? 0 : 1;
     for (int64_t i = 0; i < s.count; ++i) {
       const int64_t na = c0[s.ids[i]], nb = c1[s.ids[i]], nc = c2[s.ids[i]];
       int32_t ax = scratch.snapped[na].x, bx = scratch.snapped[nb].x, cx = scratch.snapped[nc].x;
@@ -93,6 +99,9 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       const int32_t x = pixel_cell(low_x, 0, width), columns = pixel_cell(high_x, 0, width) - x;
       const int32_t y = pixel_cell(low_y, row_begin, row_end), rows = pixel_cell(high_y, row_begin, row_end) - y;
       const bool small = (high_x - low_x < kSmall) & (high_y - low_y < kSmall) & (columns <= 2) & (rows <= 2);
+      // whether a culled triangle of any size surely looks clockwise: its area in float, far from 0 for what was rounded
+      const float plus = static_cast<float>(bx - ax) * (cy - ay), minus = static_cast<float>(by - ay) * (cx - ax);
+      const bool away = cull & (plus - minus > 1e-6f * (__builtin_fabsf(plus) + __builtin_fabsf(minus)));
       // corners as seen from pixel (x, y); 0 where products could overflow
       ax = small ? ax - x * kSubpixels : 0, bx = small ? bx - x * kSubpixels : 0, cx = small ? cx - x * kSubpixels : 0;
       ay = small ? ay - y * kSubpixels : 0, by = small ? by - y * kSubpixels : 0, cy = small ? cy - y * kSubpixels : 0;
@@ -102,7 +111,7 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       const int32_t in_box = (columns > 1 ? 15 : 5) & (rows > 1 ? 15 : 3);
       const int32_t owned = ((ab.at00 | bc.at00 | ca.at00) >= 0 ? 1 : 0) | ((ab.at10 | bc.at10 | ca.at10) >= 0 ? 2 : 0) |
                             ((ab.at01 | bc.at01 | ca.at01) >= 0 ? 4 : 0) | ((ab.at11 | bc.at11 | ca.at11) >= 0 ? 8 : 0);
-      s.coverage[i] = small ? owned & in_box : kLarge;
+      s.coverage[i] = small ? owned & in_box : away ? 0 : kLarge;
       s.origins[i] = static_cast<uint32_t>(x) | static_cast<uint32_t>(y) << 16;
     }
   }
