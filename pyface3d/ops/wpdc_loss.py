@@ -11,7 +11,7 @@ _ops = torch.ops.pyface3d
 
 #: 3DDFA's weak-perspective scale in pixels per micrometre for crops of 120 pixels
 PUBLISHED_SCALE = 0.00057339936
-_PER_MICROMETRE = {"um": 1.0, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6}
+_MICROMETRES = {"um": 1.0, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6}  # of the units that models come in
 
 
 class ParameterTables(Protocol):
@@ -110,9 +110,9 @@ def _weighted(
 
 def published_scale(unit: str, size: int) -> float:
     """3DDFA's scale in pixels per ``unit`` for crops of ``size`` pixels."""
-    if unit not in _PER_MICROMETRE:
+    if unit not in _MICROMETRES:
         raise ValueError(f"wpdc_loss: no published scale for unit {unit!r}; pass scale= in pixels per model unit")
-    return PUBLISHED_SCALE * _PER_MICROMETRE[unit] * size / 120
+    return PUBLISHED_SCALE * _MICROMETRES[unit] * size / 120
 
 
 def _fake(pred: Tensor, target: Tensor, *tables: Any) -> tuple[Tensor, Tensor]:
