@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pyface3d.data.archive import Archive
+from pyface3d.data.archive import PICTURES, Archive
 from pyface3d.data.images import UnreadableError, decode_image
 
 
@@ -40,4 +40,5 @@ class Pictures:
         if name in self.archive:
             return name
         last = Path(name)
-        return self._by_name.get(last.name) or self._by_stem.get(last.name) or self._by_stem.get(last.stem)
+        named = last.suffix.lower() in PICTURES  # else the dot belongs to the name: img.1 must not be found as img
+        return self._by_name.get(last.name) or self._by_stem.get(last.stem if named else last.name)

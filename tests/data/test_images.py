@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pyface3d.data import Archive, UnreadableError, decode_image
+from pyface3d.data import Archive, Pictures, UnreadableError, decode_image
 
 
 @pytest.mark.parametrize("mode, kind", [("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "PNG"), ("1", "PNG")])
@@ -42,3 +42,16 @@ def test_archives(tmp_path):
     assert archive.names == ["file"] and archive.read("file") == b"x"
     with pytest.raises(KeyError, match="other is not in"):
         archive.read("other")
+
+
+def test_pictures_by_the_names_of_lists(tmp_path, picture):
+    (tmp_path / "inner").mkdir()
+    for name, width in {"inner/face.jpg": 3, "b.1.png": 4, "c.png": 5}.items():
+        (tmp_path / name).write_bytes(picture((width, 2), "PNG" if name.endswith("png") else "JPEG"))
+    pictures = Pictures(tmp_path)
+    for name, width in {"inner/face.jpg": 3, "face.jpg": 3, "face": 3, "face.png": 3, "b.1": 4, "b.1.jpg": 4}.items():
+        assert name in pictures and pictures.read(name).shape == (3, 2, width), name
+    for name in ("c.1", "c.2.jpg", "b", "d.jpg"):  # a dot in a name is no suffix: another picture must not stand in
+        assert name not in pictures, name
+        with pytest.raises(UnreadableError, match="missing file"):
+            pictures.read(name)
