@@ -21,10 +21,14 @@ def export(
 
     [bold]Example:[/bold] pyface3d export mobile_frnet --landmarks --out mobile_frnet.onnx
     """
+    import logging
+
     from pyface3d.methods.onnx import export_onnx
     from pyface3d.reconstructor.loading import load_method
 
     out = out or Path(f"{method}.onnx")
+    out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which is not needed
     export_onnx(load_method(method, weights, model, space), out, landmarks=landmarks)
     screen.say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     return {"file": str(out)}

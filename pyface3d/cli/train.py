@@ -55,7 +55,10 @@ def _read(config: Path | None) -> dict[str, Any]:
         return {}
     import yaml
 
-    options = yaml.safe_load(config.read_text(encoding="utf-8"))
+    try:
+        options = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        options = None
     if not isinstance(options, dict):
         raise CommandError(f"{config}: must hold NAME: VALUE lines, as the options of this command are named", 2)
     return {str(name).replace("-", "_"): value for name, value in options.items()}

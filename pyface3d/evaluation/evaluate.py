@@ -62,6 +62,8 @@ def evaluate(
         raise ValueError(
             f"evaluate: options {', '.join(options)} belong to the protocol's constructor when it is not a name"
         )
+    if data is None and protocol.needs_data:
+        raise ValueError(f"evaluate: {protocol.name} measures on data: name their folder or file")
     samples = protocol.open(data) if isinstance(data, str | Path) else data
     watcher = _Watcher(WorstImages(worst))
     refused: dict[str, str] = {}

@@ -53,7 +53,7 @@ void main() {
       float mirrorWeight = mirrorPhoto.z * (1.0 - ownWeight);
       float total = ownWeight + mirrorWeight;
       vec3 seen = total > 0.0 ? (own * ownWeight + mirrored * mirrorWeight) / total : shaded;
-      shaded = mix(shaded, seen, colour.a * smoothstep(0.0, 0.35, total));
+      shaded = mix(shaded, seen, colour.a * total);
     }
     shaded = toScreen(shaded);
   }

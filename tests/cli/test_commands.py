@@ -1,6 +1,8 @@
 """The commands around reconstruction: what they write, one bad input each, --json, --quiet, exit codes."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -164,6 +166,23 @@ def test_fit_names_faces_that_cannot_be_fitted(points_file, tmp_path):
     report = json.loads(result.stdout)
     assert len(report["error"]) == 1 and report["files"] == [str(tmp_path / "two-face2.glb")]
     assert [file.name for file in tmp_path.glob("*.glb")] == ["two-face2.glb"]
+
+
+def test_evaluate_needs_data_unless_it_measures_speed(weights, tmp_path):
+    assert_refused(run("evaluate", "tddfa", "--weights", weights), "measures on data")
+    (tmp_path / "options.yaml").write_text("steps: [1")
+    result = run("train", "tddfa", "--config", tmp_path / "options.yaml")
+    assert result.exit_code == 2 and "NAME: VALUE lines" in result.stderr and "debug" not in result.stderr
+
+
+def test_export_makes_its_folder_and_is_silent(weights, tmp_path):
+    pytest.importorskip("onnxscript")
+    out = tmp_path / "new" / "tddfa.onnx"
+    command = [sys.executable, "-m", "pyface3d", "export", "tddfa", "--weights", str(weights), "--out", str(out)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0 and out.stat().st_size > 0 and result.stderr == "", result.stderr
+    (tmp_path / "file").write_text("")
+    assert_refused(run("export", "tddfa", "--weights", weights, "--out", tmp_path / "file" / "a.onnx"), "file")
 
 
 def test_a_mesh_becomes_no_other_mesh_and_sizes_are_positive(tmp_path):

@@ -34,6 +34,8 @@ class Protocol(ABC):
         title: one line for the head of a report.
         limit: largest error on the axis of the CED, and the bound of the failure rate.
         columns: figures that a table prints, in order.
+        points: landmarks of its labels.
+        needs_data: False for what is measured without samples.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Protocol(ABC):
     limit: float = 8.0
     columns: tuple[str, ...] = ("[0,30]", "(30,60]", "(60,90]", "mean", "std", "per_image_mean")
     points: ClassVar[int] = 68
+    needs_data: ClassVar[bool] = True
 
     def open(self, path: str | Path) -> Any:
         """The samples at a path: a benchmark (:func:`pyface3d.evaluation.open_benchmark`), or images with ``.mat``

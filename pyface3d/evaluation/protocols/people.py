@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -119,6 +119,7 @@ class SpeedProtocol(Protocol):
     batch_sizes: tuple[int, ...] = (1, 16)
     size: int = 120
     runs: int = 10
+    needs_data: ClassVar[bool] = False
     columns: tuple[str, ...] = ("ms_per_image_b1", "images_per_second_b1", "images_per_second_b16")
 
     @override
