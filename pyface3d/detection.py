@@ -32,7 +32,7 @@ def load_detector(name: "str | os.PathLike[str] | Detector | None") -> Detector:
         return whole_picture
     if callable(name):
         return name
-    text = os.fspath(name)
+    text = os.fspath(name) if isinstance(name, os.PathLike) else str(name)
     if text == "cascades":
         return CascadeDetector()
     if text.startswith("hub:"):

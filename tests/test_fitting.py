@@ -193,3 +193,10 @@ def test_errors(model):
         fit_landmarks(torch.zeros(1, 68, 2), model, ParameterSpace.of_length(72))
     with pytest.raises(ValueError, match="fit_pose: shape must be"):
         fit_pose(torch.zeros(1, 5, 3), torch.zeros(1, 4, 2))
+    with pytest.raises(TypeError, match="points must be a Tensor, got ndarray"):
+        fit_landmarks(np.zeros((1, 68, 2)), model)
+    with pytest.raises(ValueError, match=r"visible must be \(2, 68\), got \(3, 5\)"):
+        fit_landmarks(torch.rand(2, 68, 2), model, visible=torch.ones(3, 5))
+    for wrong in ({"noise": -1.0}, {"noise": float("nan")}, {"iterations": 0}):
+        with pytest.raises(ValueError, match="noise must be finite and at least 0, iterations at least 1"):
+            fit_landmarks(torch.rand(2, 68, 2), model, **wrong)

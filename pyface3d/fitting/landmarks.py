@@ -73,7 +73,9 @@ def fit_landmarks(
         :class:`LandmarkFit`; faces with fewer than four visible points are NaN.
 
     Raises:
-        ValueError: if the points are not (B, 21|68|81, 2), or the model lacks what they need.
+        TypeError: if the points are no Tensor.
+        ValueError: if the points are not (B, 21|68|81, 2), ``visible`` has another shape, or the model lacks what they
+            need.
 
     Example:
         >>> from pyface3d import MorphableModel
@@ -82,10 +84,17 @@ def fit_landmarks(
         >>> fit.params.shape
         torch.Size([2, 62])
     """
+    if not isinstance(points, Tensor):
+        raise TypeError(f"fit_landmarks: points must be a Tensor, got {type(points).__name__}: torch.as_tensor(points)")
     if points.ndim != 3 or points.shape[1] not in (21, 68, 81) or points.shape[2] not in (2, 3):
         raise ValueError(
             f"fit_landmarks: points must be (B, 21, 2), (B, 68, 2) or (B, 81, 2), got {tuple(points.shape)}"
         )
+    if visible is not None and visible.shape != points.shape[:2]:
+        raise ValueError(f"fit_landmarks: visible must be {tuple(points.shape[:2])}, got {tuple(visible.shape)}")
+    if not (0 <= noise < float("inf") and iterations >= 1):
+        got = f"{noise} and {iterations}"
+        raise ValueError(f"fit_landmarks: noise must be finite and at least 0, iterations at least 1, got {got}")
     if contour and points.shape[1] == 21:
         raise ValueError("fit_landmarks: contour needs 68 or 81 points; AFLW's 21 have no jaw line")
     points = points[..., :2].to(torch.promote_types(points.dtype, torch.float32))

@@ -82,6 +82,9 @@ def read_photo(
         return _from_array(source, name or "array")
     if isinstance(source, Image.Image):
         return _upright(source, name or getattr(source, "filename", "") or "picture")
+    if not isinstance(source, (bytes, str, os.PathLike)):
+        wanted = "a path, the bytes of a file, an array (H, W, 3) uint8 or a PIL image"
+        raise TypeError(f"read_photo: source must be {wanted}, got {type(source).__name__}")
     if not isinstance(source, bytes):
         path = Path(source)
         name = name or str(path)

@@ -3,7 +3,7 @@
 import glob
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,13 +31,13 @@ class Source:
 
 
 def find_sources(
-    inputs: Sequence[str | os.PathLike[str]], results: str | os.PathLike[str] | None = None
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], results: str | os.PathLike[str] | None = None
 ) -> Iterator[Source]:
     """All photos that the inputs name, in a fixed order.
 
     Args:
-        inputs: pictures, folders (searched to the bottom), zip archives, patterns with ``*``, videos, or cameras
-            ("webcam", "webcam:1"; endless).
+        inputs: one or several: pictures, folders (searched to the bottom), zip archives, patterns with ``*``, videos,
+            or cameras ("webcam", "webcam:1"; endless).
         results: folder of results, which is left out where a folder above it is searched.
 
     Yields:
@@ -49,7 +49,7 @@ def find_sources(
     Example:
         >>> names = [source.name for source in find_sources(["photos", "more/*.png", "clip.mp4"])]
     """
-    for entry in inputs:
+    for entry in [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs:
         text = os.fspath(entry)
         if not text:
             raise ValueError("find_sources: the name of a photo or folder must not be empty")

@@ -88,7 +88,9 @@ class ImageFormat:
         return images
 
     def check_shape(self, caller: str, images: Tensor) -> None:
-        """Raises ValueError unless ``images`` is (B, 3, size, size)."""
+        """Raises TypeError unless ``images`` is a Tensor, ValueError unless it is (B, 3, size, size)."""
+        if not isinstance(images, Tensor):
+            raise TypeError(f"{caller}: images must be a Tensor, got {type(images).__name__}")
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
             got = tuple(images.shape)
             raise ValueError(f"{caller}: images must be (B, 3, {self.size}, {self.size}), got {got}: crop and resize")

@@ -41,9 +41,9 @@ class Places:
     def crops(self) -> np.ndarray | None:
         """(F, 4) float32 square crops, or None where nothing is given."""
         if self.rois is not None:
-            return _rows("rois", self.rois, 4)
+            return _rows("rois", self.rois)
         if self.boxes is not None:
-            return rois_of_boxes(_rows("boxes", self.boxes, 4))
+            return rois_of_boxes(_rows("boxes", self.boxes))
         if self.landmarks is not None:
             points = np.asarray(self.landmarks, np.float32)
             points = points[None] if points.ndim == 2 else points
@@ -87,7 +87,7 @@ def read_places(path: str | os.PathLike[str], kind: str) -> dict[str, Places]:
     places = {}
     try:
         for name, rows in readers[path.suffix.lower()](path, kind).items():
-            places[name] = Places(**{kind: _points(rows) if kind == "landmarks" else _boxes(rows)})
+            places[name] = Places(**{kind: _points(rows) if kind == "landmarks" else rows})
     except (TypeError, ValueError, KeyError) as error:
         where = f"{path}, {name}" if name else str(path)
         raise ValueError(f"read_places: {where}: these are no {kind} ({error})") from None
@@ -132,11 +132,6 @@ def _read_npz(path: Path, kind: str) -> dict[str, Any]:
         return {str(name): array[i] for i, name in enumerate(file["names"])}
 
 
-def _boxes(rows: Any) -> np.ndarray:
-    boxes = np.asarray(rows, np.float32)
-    return boxes if boxes.size else boxes.reshape(0, 4)
-
-
 def _points(rows: Any) -> np.ndarray:
     points = np.asarray(rows, np.float32)
     if not points.size:
@@ -144,11 +139,13 @@ def _points(rows: Any) -> np.ndarray:
     return points.reshape(len(points), -1, 2) if points.ndim == 2 and points.shape[1] > 3 else points
 
 
-def _rows(kind: str, values: Any, width: int) -> np.ndarray:
+def _rows(kind: str, values: Any) -> np.ndarray:
     rows = np.asarray(values, np.float32)
+    if not rows.size:
+        return np.zeros((0, 4), np.float32)
     rows = rows[None] if rows.ndim == 1 else rows
-    if rows.ndim != 2 or rows.shape[1] != width or not np.isfinite(rows).all():
-        raise ValueError(f"{kind} must be finite (F, {width}): left, top, right, bottom; got {np.shape(values)}")
+    if rows.ndim != 2 or rows.shape[1] != 4 or not np.isfinite(rows).all():
+        raise ValueError(f"{kind} must be finite (F, 4): left, top, right, bottom; got {np.shape(values)}")
     if not (rows[:, :2] < rows[:, 2:]).all():
         wrong = rows[(rows[:, :2] >= rows[:, 2:]).any(1)][0].tolist()
         raise ValueError(f"{kind} must be left, top, right, bottom with left < right and top < bottom; got {wrong}")

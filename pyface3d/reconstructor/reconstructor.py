@@ -83,6 +83,8 @@ class Reconstructor:
             raise ValueError(f"Reconstructor: passes must be 1 or 2, got {passes!r}")
         if isinstance(method, str):
             method = load_method(method, weights, model, space)
+        if not isinstance(method, Method):
+            raise TypeError(f"Reconstructor: method must be a name or a pyface3d Method, got {type(method).__name__}")
         self.device = load_device(device)
         self.method = method.deploy().to(self.device)
         self.detector = load_detector(detector)
@@ -121,7 +123,7 @@ class Reconstructor:
 
     def iter(
         self,
-        inputs: Iterable[Path | Source],
+        inputs: Path | Iterable[Path | Source],
         batch_size: int = 32,
         *,
         places: Mapping[str, Places] | None = None,
@@ -214,8 +216,8 @@ class Reconstructor:
         return self.method.predict(crops.to(self.device)).to_image(rois.clone())
 
 
-def _sources(inputs: Iterable[Path | Source]) -> Iterator[Source]:
-    for entry in inputs:
+def _sources(inputs: Path | Iterable[Path | Source]) -> Iterator[Source]:
+    for entry in [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs:
         if isinstance(entry, Source):
             yield entry
         else:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -52,6 +53,9 @@ def test_bad_pictures_are_named():
         FORMAT.normalise(torch.zeros(1, 3, 8, 8, dtype=torch.int64))
     with pytest.raises(TypeError, match="got torch.int64"):
         FORMAT.accept(torch.zeros(1, 3, 8, 8, dtype=torch.int64))
+    for take in (FORMAT.normalise, FORMAT.accept):
+        with pytest.raises(TypeError, match="images must be a Tensor, got ndarray"):
+            take(np.zeros((1, 3, 8, 8), np.uint8))
     with pytest.raises(ValueError, match="channels must be 'RGB' or 'BGR'"):
         ImageFormat(8, "GBR")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pyface3d import camera
 from pyface3d.detection import whole_picture
-from pyface3d.images import Source, read_photo
+from pyface3d.images import Source, find_sources, read_photo
 from pyface3d.methods import create
 from pyface3d.reconstructor import Face, Reconstructor
 from pyface3d.reconstructor.places import Places
@@ -200,3 +200,21 @@ def test_whole_pictures_are_not_cropped_again(method, portrait):
     face = Reconstructor(method, detector="whole")(crop)[0]
     assert np.allclose(face.roi, [0, 0, 160, 160], atol=1e-2)
     assert Reconstructor(method, detector=whole_picture, passes=1)(crop)[0].roi == pytest.approx(face.roi)
+
+
+def test_one_path_is_one_input_and_wrong_types_are_named(reconstructor, portrait, tmp_path):
+    Image.fromarray(portrait[0]).save(tmp_path / "one.png")
+    for named in (tmp_path / "one.png", str(tmp_path / "one.png")):  # not letter by letter
+        places = {"one": Places(rois=portrait[2])}
+        assert [len(result.faces) for result in reconstructor.iter(named, places=places)] == [1]
+    assert len(list(find_sources(str(tmp_path)))) == 1
+    assert reconstructor(portrait[0], boxes=[]) == []
+    for source in (None, 3, torch.zeros(3, 9, 9, dtype=torch.uint8), ["one.png"]):
+        with pytest.raises(TypeError, match="source must be a path"):
+            reconstructor(source)
+    with pytest.raises(TypeError, match="method must be a name"):
+        Reconstructor(None)
+    with pytest.raises(ValueError, match="detector must be"):
+        Reconstructor(reconstructor.method, detector=5)
+    with pytest.raises(ValueError, match="left < right"):
+        reconstructor(portrait[0], boxes=[9, 9, 4, 4])
