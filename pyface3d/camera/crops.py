@@ -134,6 +134,9 @@ def _crop(image: Tensor, roi: Tensor | np.ndarray, size: int) -> Tensor:
     if image.ndim not in (3, 4) or roi.ndim not in (1, 2) or roi.shape[-1] != 4:
         got = f"{tuple(image.shape)} and {tuple(roi.shape)}"
         raise ValueError(f"crop: image must be (C, H, W) or (B, C, H, W) and roi (B, 4), got {got}")
+    if size < 1 or 0 in image.shape[-2:]:
+        got = f"{size} and {tuple(image.shape)}"
+        raise ValueError(f"crop: size must be at least 1 and the image must have pixels, got {got}")
     single = roi.ndim == 1
     boxes = roi.reshape(-1, 4)
     stack = image if image.ndim == 4 else image[None]

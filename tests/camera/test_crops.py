@@ -79,6 +79,9 @@ def test_crop_gradient():
 
 
 def test_crop_errors():
+    for image, size in ((torch.ones(3, 9, 9), 0), (torch.ones(3, 0, 9), 8)):
+        with pytest.raises(ValueError, match="size must be at least 1 and the image must have pixels"):
+            crop(image, torch.tensor([0.0, 0.0, 5.0, 5.0]), size)
     with pytest.raises(ValueError, match="roi must be finite"):
         crop(torch.zeros(3, 8, 8), torch.tensor([4.0, 4, 4, 8]), 8)
     with pytest.raises(ValueError, match="roi must be finite"):
