@@ -27,7 +27,8 @@ def convert(
     """Convert a file to what the suffix of ``target`` says.
 
     * a face model of any known format -> ``.safetensors`` or ``.npz`` (our own format), or its mean face as a mesh;
-    * a position map (``.npy``, ``.png``) -> a mesh;
+    * a position map (``.npy``, ``.png``) -> a mesh: upright and 0.2 m high if the map is in a photo's pixels (y down),
+      in the map's own coordinates if those are right-handed (y up), as a mesh's are;
     * a mesh with the vertices of ``model`` -> a position map in the mesh's own coordinates.
 
     Args:
@@ -73,7 +74,16 @@ def _mesh_of_map(source: Path, model: MorphableModel) -> Mesh:
         raise ValueError(f"convert: {source} must be a square position map, got {values.shape[:2]}")
     atlas = UVAtlas.from_model(model, size=len(values))
     maps = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]  # (1, 3, U, V)
-    return Mesh.from_image(atlas.vertices(maps)[0], atlas.triangles, uv=atlas.vertex_uv[atlas.vertex_ids])
+    vertices = atlas.vertices(maps)[0]  # (N, 3)
+    make = Mesh if _is_right_handed(model.mean[atlas.vertex_ids], vertices) else Mesh.from_image
+    return make(vertices.numpy(), atlas.triangles.numpy(), uv=atlas.vertex_uv[atlas.vertex_ids].numpy())
+
+
+def _is_right_handed(mean: torch.Tensor, vertices: torch.Tensor) -> bool:
+    """Whether the affine map from the mean face (N, 3) to ``vertices`` (N, 3) mirrors nothing."""
+    seen = vertices.isfinite().all(1)
+    face, there = (points[seen].double() - points[seen].double().mean(0) for points in (mean, vertices))
+    return bool((face.T @ there).det() > 0)
 
 
 def _map_of_mesh(source: Path, model: MorphableModel, size: int) -> torch.Tensor:

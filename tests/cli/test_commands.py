@@ -185,6 +185,20 @@ def test_export_makes_its_folder_and_is_silent(weights, tmp_path):
     assert_refused(run("export", "tddfa", "--weights", weights, "--out", tmp_path / "file" / "a.onnx"), "file")
 
 
+def test_a_mesh_survives_the_way_to_a_map_and_back(points_file, tmp_path):
+    assert run("fit", points_file, "--out", tmp_path / "face.glb").exit_code == 0
+    assert run("convert", tmp_path / "face.glb", tmp_path / "face.npy").exit_code == 0
+    assert run("convert", tmp_path / "face.npy", tmp_path / "back.ply").exit_code == 0
+    face, back = (trimesh.load(tmp_path / name, force="mesh", process=False) for name in ("face.glb", "back.ply"))
+    assert np.abs(face.bounds - back.bounds).max() < 0.003  # metres: neither turned over nor scaled
+    values = np.load(tmp_path / "face.npy") * [1000, -1000, 1000] + 100  # as in a photo, y down
+    np.save(tmp_path / "photo.npy", values.astype(np.float32))
+    assert run("convert", tmp_path / "photo.npy", tmp_path / "photo.ply").exit_code == 0
+    photo = trimesh.load(tmp_path / "photo.ply", process=False)
+    upright = np.corrcoef(photo.vertices[:, 1], back.vertices[:, 1])[0, 1]
+    assert upright > 0.999 and np.ptp(photo.vertices[:, :2], axis=0).max() == pytest.approx(0.2, abs=1e-3)
+
+
 def test_a_mesh_becomes_no_other_mesh_and_sizes_are_positive(tmp_path):
     (tmp_path / "face.glb").write_bytes(b"glTF")
     assert_refused(run("convert", tmp_path / "face.glb", tmp_path / "face.obj"), "is a mesh, which becomes")

@@ -51,13 +51,12 @@ def skip_without_weights(page):
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """A folder with what the pages speak of: photos, landmarks, a face model."""
+    """A folder with what the pages speak of: photos and landmarks."""
     portrait = demo_picture().pixels
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "photos/one.jpg", "photos/two.jpg"):
         Image.fromarray(portrait).save(tmp_path / name)
     model = MorphableModel.default()
-    model.save(tmp_path / "fitted.npz")
     points = model.mean[model.landmarks][:, :2] * torch.tensor([5.0, -5.0]) + 60
     lines = "\n".join(f"{x:.3f} {y:.3f}" for x, y in points.tolist())
     (tmp_path / "landmarks.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
