@@ -148,7 +148,9 @@ class SyntheticFaces(Dataset):
         albedo = torch.cat([albedo, *(piece.albedo.mT for piece in dressed.pieces)], 2)
         gloss = torch.cat([gloss, *(piece.gloss for piece in dressed.pieces)], 1)
         order = torch.cat([ids, torch.arange(n, len(shown))])  # (P,) vertices
-        normals = ops.vertex_normals(posed, self._front).index_select(1, order).mT.contiguous()
+        first, second, third = shown[self._front].unbind(1)
+        around = self._front[first | second | third]  # all triangles at the vertices that are shown
+        normals = ops.vertex_normals(posed, around).index_select(1, order).mT.contiguous()
         place = torch.zeros(len(shown), dtype=torch.long).index_copy_(0, order, torch.arange(len(order)))
         return shade(draws, self._visibility, ids, rotation, normals, albedo, gloss), place[self._triangles]
 
@@ -158,8 +160,9 @@ class SyntheticFaces(Dataset):
         for name in ("eyeball_left", "eyeball_right"):
             if name in self.model.parts:
                 ids = self.model.parts[name]
-                center = points[:, ids].mean(1, keepdim=True)
-                points[:, ids] = (points[:, ids] - center) @ gaze.mT + center
+                eye = points.index_select(1, ids)
+                center = eye.mean(1, keepdim=True)
+                points.index_copy_(1, ids, (eye - center) @ gaze.mT + center)
         return points
 
     def _labels(self, points: Tensor, coeffs: Tensor, view: pose.View) -> dict[str, Tensor]:
