@@ -172,7 +172,7 @@ class YuNetDetector:
             raise FileNotFoundError(f"YuNetDetector: no file {os.fspath(path)}")
         self.path, self.threshold, self.side = os.fspath(path), threshold, side
         self._local = threading.local()
-        self._open()  # a file that is none fails here, before the photos
+        self._local.network = self._open()  # a file that is none fails here, before the photos
 
     def _open(self):  # noqa: ANN202 (a cv2 type without a public name)
         import cv2

@@ -96,7 +96,7 @@ def _from_zip(path: Path) -> Iterator[Source]:
                 if Path(entry).suffix.lower() in PICTURES:
                     data = archive.read(entry)
                     yield _in_memory(data, f"{path}/{entry}", _safe_stem(entry))
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # the last: encrypted, or of an unknown packing
         yield _broken(str(path), f"{path}: the archive cannot be read ({error})")
 
 

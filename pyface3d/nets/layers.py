@@ -1,5 +1,7 @@
 """Pieces shared by the trunks: convolution with BatchNorm, initialisation, and the trunk base class."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 
@@ -23,7 +25,7 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-class Trunk(nn.Module):
+class Trunk(nn.Module, ABC):
     """Image -> feature map -> pooled features -> outputs.
 
     A subclass implements :meth:`forward_features` and defines its head under the name in ``head_name``; its parameters
@@ -37,9 +39,9 @@ class Trunk(nn.Module):
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(1)
 
+    @abstractmethod
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, num_features, h, w) of images (B, 3, H, W)."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
         """Outputs (B, num_outputs) of images (B, 3, H, W)."""

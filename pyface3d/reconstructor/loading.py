@@ -77,6 +77,6 @@ def load_device(name: str | torch.device | None = None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except (RuntimeError, AssertionError):  # the latter: a torch built without CUDA
         raise ValueError(f"device must be one that torch has here, such as 'cpu'; got {str(name)!r}") from None
     return device
