@@ -1,10 +1,12 @@
-// The straightforward renderer that the field's codes use (face3d, Sim3DR): one triangle after the other, every pixel of its
-// bounding box, barycentrics by dot products. Compiled plainly by bench_rasterize.py as the thing to compare with.
+// The straightforward renderer that the field's codes use (face3d, Sim3DR): one triangle after the other, every pixel
+// of its bounding box, barycentrics by dot products. Compiled plainly by bench_rasterize.py as the thing to compare
+// with.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
-extern "C" void vertex_normals(const float* vertices, const int64_t* triangles, float* normals, int n_vertices, int n_triangles) {
+extern "C" void vertex_normals(const float* vertices, const int64_t* triangles, float* normals, int n_vertices,
+                               int n_triangles) {
   std::fill(normals, normals + n_vertices * 3, 0.f);
   for (int i = 0; i < n_triangles; ++i) {
     const float* p[3];
@@ -34,13 +36,14 @@ static void barycentric(float* weight, const float* p, const float* p0, const fl
 }
 
 // ids, barycentrics and depth, as ops.rasterize returns them.
-extern "C" void rasterize(const float* vertices, const int64_t* triangles, int32_t* ids, float* barycentrics, float* depth,
-                          int n_triangles, int height, int width) {
+extern "C" void rasterize(const float* vertices, const int64_t* triangles, int32_t* ids, float* barycentrics,
+                          float* depth, int n_triangles, int height, int width) {
   std::fill(ids, ids + height * width, -1);
   std::fill(barycentrics, barycentrics + height * width * 3, 0.f);
   std::fill(depth, depth + height * width, -1e8f);
   for (int i = 0; i < n_triangles; ++i) {
-    const float *p0 = vertices + triangles[i * 3] * 3, *p1 = vertices + triangles[i * 3 + 1] * 3, *p2 = vertices + triangles[i * 3 + 2] * 3;
+    const float *p0 = vertices + triangles[i * 3] * 3, *p1 = vertices + triangles[i * 3 + 1] * 3,
+                *p2 = vertices + triangles[i * 3 + 2] * 3;
     const int x_min = std::max((int)std::ceil(std::min(p0[0], std::min(p1[0], p2[0]))), 0);
     const int x_max = std::min((int)std::floor(std::max(p0[0], std::max(p1[0], p2[0]))), width - 1);
     const int y_min = std::max((int)std::ceil(std::min(p0[1], std::min(p1[1], p2[1]))), 0);
@@ -62,7 +65,8 @@ extern "C" void rasterize(const float* vertices, const int64_t* triangles, int32
 }
 
 // Per-pixel normals and a diffuse light from the viewer -> uint8 grey.
-extern "C" void shade(const int64_t* triangles, const int32_t* ids, const float* barycentrics, const float* normals, uint8_t* image, int pixels) {
+extern "C" void shade(const int64_t* triangles, const int32_t* ids, const float* barycentrics, const float* normals,
+                      uint8_t* image, int pixels) {
   for (int i = 0; i < pixels; ++i) {
     float n[3] = {0, 0, 0};
     if (ids[i] >= 0)

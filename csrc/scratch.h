@@ -13,6 +13,7 @@ struct ScratchDeleter {
 
 template <typename T>
 std::unique_ptr<T, ScratchDeleter> make_scratch(int64_t size) {
-  return std::unique_ptr<T, ScratchDeleter>(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{64})));
+  return std::unique_ptr<T, ScratchDeleter>(
+      static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{64})));
 }
 }  // namespace pyface3d

@@ -23,13 +23,14 @@ inline bool shape_fits(const Shape& got, std::initializer_list<int64_t> sizes) {
 }
 
 // `wanted` is the shape as the documentation writes it, e.g. "(B, N, 3)".
-inline std::string shape_sentence(const char* op, const char* name, const Shape& got, std::initializer_list<int64_t> sizes,
-                                  const char* wanted) {
-  return std::string(op) + ": " + name + " must be " + wanted + " = " + shape_text(Shape(sizes)) + ", got " + shape_text(got);
+inline std::string shape_sentence(const char* op, const char* name, const Shape& got,
+                                  std::initializer_list<int64_t> sizes, const char* wanted) {
+  return std::string(op) + ": " + name + " must be " + wanted + " = " + shape_text(Shape(sizes)) + ", got " +
+         shape_text(got);
 }
 
 inline std::string range_sentence(const char* op, const char* name, int64_t count, int64_t value, int64_t position) {
-  return std::string(op) + ": " + name + " must lie in [0, " + std::to_string(count) + "), got " + std::to_string(value) +
-         " at position " + std::to_string(position);
+  return std::string(op) + ": " + name + " must lie in [0, " + std::to_string(count) + "), got " +
+         std::to_string(value) + " at position " + std::to_string(position);
 }
 }  // namespace pyface3d

@@ -26,7 +26,8 @@ void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end) 
     for (int64_t m = 0; m < p.attributes; ++m) {
       const int64_t i = b * p.attributes + m;
       slope[i] = 0;
-      if ((!p.mask || p.mask[i]) && labels[i] >= 0) sum += entry<T>(logits[i], labels[i], weight ? weight[m] : T(1), slope[i]);
+      if ((!p.mask || p.mask[i]) && labels[i] >= 0)
+        sum += entry<T>(logits[i], labels[i], weight ? weight[m] : T(1), slope[i]);
     }
     static_cast<T*>(p.loss)[b] = sum;
   }
@@ -40,8 +41,8 @@ void attribute_loss_backward(const AttributeLoss& p, int64_t begin, int64_t end)
       static_cast<T*>(p.grad_logits)[i] = static_cast<const T*>(p.grad_loss)[b] * slope[i];
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                       \
-  template void attribute_loss_forward<T>(const AttributeLoss&, int64_t, int64_t);    \
+#define PYFACE3D_INSTANTIATE(T)                                                    \
+  template void attribute_loss_forward<T>(const AttributeLoss&, int64_t, int64_t); \
   template void attribute_loss_backward<T>(const AttributeLoss&, int64_t, int64_t);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

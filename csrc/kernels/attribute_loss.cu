@@ -1,6 +1,5 @@
 // Forward: one thread per sample, over its few dozen attributes in order. Backward: one thread per entry.
 #include "kernels/attribute_loss.h"
-
 #include "kernels/cuda.cuh"
 
 namespace pyface3d {
@@ -28,7 +27,8 @@ __global__ void forward_kernel(AttributeLoss p) {
 template <typename T>
 __global__ void backward_kernel(AttributeLoss p) {
   for (int64_t i = cuda_first(); i < p.batch * p.attributes; i += cuda_stride())
-    static_cast<T*>(p.grad_logits)[i] = static_cast<const T*>(p.grad_loss)[i / p.attributes] * static_cast<const T*>(p.slope)[i];
+    static_cast<T*>(p.grad_logits)[i] =
+        static_cast<const T*>(p.grad_loss)[i / p.attributes] * static_cast<const T*>(p.slope)[i];
 }
 }  // namespace
 

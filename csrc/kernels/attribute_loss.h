@@ -7,20 +7,22 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct AttributeLoss {                  // contiguous, one scalar type
-  const void* logits;                   // (B, M)
-  const void* labels;                   // (B, M)
-  const void* pos_weight;               // (M,), or null: ones
-  const bool* mask;                     // (B, M), or null: all set
-  const void* grad_loss;                // (B,), backward only
-  void* slope;                          // (B, M), written forward, read backward
-  void* loss;                           // (B,), forward only
-  void* grad_logits;                    // (B, M), backward only
-  int64_t batch, attributes;            // B, M
+struct AttributeLoss {        // contiguous, one scalar type
+  const void* logits;         // (B, M)
+  const void* labels;         // (B, M)
+  const void* pos_weight;     // (M,), or null: ones
+  const bool* mask;           // (B, M), or null: all set
+  const void* grad_loss;      // (B,), backward only
+  void* slope;                // (B, M), written forward, read backward
+  void* loss;                 // (B,), forward only
+  void* grad_logits;          // (B, M), backward only
+  int64_t batch, attributes;  // B, M
 };
 
-template <typename T> const char* attribute_loss_forward_cuda(const AttributeLoss& p, void* stream);
-template <typename T> const char* attribute_loss_backward_cuda(const AttributeLoss& p, void* stream);
+template <typename T>
+const char* attribute_loss_forward_cuda(const AttributeLoss& p, void* stream);
+template <typename T>
+const char* attribute_loss_backward_cuda(const AttributeLoss& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Samples [begin, end).

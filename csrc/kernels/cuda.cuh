@@ -20,7 +20,7 @@ constexpr int kCudaThreads = 256;
 // Blocks of kCudaThreads for `count` items, at most 2^20: kernels stride over what is left (64-bit indices).
 inline unsigned cuda_blocks(int64_t count, int64_t per_block = kCudaThreads) {
   const int64_t blocks = (count + per_block - 1) / per_block;
-  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > (1 << 20) ? (1 << 20) : blocks);
+  return static_cast<unsigned>(blocks<1 ? 1 : blocks>(1 << 20) ? (1 << 20) : blocks);
 }
 
 // The first item and the stride of this thread in a loop over all items of a one-dimensional grid.
@@ -35,7 +35,7 @@ const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, vo
   emulation::launch(grid, block, [&] { kernel(arguments...); });
   return nullptr;
 #else
-  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(arguments...);
+  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)> > >(arguments...);
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 #endif

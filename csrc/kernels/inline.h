@@ -1,5 +1,5 @@
-// PYFACE3D_INLINE marks per-element functions that CPU loops and CUDA kernels share. On the CPU they must vanish into their
-// loop: an out-of-line copy could be the one compiled for another instruction set.
+// PYFACE3D_INLINE marks per-element functions that CPU loops and CUDA kernels share. On the CPU they must vanish into
+// their loop: an out-of-line copy could be the one compiled for another instruction set.
 #pragma once
 #ifdef __CUDACC__
 #define PYFACE3D_INLINE __host__ __device__ __forceinline__

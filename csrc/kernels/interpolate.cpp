@@ -35,7 +35,8 @@ void forward_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end
     }
     const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
     const Rows rows(p, id);
-    for (int64_t c = 0; c < channels; ++c) out[c] = b[0] * a[rows.r0 + c] + b[1] * a[rows.r1 + c] + b[2] * a[rows.r2 + c];
+    for (int64_t c = 0; c < channels; ++c)
+      out[c] = b[0] * a[rows.r0 + c] + b[1] * a[rows.r1 + c] + b[2] * a[rows.r2 + c];
   }
 }
 
@@ -69,7 +70,8 @@ void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
 
 template <typename T>
 void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end) {
-  each_face<T>(p, begin, end, [&](const T* a, int64_t first, int64_t last) { grad_barycentrics_pixels(p, a, first, last); });
+  each_face<T>(p, begin, end,
+               [&](const T* a, int64_t first, int64_t last) { grad_barycentrics_pixels(p, a, first, last); });
 }
 
 template <typename T>
@@ -80,7 +82,8 @@ void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t en
     for (int64_t i = face * p.pixels; i < (face + 1) * p.pixels; ++i) {
       const int32_t id = p.triangle_ids[i];
       if (id < 0) continue;
-      const T *grad = static_cast<const T*>(p.grad_out) + i * p.channels, *b = static_cast<const T*>(p.barycentrics) + i * 3;
+      const T *grad = static_cast<const T*>(p.grad_out) + i * p.channels,
+              *b = static_cast<const T*>(p.barycentrics) + i * 3;
       const Rows rows(p, id);
       for (int64_t c = 0; c < p.channels; ++c) {
         grad_attributes[rows.r0 + c] += b[0] * grad[c];

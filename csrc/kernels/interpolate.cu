@@ -1,6 +1,5 @@
 // Forward and grad_barycentrics: one thread per pixel. grad_attributes: a scatter of 3 C addends a pixel.
 #include "kernels/interpolate.h"
-
 #include "kernels/scatter.cuh"
 
 namespace pyface3d {
@@ -62,7 +61,8 @@ const char* interpolate_forward_cuda(const Interpolate& p, void* stream) {
 template <typename T>
 const char* interpolate_backward_cuda(const Interpolate& p, void* stream) {
   const char* error = nullptr;
-  if (p.grad_barycentrics) error = cuda_launch(grad_barycentrics_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
+  if (p.grad_barycentrics)
+    error = cuda_launch(grad_barycentrics_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
   if (error || !p.grad_attributes) return error;
   return cuda_scatter(AttributesJob<T>{p}, p.batch * p.pixels, 3 * p.pixels, static_cast<T*>(p.grad_attributes),
                       p.batch * p.vertex_count * p.channels, p.scatter_workspace, stream);

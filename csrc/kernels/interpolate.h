@@ -1,26 +1,28 @@
-// Attributes at the pixels of rasterize: out[b, y, x] = sum_i bary_i attributes[b, triangle_i], 0 where there is no triangle.
-// vjp: grad_bary_i = attributes_i . grad_out; grad_attributes_i += bary_i grad_out.
+// Attributes at the pixels of rasterize: out[b, y, x] = sum_i bary_i attributes[b, triangle_i], 0 where there is no
+// triangle. vjp: grad_bary_i = attributes_i . grad_out; grad_attributes_i += bary_i grad_out.
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct Interpolate {              // contiguous, one scalar type
-  const void* attributes;         // (B, N, C), or (N, C) shared by all faces
-  const int32_t* triangle_ids;    // (B, H, W), negative: none
-  const void* barycentrics;       // (B, H, W, 3)
-  const int64_t* triangles;       // (F, 3)
-  const void* grad_out;           // (B, H, W, C), backward only
-  void* out;                      // (B, H, W, C), forward only
-  void* grad_barycentrics;        // (B, H, W, 3), backward only
-  void* grad_attributes;          // (B, N, C), backward only: per face also where attributes are shared
-  void* scatter_workspace;        // CUDA: scatter_words(cells) 64-bit words, backward only
+struct Interpolate {                              // contiguous, one scalar type
+  const void* attributes;                         // (B, N, C), or (N, C) shared by all faces
+  const int32_t* triangle_ids;                    // (B, H, W), negative: none
+  const void* barycentrics;                       // (B, H, W, 3)
+  const int64_t* triangles;                       // (F, 3)
+  const void* grad_out;                           // (B, H, W, C), backward only
+  void* out;                                      // (B, H, W, C), forward only
+  void* grad_barycentrics;                        // (B, H, W, 3), backward only
+  void* grad_attributes;                          // (B, N, C), backward only: per face also where attributes are shared
+  void* scatter_workspace;                        // CUDA: scatter_words(cells) 64-bit words, backward only
   int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
-  bool shared;                    // attributes are (N, C)
+  bool shared;                                    // attributes are (N, C)
 };
 
-template <typename T> const char* interpolate_forward_cuda(const Interpolate& p, void* stream);
-template <typename T> const char* interpolate_backward_cuda(const Interpolate& p, void* stream);
+template <typename T>
+const char* interpolate_forward_cuda(const Interpolate& p, void* stream);
+template <typename T>
+const char* interpolate_backward_cuda(const Interpolate& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Pixels [begin, end) of all faces.

@@ -7,7 +7,9 @@
 namespace pyface3d {
 namespace PYFACE3D_ISA {
 template <typename T>
-constexpr int64_t tile_size(int64_t coeff_count) { return (coeff_count + 1) * 3 * kLanes<T>; }
+constexpr int64_t tile_size(int64_t coeff_count) {
+  return (coeff_count + 1) * 3 * kLanes<T>;
+}
 
 // Packs the vertices [first, first + kLanes) of (mean, basis), or of their rows `indices`; missing ones become zero.
 template <typename T>
@@ -28,7 +30,8 @@ inline void pack_tile(const T* mean, const T* basis, const int64_t* indices, int
       for (int j = 0; j < L; ++j) store<T>(tile + ((k + j + 1) * 3 + d) * L, block[j]);
     }
     for (; k < K; ++k)
-      for (int i = 0; i < L; ++i) tile[((k + 1) * 3 + d) * L + i] = i < present ? basis[(row[i] * 3 + d) * K + k] : T(0);
+      for (int i = 0; i < L; ++i)
+        tile[((k + 1) * 3 + d) * L + i] = i < present ? basis[(row[i] * 3 + d) * K + k] : T(0);
   }
 }
 
@@ -50,7 +53,8 @@ inline void add_basis(const T* tile, int64_t coeff_count, const T* coeffs, int64
 
 // S = mean + basis c of one tile for F faces.
 template <typename T, int F>
-inline void synthesize_tile(const T* tile, int64_t coeff_count, const T* coeffs, int64_t stride, Vec<T> (&shape)[F][3]) {
+inline void synthesize_tile(const T* tile, int64_t coeff_count, const T* coeffs, int64_t stride,
+                            Vec<T> (&shape)[F][3]) {
   for (int f = 0; f < F; ++f)
     for (int d = 0; d < 3; ++d) shape[f][d] = load<T>(tile + d * kLanes<T>);
   add_basis<T, F>(tile, coeff_count, coeffs, stride, shape);

@@ -5,7 +5,9 @@
 
 namespace pyface3d {
 template <typename T>
-__device__ __forceinline__ T sign_of(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }
+__device__ __forceinline__ T sign_of(T x) {
+  return x > 0 ? T(1) : x < 0 ? T(-1) : x;
+}
 
 template <typename T>
 __device__ __forceinline__ void penalise_one(const PenaltyShape& p, T x, T& value, T& slope) {

@@ -19,19 +19,25 @@ struct PenaltyShape {
 #ifdef PYFACE3D_ISA
 namespace pyface3d {
 namespace PYFACE3D_ISA {
-template <typename T> struct Float;  // layout of an IEEE number, for taking exponents apart
-template <> struct Float<float> {
+template <typename T>
+struct Float;  // layout of an IEEE number, for taking exponents apart
+template <>
+struct Float<float> {
   typedef int32_t Bits __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
   static constexpr int mantissa = 23, bias = 127, terms = 5;
 };
-template <> struct Float<double> {
+template <>
+struct Float<double> {
   typedef int64_t Bits __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
   static constexpr int mantissa = 52, bias = 1023, terms = 11;
 };
-template <typename T> using Bits = typename Float<T>::Bits;
+template <typename T>
+using Bits = typename Float<T>::Bits;
 
 template <typename T>
-inline Vec<T> all_lanes(T value) { return value - Vec<T>{}; }
+inline Vec<T> all_lanes(T value) {
+  return value - Vec<T>{};
+}
 
 // ln(1 + y) and 1 / (1 + y) for y >= 0, with one division. 1 + y = 2^k m, sqrt(1/2) <= m < sqrt(2), and
 // ln m = 2 atanh(s), s = (m - 1) / (m + 1), |s| < 0.172, by its power series; exact to a few ulp also where y is tiny,
@@ -81,7 +87,9 @@ inline void smooth_l1(Vec<T> x, T w, Vec<T>& value, Vec<T>& slope) {
 }
 
 template <typename T>  // wing at |x| = w; the line there is written |x| - w + this, which does not cancel
-inline T wing_corner(T w, T epsilon) { return T(double(w) * __builtin_log1p(double(w) / double(epsilon))); }
+inline T wing_corner(T w, T epsilon) {
+  return T(double(w) * __builtin_log1p(double(w) / double(epsilon)));
+}
 
 // Replaces the errors x[0..count) by their values and writes their slopes.
 template <typename T>

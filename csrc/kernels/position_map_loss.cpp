@@ -11,7 +11,8 @@ inline double root(double x) { return __builtin_sqrt(x); }
 template <typename T>
 struct Run {  // some consecutive pixels of one map
   Run(const PositionMapLoss& p, int64_t b, int64_t first, int64_t last)
-      : count(last - first < kRun ? last - first : kRun), plane(p.pixels),
+      : count(last - first < kRun ? last - first : kRun),
+        plane(p.pixels),
         pred(static_cast<const T*>(p.pred) + 3 * b * plane + first),
         target(static_cast<const T*>(p.target) + 3 * b * plane + first),
         weight(static_cast<const T*>(p.weight_mask) + first) {}
@@ -93,9 +94,9 @@ void position_map_loss_finish(const PositionMapLoss& p) {
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                            \
-  template void position_map_loss_forward<T>(const PositionMapLoss&, int64_t, int64_t);    \
-  template void position_map_loss_backward<T>(const PositionMapLoss&, int64_t, int64_t);   \
+#define PYFACE3D_INSTANTIATE(T)                                                          \
+  template void position_map_loss_forward<T>(const PositionMapLoss&, int64_t, int64_t);  \
+  template void position_map_loss_backward<T>(const PositionMapLoss&, int64_t, int64_t); \
   template void position_map_loss_finish<T>(const PositionMapLoss&);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

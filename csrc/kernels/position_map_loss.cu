@@ -1,8 +1,7 @@
 // Forward: one block per (map, chunk of pixels), a tree sum in fixed order; then one thread per map adds its chunks.
 // Backward: one thread per pixel. Memory bound, each map read once.
-#include "kernels/position_map_loss.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/position_map_loss.h"
 
 namespace pyface3d {
 namespace {
@@ -10,7 +9,8 @@ template <typename T>
 __device__ __forceinline__ T squared_distance(const PositionMapLoss& p, int64_t at) {  // at: of the pixel in plane x
   T sum = 0;
   for (int d = 0; d < 3; ++d) {
-    const T error = static_cast<const T*>(p.pred)[at + d * p.pixels] - static_cast<const T*>(p.target)[at + d * p.pixels];
+    const T error =
+        static_cast<const T*>(p.pred)[at + d * p.pixels] - static_cast<const T*>(p.target)[at + d * p.pixels];
     sum += error * error;
   }
   return sum;
@@ -66,7 +66,8 @@ __global__ void backward_kernel(PositionMapLoss p) {
 
 template <typename T>
 const char* position_map_loss_forward_cuda(const PositionMapLoss& p, void* stream) {
-  const char* error = cuda_launch(forward_kernel<T>, cuda_blocks(p.batch * pixel_chunks(p.pixels), 1), kCudaThreads, stream, p);
+  const char* error =
+      cuda_launch(forward_kernel<T>, cuda_blocks(p.batch * pixel_chunks(p.pixels), 1), kCudaThreads, stream, p);
   return error ? error : cuda_launch(finish_kernel<T>, cuda_blocks(p.batch), kCudaThreads, stream, p);
 }
 

@@ -7,15 +7,15 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct PositionMapLoss {     // contiguous, one scalar type, I = U V pixels
-  const void* pred;          // (B, 3, I)
-  const void* target;        // (B, 3, I)
-  const void* weight_mask;   // (I,)
-  const void* grad_loss;     // (B,), backward only
-  void* sums;                // workspace: (B, chunks), forward only
-  void* loss;                // (B,), forward only
-  void* grad_pred;           // (B, 3, I), backward only
-  int64_t batch, pixels;     // B, I
+struct PositionMapLoss {    // contiguous, one scalar type, I = U V pixels
+  const void* pred;         // (B, 3, I)
+  const void* target;       // (B, 3, I)
+  const void* weight_mask;  // (I,)
+  const void* grad_loss;    // (B,), backward only
+  void* sums;               // workspace: (B, chunks), forward only
+  void* loss;               // (B,), forward only
+  void* grad_pred;          // (B, 3, I), backward only
+  int64_t batch, pixels;    // B, I
   bool squared;
 };
 
@@ -23,8 +23,10 @@ struct PositionMapLoss {     // contiguous, one scalar type, I = U V pixels
 constexpr int64_t kPixelChunk = 8192;
 PYFACE3D_INLINE int64_t pixel_chunks(int64_t pixels) { return (pixels + kPixelChunk - 1) / kPixelChunk; }
 
-template <typename T> const char* position_map_loss_forward_cuda(const PositionMapLoss& p, void* stream);
-template <typename T> const char* position_map_loss_backward_cuda(const PositionMapLoss& p, void* stream);
+template <typename T>
+const char* position_map_loss_forward_cuda(const PositionMapLoss& p, void* stream);
+template <typename T>
+const char* position_map_loss_backward_cuda(const PositionMapLoss& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (map, chunk) pairs, numbered map-major.

@@ -1,6 +1,6 @@
-// Weak-perspective projection: V'[b, n] = M[b] V[b, n] + t[b] with pose[b] = [M | t], M = f R (3x3, or its first 2 rows).
-// vjp: grad_V = M^T grad_V'; grad_M = sum_n grad_V' V^T; grad_t = sum_n grad_V'.
-// (3DDFA, Zhu et al. 2016, eq. 2; f Pr R S + t2d of MARN is the 2-row form.)
+// Weak-perspective projection: V'[b, n] = M[b] V[b, n] + t[b] with pose[b] = [M | t], M = f R (3x3, or its first 2
+// rows). vjp: grad_V = M^T grad_V'; grad_M = sum_n grad_V' V^T; grad_t = sum_n grad_V'. (3DDFA, Zhu et al. 2016, eq. 2;
+// f Pr R S + t2d of MARN is the 2-row form.)
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
@@ -19,13 +19,19 @@ struct ProjectWeakPerspective {       // contiguous, one scalar type
 // Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.
 constexpr int64_t kProjectChunk = 4096;
 
-PYFACE3D_INLINE int64_t project_chunks(int64_t vertex_count) { return (vertex_count + kProjectChunk - 1) / kProjectChunk; }
+PYFACE3D_INLINE int64_t project_chunks(int64_t vertex_count) {
+  return (vertex_count + kProjectChunk - 1) / kProjectChunk;
+}
 
-template <typename T> const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& p, void* stream);
-template <typename T> const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream);
+template <typename T>
+const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& p, void* stream);
+template <typename T>
+const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of vertices) pairs, numbered face-major.
-    template <typename T> void project_weak_perspective_forward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);
-    template <typename T> void project_weak_perspective_backward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);)
+    template <typename T>
+    void project_weak_perspective_forward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);
+    template <typename T>
+    void project_weak_perspective_backward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -10,7 +10,8 @@ template <typename T>
 struct QuadOf {
   typedef T type __attribute__((vector_size(4 * sizeof(T))));
 };
-template <typename T> using Quad = typename QuadOf<T>::type;
+template <typename T>
+using Quad = typename QuadOf<T>::type;
 
 // The three numbers at `from`, in one load of four where a fourth may be read.
 template <typename T>

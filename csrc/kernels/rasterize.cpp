@@ -1,6 +1,7 @@
-// Most triangles of a dense face are smaller than a pixel. Three stages per block of triangles, the first two vectorised:
-// select drops those whose corners share a cell of the pixel grid (no pixel centre between them); cover tests the up to
-// 2 x 2 pixels of the small ones in 32-bit integers; draw writes the covered pixels and fills the few large triangles.
+// Most triangles of a dense face are smaller than a pixel. Three stages per block of triangles, the first two
+// vectorised: select drops those whose corners share a cell of the pixel grid (no pixel centre between them); cover
+// tests the up to 2 x 2 pixels of the small ones in 32-bit integers; draw writes the covered pixels and fills the few
+// large triangles.
 #include "kernels/rasterize.h"
 
 namespace pyface3d {
@@ -95,11 +96,13 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       const int64_t na = c0[s.ids[i]], nb = c1[s.ids[i]], nc = c2[s.ids[i]];
       int32_t ax = scratch.snapped[na].x, bx = scratch.snapped[nb].x, cx = scratch.snapped[nc].x;
       int32_t ay = scratch.snapped[na].y, by = scratch.snapped[nb].y, cy = scratch.snapped[nc].y;
-      const int32_t low_x = least(ax, bx, cx), high_x = most(ax, bx, cx), low_y = least(ay, by, cy), high_y = most(ay, by, cy);
+      const int32_t low_x = least(ax, bx, cx), high_x = most(ax, bx, cx), low_y = least(ay, by, cy),
+                    high_y = most(ay, by, cy);
       const int32_t x = pixel_cell(low_x, 0, width), columns = pixel_cell(high_x, 0, width) - x;
       const int32_t y = pixel_cell(low_y, row_begin, row_end), rows = pixel_cell(high_y, row_begin, row_end) - y;
       const bool small = (high_x - low_x < kSmall) & (high_y - low_y < kSmall) & (columns <= 2) & (rows <= 2);
-      // whether a culled triangle of any size surely looks clockwise: its area in float, far from 0 for what was rounded
+      // whether a culled triangle of any size surely looks clockwise: its area in float, far from 0 for what was
+      // rounded
       const float plus = static_cast<float>(bx - ax) * (cy - ay), minus = static_cast<float>(by - ay) * (cx - ax);
       const bool away = cull & (plus - minus > 1e-6f * (__builtin_fabsf(plus) + __builtin_fabsf(minus)));
       // corners as seen from pixel (x, y); 0 where products could overflow
@@ -109,7 +112,8 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       const int32_t turn = area > 0 ? clockwise : area < 0 ? -1 : 0;  // makes the corners clockwise; 0: draws nothing
       const SmallEdge ab(ax, ay, bx, by, turn), bc(bx, by, cx, cy, turn), ca(cx, cy, ax, ay, turn);
       const int32_t in_box = (columns > 1 ? 15 : 5) & (rows > 1 ? 15 : 3);
-      const int32_t owned = ((ab.at00 | bc.at00 | ca.at00) >= 0 ? 1 : 0) | ((ab.at10 | bc.at10 | ca.at10) >= 0 ? 2 : 0) |
+      const int32_t owned = ((ab.at00 | bc.at00 | ca.at00) >= 0 ? 1 : 0) |
+                            ((ab.at10 | bc.at10 | ca.at10) >= 0 ? 2 : 0) |
                             ((ab.at01 | bc.at01 | ca.at01) >= 0 ? 4 : 0) | ((ab.at11 | bc.at11 | ca.at11) >= 0 ? 8 : 0);
       s.coverage[i] = small ? owned & in_box : away ? 0 : kLarge;
       s.origins[i] = static_cast<uint32_t>(x) | static_cast<uint32_t>(y) << 16;
@@ -157,7 +161,8 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
       b = c, c = swap;
     }
     const int32_t x0 = pixel_cell(least(a.x, b.x, c.x), 0, width), x1 = pixel_cell(most(a.x, b.x, c.x), 0, width);
-    const int32_t y0 = pixel_cell(least(a.y, b.y, c.y), row_begin, row_end), y1 = pixel_cell(most(a.y, b.y, c.y), row_begin, row_end);
+    const int32_t y0 = pixel_cell(least(a.y, b.y, c.y), row_begin, row_end),
+                  y1 = pixel_cell(most(a.y, b.y, c.y), row_begin, row_end);
     const TrianglePlane<T> plane = plane_of(id);
     Edge ab(a, b, x0, y0), bc(b, c, x0, y0), ca(c, a, x0, y0);
     for (int32_t y = y0; y < y1; ++y) {
@@ -183,7 +188,8 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
 }  // namespace
 
 template <typename T>
-void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin, int64_t row_end) {
+void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin,
+                    int64_t row_end) {
   const Band<T> band(p, scratch, face, row_begin, row_end);
   Selected selected;
   band.clear();

@@ -1,9 +1,8 @@
-// Forward, four launches: snap the vertices; draw small triangles, one thread each, a pixel's winner found by atomicMax of a
-// key (depth, then the smaller id); draw the few large triangles, one block per 16 x 16 tile and face; read the winners out.
-// A float32 key packs 32 bits of depth with 32 of id; float64 needs all 64 for depth, so it takes a second pass for the id.
-// The order of atomics cannot show: the largest key wins whoever comes first.
+// Forward, four launches: snap the vertices; draw small triangles, one thread each, a pixel's winner found by atomicMax
+// of a key (depth, then the smaller id); draw the few large triangles, one block per 16 x 16 tile and face; read the
+// winners out. A float32 key packs 32 bits of depth with 32 of id; float64 needs all 64 for depth, so it takes a second
+// pass for the id. The order of atomics cannot show: the largest key wins whoever comes first.
 #include "kernels/rasterize.h"
-
 #include "kernels/scatter.cuh"
 
 namespace pyface3d {
@@ -12,7 +11,7 @@ constexpr int kTileSide = 16;
 constexpr int32_t kSmallPixels = 64;  // a triangle whose box holds more is drawn by tiles
 
 __device__ __forceinline__ unsigned long long ordered(float z) {  // orders like z; 0 is below every depth
-  const unsigned bits = __float_as_uint(z + 0.0f);  // -0 and 0 are equally near
+  const unsigned bits = __float_as_uint(z + 0.0f);                // -0 and 0 are equally near
   return (bits & 0x80000000u) ? ~bits : bits | 0x80000000u;
 }
 __device__ __forceinline__ unsigned long long ordered(double z) {
@@ -25,7 +24,9 @@ struct Corners {
   __device__ Corners(const Rasterize& p, int64_t id)
       : n0(p.corners[id]), n1(p.corners[id + p.triangle_count]), n2(p.corners[id + 2 * p.triangle_count]) {}
   // Out-of-range indices cannot be reported without waiting for the device: such triangles are left out.
-  __device__ bool inside(int64_t count) const { return n0 >= 0 && n1 >= 0 && n2 >= 0 && n0 < count && n1 < count && n2 < count; }
+  __device__ bool inside(int64_t count) const {
+    return n0 >= 0 && n1 >= 0 && n2 >= 0 && n0 < count && n1 < count && n2 < count;
+  }
 };
 
 struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) that it may own
@@ -33,7 +34,8 @@ struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) 
   int32_t x0, x1, y0, y1;
   bool drawn;
 
-  __device__ Triangle(const Rasterize& p, int64_t face, int64_t id) : a{}, b{}, c{}, x0(0), x1(0), y0(0), y1(0), drawn(false) {
+  __device__ Triangle(const Rasterize& p, int64_t face, int64_t id)
+      : a{}, b{}, c{}, x0(0), x1(0), y0(0), y1(0), drawn(false) {
     const Corners n(p, id);
     if (!n.inside(p.vertex_count)) return;
     const SnappedVertex* snapped = static_cast<const SnappedVertex*>(p.workspace.snapped) + face * p.vertex_count;
@@ -98,30 +100,35 @@ __global__ void small_kernel(Rasterize p) {
     const Triangle triangle(p, face, id);
     if (!triangle.drawn) continue;
     if (triangle.large()) {
-      if (!kFindId) p.workspace.large[face * p.triangle_count + atomicAdd(p.workspace.large_count + face, 1)] = static_cast<int32_t>(id);
+      if (!kFindId)
+        p.workspace.large[face * p.triangle_count + atomicAdd(p.workspace.large_count + face, 1)] =
+            static_cast<int32_t>(id);
       continue;
     }
     const TrianglePlane<T> plane = plane_of<T>(p, face, id);
     for (int32_t y = triangle.y0; y < triangle.y1; ++y)
       for (int32_t x = triangle.x0; x < triangle.x1; ++x)
         if (triangle.owns(x, y))
-          bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id, plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
+          bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
+                          plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
   }
 }
 
 template <typename T, bool kFindId>
-__global__ void __launch_bounds__(kTileSide * kTileSide) large_kernel(Rasterize p) {
+__global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize p) {
   const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
   for (int64_t tile = blockIdx.x; tile < p.batch * across * down; tile += gridDim.x) {
     const int64_t face = tile / (across * down), at = tile % (across * down);
-    const int32_t left = static_cast<int32_t>(at % across) * kTileSide, top = static_cast<int32_t>(at / across) * kTileSide;
+    const int32_t left = static_cast<int32_t>(at % across) * kTileSide,
+                  top = static_cast<int32_t>(at / across) * kTileSide;
     const int32_t x = left + threadIdx.x % kTileSide, y = top + threadIdx.x / kTileSide;
     for (int i = 0; i < p.workspace.large_count[face]; ++i) {
       const int64_t id = p.workspace.large[face * p.triangle_count + i];
       const Triangle triangle(p, face, id);
       if (!triangle.owns(x, y)) continue;
       const TrianglePlane<T> plane = plane_of<T>(p, face, id);
-      bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id, plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
+      bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
+                      plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
     }
   }
 }
@@ -131,7 +138,9 @@ __global__ void read_out_kernel(Rasterize p) {
   const int64_t pixels = p.height * p.width;
   for (int64_t i = cuda_first(); i < p.batch * pixels; i += cuda_stride()) {
     const unsigned long long key = p.workspace.keys[i];
-    const int32_t id = key == 0 ? -1 : sizeof(T) == 4 ? static_cast<int32_t>(0xffffffffu - static_cast<unsigned>(key)) : p.triangle_ids[i];
+    const int32_t id = key == 0         ? -1
+                       : sizeof(T) == 4 ? static_cast<int32_t>(0xffffffffu - static_cast<unsigned>(key))
+                                        : p.triangle_ids[i];
     T z = 0;
     Barycentric<T> b{0, 0, 0};
     if (id >= 0) {
@@ -156,8 +165,9 @@ struct BackwardJob {  // one pixel's addends to the gradients of its three verti
     const int64_t face = i / (p.height * p.width);
     const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
     T grad[3][3] = {};
-    plane_of<T>(p, face, id).backward({b[0], b[1], b[2]}, static_cast<const T*>(p.grad_barycentrics) + i * 3,
-                                      static_cast<const T*>(p.grad_depth)[i], grad[0], grad[1], grad[2]);
+    plane_of<T>(p, face, id)
+        .backward({b[0], b[1], b[2]}, static_cast<const T*>(p.grad_barycentrics) + i * 3,
+                  static_cast<const T*>(p.grad_depth)[i], grad[0], grad[1], grad[2]);
     const Corners n(p, id);
     const int64_t vertex[3] = {n.n0, n.n1, n.n2};
     for (int k = 0; k < 3; ++k)
@@ -167,10 +177,12 @@ struct BackwardJob {  // one pixel's addends to the gradients of its three verti
 
 template <typename T, bool kFindId>
 const char* draw(const Rasterize& p, void* stream) {
-  const char* error = cuda_launch(small_kernel<T, kFindId>, cuda_blocks(p.batch * p.triangle_count), kCudaThreads, stream, p);
+  const char* error =
+      cuda_launch(small_kernel<T, kFindId>, cuda_blocks(p.batch * p.triangle_count), kCudaThreads, stream, p);
   const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
   if (error) return error;
-  return cuda_launch(large_kernel<T, kFindId>, cuda_blocks(p.batch * across * down, 1), kTileSide * kTileSide, stream, p);
+  return cuda_launch(large_kernel<T, kFindId>, cuda_blocks(p.batch * across * down, 1), kTileSide * kTileSide, stream,
+                     p);
 }
 }  // namespace
 
@@ -184,15 +196,16 @@ const char* rasterize_forward_cuda(const Rasterize& p, void* stream) {
   const char* error = cuda_launch(snap_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   if (!error) error = draw<T, false>(p, stream);
   if (!error && sizeof(T) == 8) error = draw<T, true>(p, stream);
-  if (!error) error = cuda_launch(read_out_kernel<T>, cuda_blocks(p.batch * p.height * p.width), kCudaThreads, stream, p);
+  if (!error)
+    error = cuda_launch(read_out_kernel<T>, cuda_blocks(p.batch * p.height * p.width), kCudaThreads, stream, p);
   return error;
 }
 
 template <typename T>
 const char* rasterize_backward_cuda(const Rasterize& p, void* stream) {
   const int64_t pixels = p.height * p.width;
-  return cuda_scatter(BackwardJob<T>{p}, p.batch * pixels, pixels, static_cast<T*>(p.grad_vertices), p.batch * p.vertex_count * 3,
-                      p.workspace.scatter, stream);
+  return cuda_scatter(BackwardJob<T>{p}, p.batch * pixels, pixels, static_cast<T*>(p.grad_vertices),
+                      p.batch * p.vertex_count * 3, p.workspace.scatter, stream);
 }
 
 template const char* rasterize_forward_cuda<float>(const Rasterize&, void*);

@@ -1,40 +1,40 @@
-// Orthographic z-buffer: for every pixel centre (integer x, y; y down) the nearest triangle (largest z), its barycentrics
-// there and the depth z = sum_i b_i z_i. Of equally near triangles the first wins.
-// Coverage is exact: vertices are snapped to 1/4096 pixel and edges tested in 64-bit integers with the top-left rule, so a
-// pixel on an edge shared by two triangles belongs to exactly one. Barycentrics and depth use the vertices as given.
-// vjp (interior only): with G = sum_i g_i grad_p b_i,  grad_xy v_j = -b_j G,  grad_z v_j = b_j grad_z,  g_i = grad_b_i + z_i grad_z.
+// Orthographic z-buffer: for every pixel centre (integer x, y; y down) the nearest triangle (largest z), its
+// barycentrics there and the depth z = sum_i b_i z_i. Of equally near triangles the first wins. Coverage is exact:
+// vertices are snapped to 1/4096 pixel and edges tested in 64-bit integers with the top-left rule, so a pixel on an
+// edge shared by two triangles belongs to exactly one. Barycentrics and depth use the vertices as given. vjp (interior
+// only): with G = sum_i g_i grad_p b_i,  grad_xy v_j = -b_j G,  grad_z v_j = b_j grad_z,  g_i = grad_b_i + z_i grad_z.
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct RasterizeWorkspace {     // CUDA only
-  void* snapped;                // (B, N) SnappedVertex
-  unsigned long long* keys;     // (B, H, W) the best bid for each pixel
-  int32_t* large;               // (B, F) ids of large triangles, in any order
-  int32_t* large_count;         // (B,)
-  void* scatter;                // scatter_words(3 B N) 64-bit words, backward only
+struct RasterizeWorkspace {  // CUDA only
+  void* snapped;             // (B, N) SnappedVertex
+  unsigned long long* keys;  // (B, H, W) the best bid for each pixel
+  int32_t* large;            // (B, F) ids of large triangles, in any order
+  int32_t* large_count;      // (B,)
+  void* scatter;             // scatter_words(3 B N) 64-bit words, backward only
 };
 
-struct Rasterize {              // contiguous, one scalar type
-  const void* vertices;         // (B, N, 3) image frame
-  const int32_t* corners;       // (3, F): row c holds corner c of every triangle
+struct Rasterize {                // contiguous, one scalar type
+  const void* vertices;           // (B, N, 3) image frame
+  const int32_t* corners;         // (3, F): row c holds corner c of every triangle
   const void* grad_barycentrics;  // (B, H, W, 3), backward only
-  const void* grad_depth;       // (B, H, W), backward only
-  int32_t* triangle_ids;        // (B, H, W); read by the backward
-  void* barycentrics;           // (B, H, W, 3); read by the backward
-  void* depth;                  // (B, H, W), forward only
-  void* grad_vertices;          // (B, N, 3), backward only
+  const void* grad_depth;         // (B, H, W), backward only
+  int32_t* triangle_ids;          // (B, H, W); read by the backward
+  void* barycentrics;             // (B, H, W, 3); read by the backward
+  void* depth;                    // (B, H, W), forward only
+  void* grad_vertices;            // (B, N, 3), backward only
   int64_t batch, vertex_count, triangle_count, height, width;
   RasterizeWorkspace workspace;
-  bool cull_backfaces;          // leave out triangles that look clockwise
+  bool cull_backfaces;  // leave out triangles that look clockwise
 };
 
 constexpr int64_t kRasterizeMaxSize = 32767;  // pixels a side: cells are packed in 16 bits
 constexpr int kSubpixelBits = 12;
 constexpr int32_t kSubpixels = 1 << kSubpixelBits;
-constexpr int32_t kReach = 1 << 17;            // pixels; a vertex farther out cannot be drawn (products stay below 2^63)
-constexpr int32_t kNowhere = -(1 << 30);       // snapped x of a vertex that cannot be drawn
+constexpr int32_t kReach = 1 << 17;       // pixels; a vertex farther out cannot be drawn (products stay below 2^63)
+constexpr int32_t kNowhere = -(1 << 30);  // snapped x of a vertex that cannot be drawn
 
 struct SnappedVertex {  // in 1/4096 pixel
   int32_t x, y;
@@ -43,15 +43,16 @@ struct SnappedVertex {  // in 1/4096 pixel
 template <typename T>
 PYFACE3D_INLINE SnappedVertex snap_vertex(T x, T y, T z) {
   const T reach = static_cast<T>(kReach), half = static_cast<T>(0.5), scale = static_cast<T>(kSubpixels);
-  const bool drawable = (x >= -reach) & (x <= reach) & (y >= -reach) & (y <= reach) & (z - z == 0);  // false for NaN, inf
+  const bool drawable =
+      (x >= -reach) & (x <= reach) & (y >= -reach) & (y <= reach) & (z - z == 0);  // false for NaN, inf
   const T sx = drawable ? x * scale : 0, sy = drawable ? y * scale : 0;
   const int32_t ix = static_cast<int32_t>(sx + (sx < 0 ? -half : half));
   const int32_t iy = static_cast<int32_t>(sy + (sy < 0 ? -half : half));
   return {drawable ? ix : kNowhere, iy};
 }
 
-// The first pixel at or after a snapped coordinate, within [low, high]. By the top-left rule a triangle can own only the
-// pixels from cell(min) to cell(max) - 1: none where its corners share a cell.
+// The first pixel at or after a snapped coordinate, within [low, high]. By the top-left rule a triangle can own only
+// the pixels from cell(min) to cell(max) - 1: none where its corners share a cell.
 PYFACE3D_INLINE int32_t pixel_cell(int32_t snapped, int32_t low, int32_t high) {
   const int32_t cell = (snapped + (kSubpixels - 1)) >> kSubpixelBits;
   return cell < low ? low : cell > high ? high : cell;
@@ -77,7 +78,15 @@ struct TrianglePlane {
   T inverse_area;  // 1 / (e1 x e2), 0 for a degenerate triangle
 
   PYFACE3D_INLINE TrianglePlane(const T* v0, const T* v1, const T* v2)
-      : x(v0[0]), y(v0[1]), z(v0[2]), x1(v1[0] - x), y1(v1[1] - y), z1(v1[2] - z), x2(v2[0] - x), y2(v2[1] - y), z2(v2[2] - z) {
+      : x(v0[0]),
+        y(v0[1]),
+        z(v0[2]),
+        x1(v1[0] - x),
+        y1(v1[1] - y),
+        z1(v1[2] - z),
+        x2(v2[0] - x),
+        y2(v2[1] - y),
+        z2(v2[2] - z) {
     const T area = x1 * y2 - y1 * x2, least = static_cast<T>(1) / (kSubpixels * kSubpixels);
     inverse_area = area > least || area < -least ? 1 / area : 0;
   }
@@ -97,7 +106,8 @@ struct TrianglePlane {
   PYFACE3D_INLINE T depth(const Barycentric<T>& b) const { return z + b.b1 * z1 + b.b2 * z2; }
 
   // vjp of at() and depth(): adds to the gradients of the three vertices.
-  PYFACE3D_INLINE void backward(const Barycentric<T>& b, const T* grad_b, T grad_z, T* grad_v0, T* grad_v1, T* grad_v2) const {
+  PYFACE3D_INLINE void backward(const Barycentric<T>& b, const T* grad_b, T grad_z, T* grad_v0, T* grad_v1,
+                                T* grad_v2) const {
     const T g1 = (grad_b[1] - grad_b[0] + grad_z * z1) * inverse_area;
     const T g2 = (grad_b[2] - grad_b[0] + grad_z * z2) * inverse_area;
     const T gx = g1 * y2 - g2 * y1, gy = g2 * x1 - g1 * x2;  // G above
@@ -112,13 +122,15 @@ struct RasterizeScratch {  // one per thread
   uint32_t* cells;         // (N,): pixel cell, x in the low and y in the high 16 bits
 };
 
-template <typename T> const char* rasterize_forward_cuda(const Rasterize& p, void* stream);
-template <typename T> const char* rasterize_backward_cuda(const Rasterize& p, void* stream);
+template <typename T>
+const char* rasterize_forward_cuda(const Rasterize& p, void* stream);
+template <typename T>
+const char* rasterize_backward_cuda(const Rasterize& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Rows [row_begin, row_end) of one face; the result does not depend on how rows are cut into bands.
-    template <typename T> void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin,
-                                              int64_t row_end);
+    template <typename T> void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face,
+                                              int64_t row_begin, int64_t row_end);
     // Faces [begin, end), each summed in pixel order.
     template <typename T> void rasterize_backward(const Rasterize& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

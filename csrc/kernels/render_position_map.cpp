@@ -9,9 +9,11 @@ template <typename T, int F>
 struct PointsOf {
   typedef T type __attribute__((vector_size(4 * F * sizeof(T))));
 };
-template <typename T, int F> using Points = typename PointsOf<T, F>::type;  // one point of each of F faces
+template <typename T, int F>
+using Points = typename PointsOf<T, F>::type;  // one point of each of F faces
 // Two where a register holds them; of more, the points of large meshes would leave the caches.
-template <typename T> constexpr int kFaces = kLanes<T> < 8 ? 1 : 2;
+template <typename T>
+constexpr int kFaces = kLanes<T> < 8 ? 1 : 2;
 
 template <typename T, int F>
 void pack_vertices(const RenderPositionMap& p, int64_t first, int64_t last) {
@@ -20,7 +22,8 @@ void pack_vertices(const RenderPositionMap& p, int64_t first, int64_t last) {
   for (int64_t n = first; n < last; ++n)
     for (int64_t f = 0; f < F; ++f) {
       const T* from = vertices + (f * p.vertex_count + n) * 3;
-      const int64_t size = (n + 1 < p.vertex_count ? 4 : 3) * sizeof(T);  // one load of four, where a fourth number follows
+      const int64_t size =
+          (n + 1 < p.vertex_count ? 4 : 3) * sizeof(T);  // one load of four, where a fourth number follows
       __builtin_memcpy(points + (n * F + f) * 4, from, size);
     }
 }
@@ -97,17 +100,19 @@ void each_chunk(Work work, const RenderPositionMap& p, int64_t count, int64_t be
 }  // namespace
 
 template <typename T>
-int64_t render_position_map_faces() { return kFaces<T>; }
+int64_t render_position_map_faces() {
+  return kFaces<T>;
+}
 
 template int64_t render_position_map_faces<float>();
 template int64_t render_position_map_faces<double>();
 
-#define PYFACE3D_LOOP(NAME, WORK, COUNT)                                          \
-  template <typename T>                                                           \
-  void NAME(const RenderPositionMap& p, int64_t begin, int64_t end) {             \
+#define PYFACE3D_LOOP(NAME, WORK, COUNT)                                              \
+  template <typename T>                                                               \
+  void NAME(const RenderPositionMap& p, int64_t begin, int64_t end) {                 \
     each_chunk(p.faces == 1 ? WORK<T, 1> : WORK<T, kFaces<T>>, p, COUNT, begin, end); \
-  }                                                                               \
-  template void NAME<float>(const RenderPositionMap&, int64_t, int64_t);          \
+  }                                                                                   \
+  template void NAME<float>(const RenderPositionMap&, int64_t, int64_t);              \
   template void NAME<double>(const RenderPositionMap&, int64_t, int64_t);
 PYFACE3D_LOOP(render_position_map_pack_vertices, pack_vertices, p.vertex_count)
 PYFACE3D_LOOP(render_position_map_forward, forward_chunk, p.texel_count)

@@ -1,7 +1,6 @@
 // One thread per (face, texel) forward and per (face, vertex) backward: both are gathers, memory bound.
-#include "kernels/render_position_map.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/render_position_map.h"
 
 namespace pyface3d {
 namespace {
@@ -28,7 +27,8 @@ __global__ void backward_kernel(RenderPositionMap p) {
     const T* g = static_cast<const T*>(p.grad_maps) + face * 3 * p.texel_count;
     T sum[3] = {0, 0, 0};
     for (int32_t e = p.reader_offsets[n]; e < p.reader_offsets[n + 1]; ++e)
-      for (int d = 0; d < 3; ++d) sum[d] += static_cast<T>(p.reader_weights[e]) * g[d * p.texel_count + p.reader_texels[e]];
+      for (int d = 0; d < 3; ++d)
+        sum[d] += static_cast<T>(p.reader_weights[e]) * g[d * p.texel_count + p.reader_texels[e]];
     for (int d = 0; d < 3; ++d) static_cast<T*>(p.grad_vertices)[i * 3 + d] = sum[d];
   }
 }

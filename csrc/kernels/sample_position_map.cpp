@@ -31,7 +31,9 @@ inline void load_pairs(const float* a, const float* b, Quad<float>& out) {
   __builtin_memcpy(&low, a, 8), __builtin_memcpy(&high, b, 8);
   out = (Quad<float>)Two{low, high};
 }
-inline void load_pairs(const double* a, const double* b, Quad<double>& out) { out = Quad<double>{a[0], a[1], b[0], b[1]}; }
+inline void load_pairs(const double* a, const double* b, Quad<double>& out) {
+  out = Quad<double>{a[0], a[1], b[0], b[1]};
+}
 
 struct PickEven {
   static constexpr int at(int i) { return 2 * i; }
@@ -47,7 +49,8 @@ inline void add_pairs(const V& a, const V& b, V& out) {
   out += odd;
 }
 
-// Reads a chunk of points from one face: out (count, 3). Rows are mixed first, then left and right, x and y in one vector.
+// Reads a chunk of points from one face: out (count, 3). Rows are mixed first, then left and right, x and y in one
+// vector.
 template <typename T>
 void read_chunk(const SamplePositionMap& p, const Taps<T>& taps, int64_t count, const T* map, T* out) {
   const int64_t plane = p.rows * p.columns, down = p.rows > 1 ? p.columns : 0;
@@ -137,9 +140,9 @@ void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, 
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                                         \
-  template void sample_position_map_forward<T>(const SamplePositionMap&, int64_t, int64_t);             \
-  template void sample_position_map_backward_maps<T>(const SamplePositionMap&, int64_t, int64_t);       \
+#define PYFACE3D_INSTANTIATE(T)                                                                   \
+  template void sample_position_map_forward<T>(const SamplePositionMap&, int64_t, int64_t);       \
+  template void sample_position_map_backward_maps<T>(const SamplePositionMap&, int64_t, int64_t); \
   template void sample_position_map_backward_uv<T>(const SamplePositionMap&, int64_t, int64_t);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

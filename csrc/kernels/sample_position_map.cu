@@ -1,6 +1,5 @@
 // Forward: one thread per (face, point). grad_uv: one thread per point, over faces in order. grad_maps: a scatter.
 #include "kernels/sample_position_map.h"
-
 #include "kernels/scatter.cuh"
 
 namespace pyface3d {

@@ -7,19 +7,19 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct SamplePositionMap {  // contiguous, one scalar type
-  const void* maps;         // (B, 3, U, V)
-  const void* uv;           // (N, 2)
-  void* out;                // (B, N, 3), forward only
-  const void* grad_out;     // (B, N, 3), backward only
-  void* grad_maps;          // (B, 3, U, V), backward only
-  void* grad_uv;            // (N, 2), backward only
-  void* scatter_workspace;  // CUDA: scatter_words(3 B U V) 64-bit words, backward only
+struct SamplePositionMap {               // contiguous, one scalar type
+  const void* maps;                      // (B, 3, U, V)
+  const void* uv;                        // (N, 2)
+  void* out;                             // (B, N, 3), forward only
+  const void* grad_out;                  // (B, N, 3), backward only
+  void* grad_maps;                       // (B, 3, U, V), backward only
+  void* grad_uv;                         // (N, 2), backward only
+  void* scatter_workspace;               // CUDA: scatter_words(3 B U V) 64-bit words, backward only
   int64_t batch, points, rows, columns;  // B, N, U, V; U V from 1 to 2^31 - 1
 };
 
 template <typename T>
-struct MapAxis {  // where a coordinate falls between two texels of one axis
+struct MapAxis {      // where a coordinate falls between two texels of one axis
   int32_t low, step;  // the lower texel, and 1 or (on an axis of one texel) 0 to the upper
   T weight, slope;    // of the upper texel; d weight / d coordinate, 0 where clamped
 };
@@ -47,7 +47,7 @@ struct MapPoint {  // where point n falls
 };
 
 template <typename T>
-struct MapCorners {  // the four texels around a point, in one plane
+struct MapCorners {   // the four texels around a point, in one plane
   int64_t offset[4];  // upper left, upper right, lower left, lower right
   T weight[4];
 };
@@ -68,14 +68,17 @@ inline int64_t sample_items(int64_t batch, int64_t points) {
   return sample_chunks(points) * ((batch + kSampleFaces - 1) / kSampleFaces);
 }
 
-template <typename T> const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* stream);
-template <typename T> const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream);
+template <typename T>
+const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* stream);
+template <typename T>
+const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (block of faces, chunk of points) pairs.
     template <typename T> void sample_position_map_forward(const SamplePositionMap& p, int64_t begin, int64_t end);
     // Items are planes, three to a face.
-    template <typename T> void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin, int64_t end);
+    template <typename T>
+    void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin, int64_t end);
     // Items are chunks of points.
     template <typename T> void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -9,7 +9,8 @@ namespace pyface3d {
 // Words of workspace for `cells` sums: the largest magnitude, then one word per cell.
 inline int64_t scatter_words(int64_t cells) { return cells + 1; }
 
-struct ScatterLargest {  // first pass: the largest finite magnitude, as the bits of a double (they order like the numbers)
+struct ScatterLargest {  // first pass: the largest finite magnitude, as the bits of a double (they order like the
+                         // numbers)
   unsigned long long bits = 0;
   template <typename T>
   __device__ __forceinline__ void operator()(int64_t, T value) {
@@ -40,21 +41,24 @@ struct ScatterAdd {  // second pass
 };
 
 template <typename T, typename Job>
-__global__ void __launch_bounds__(kCudaThreads) scatter_largest_kernel(Job job, int64_t items, unsigned long long* workspace) {
+__global__ void __launch_bounds__(kCudaThreads)
+    scatter_largest_kernel(Job job, int64_t items, unsigned long long* workspace) {
   __shared__ unsigned long long shared[kCudaThreads];
   ScatterLargest largest;
   for (int64_t i = cuda_first(); i < items; i += cuda_stride()) job(i, largest);
   shared[threadIdx.x] = largest.bits;
   __syncthreads();
   for (unsigned half = kCudaThreads / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half && shared[threadIdx.x + half] > shared[threadIdx.x]) shared[threadIdx.x] = shared[threadIdx.x + half];
+    if (threadIdx.x < half && shared[threadIdx.x + half] > shared[threadIdx.x])
+      shared[threadIdx.x] = shared[threadIdx.x + half];
     __syncthreads();
   }
   if (threadIdx.x == 0) atomicMax(workspace, shared[0]);
 }
 
 template <typename T, typename Job>
-__global__ void __launch_bounds__(kCudaThreads) scatter_add_kernel(Job job, int64_t items, T* out, unsigned long long* workspace, int addend_bits) {
+__global__ void __launch_bounds__(kCudaThreads)
+    scatter_add_kernel(Job job, int64_t items, T* out, unsigned long long* workspace, int addend_bits) {
   ScatterAdd<T> add{workspace + 1, out, scatter_shift(workspace, addend_bits)};
   for (int64_t i = cuda_first(); i < items; i += cuda_stride()) job(i, add);
 }
@@ -63,21 +67,28 @@ template <typename T>
 __global__ void scatter_finish_kernel(T* out, int64_t cells, const unsigned long long* workspace, int addend_bits) {
   const int shift = scatter_shift(workspace, addend_bits);
   for (int64_t i = cuda_first(); i < cells; i += cuda_stride())
-    if (out[i] == out[i]) out[i] = static_cast<T>(ldexp(static_cast<double>(static_cast<long long>(workspace[i + 1])), -shift));
+    if (out[i] == out[i])
+      out[i] = static_cast<T>(ldexp(static_cast<double>(static_cast<long long>(workspace[i + 1])), -shift));
 }
 
-// out[cell] = sum of all value with add(cell, value) called by job(i, add), i in [0, items); at most `addends` for one cell.
+// out[cell] = sum of all value with add(cell, value) called by job(i, add), i in [0, items); at most `addends` for one
+// cell.
 template <typename T, typename Job>
-const char* cuda_scatter(Job job, int64_t items, int64_t addends, T* out, int64_t cells, void* workspace, void* stream) {
+const char* cuda_scatter(Job job, int64_t items, int64_t addends, T* out, int64_t cells, void* workspace,
+                         void* stream) {
   auto* words = static_cast<unsigned long long*>(workspace);
   int addend_bits = 1;
   while ((int64_t{1} << addend_bits) < addends) ++addend_bits;
-  cudaMemsetAsync(words, 0, static_cast<size_t>(scatter_words(cells)) * sizeof(*words), static_cast<cudaStream_t>(stream));
+  cudaMemsetAsync(words, 0, static_cast<size_t>(scatter_words(cells)) * sizeof(*words),
+                  static_cast<cudaStream_t>(stream));
   cudaMemsetAsync(out, 0, static_cast<size_t>(cells) * sizeof(T), static_cast<cudaStream_t>(stream));
   const unsigned blocks = cuda_blocks(items);
   const char* error = cuda_launch(scatter_largest_kernel<T, Job>, blocks, kCudaThreads, stream, job, items, words);
-  if (!error) error = cuda_launch(scatter_add_kernel<T, Job>, blocks, kCudaThreads, stream, job, items, out, words, addend_bits);
-  if (!error) error = cuda_launch(scatter_finish_kernel<T>, cuda_blocks(cells), kCudaThreads, stream, out, cells, words, addend_bits);
+  if (!error)
+    error = cuda_launch(scatter_add_kernel<T, Job>, blocks, kCudaThreads, stream, job, items, out, words, addend_bits);
+  if (!error)
+    error =
+        cuda_launch(scatter_finish_kernel<T>, cuda_blocks(cells), kCudaThreads, stream, out, cells, words, addend_bits);
   return error;
 }
 }  // namespace pyface3d

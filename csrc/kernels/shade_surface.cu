@@ -1,7 +1,6 @@
 // One thread per pixel.
-#include "kernels/shade_surface.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/shade_surface.h"
 
 namespace pyface3d {
 namespace {

@@ -13,24 +13,25 @@ struct Light {
   float ambient, directional, specular, exponent;
 };
 
-struct ShadeSurface {           // contiguous, float32
-  const float* normals;         // (B, N, 3) y up, of any length, on the seen side
-  const int32_t* triangle_ids;  // (B, H, W), negative: none
-  const float* barycentrics;    // (B, H, W, 3)
-  const int64_t* triangles;     // (F, 3)
-  const float* albedo;          // (B, H, W, 3) or (3,) of 0 to 255; null: draw normals
-  const uint8_t* canvas;        // (B, H, W, 3), or null: black
-  uint8_t* out;                 // (B, H, W, 3)
+struct ShadeSurface {                   // contiguous, float32
+  const float* normals;                 // (B, N, 3) y up, of any length, on the seen side
+  const int32_t* triangle_ids;          // (B, H, W), negative: none
+  const float* barycentrics;            // (B, H, W, 3)
+  const int64_t* triangles;             // (F, 3)
+  const float* albedo;                  // (B, H, W, 3) or (3,) of 0 to 255; null: draw normals
+  const uint8_t* canvas;                // (B, H, W, 3), or null: black
+  uint8_t* out;                         // (B, H, W, 3)
   int64_t batch, pixels, vertex_count;  // B, H W, N
-  bool one_albedo;              // albedo is (3,)
-  float alpha;                  // opacity of the mesh
+  bool one_albedo;                      // albedo is (3,)
+  float alpha;                          // opacity of the mesh
   Light light;
 };
 
 // The interpolated normal at pixel i of a face whose normals (N, 3) are given; not yet of unit length.
 PYFACE3D_INLINE void blended_normal(const ShadeSurface& p, const float* normals, int64_t i, float* n) {
   const int64_t* corner = p.triangles + p.triangle_ids[i] * int64_t{3};
-  const float *n0 = normals + corner[0] * 3, *n1 = normals + corner[1] * 3, *n2 = normals + corner[2] * 3, *b = p.barycentrics + i * 3;
+  const float *n0 = normals + corner[0] * 3, *n1 = normals + corner[1] * 3, *n2 = normals + corner[2] * 3,
+              *b = p.barycentrics + i * 3;
   for (int d = 0; d < 3; ++d) n[d] = b[0] * n0[d] + b[1] * n1[d] + b[2] * n2[d];
 }
 
@@ -56,6 +57,6 @@ PYFACE3D_INLINE uint8_t composed(float color, uint8_t behind, float alpha) {
 
 const char* shade_surface_cuda(const ShadeSurface& p, void* stream);
 
-PYFACE3D_EACH_ISA(// Pixels [begin, end) of all faces.
-                   void shade_surface(const ShadeSurface& p, int64_t begin, int64_t end);)
+PYFACE3D_EACH_ISA(  // Pixels [begin, end) of all faces.
+    void shade_surface(const ShadeSurface& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

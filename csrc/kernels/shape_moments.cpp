@@ -12,7 +12,8 @@ void gather(const ShapeMoments& p, int64_t d, int64_t first, int64_t count, T* t
   const T* basis = static_cast<const T*>(p.basis);
   for (int64_t l = 0; l < count; ++l, to += padded) {
     if (first + l + kAhead < p.count)  // the rows are far apart: each would wait for memory
-      for (int64_t k = 0; k < K; k += kLine) __builtin_prefetch(basis + (p.indices[first + l + kAhead] * 3 + d) * K + k);
+      for (int64_t k = 0; k < K; k += kLine)
+        __builtin_prefetch(basis + (p.indices[first + l + kAhead] * 3 + d) * K + k);
     const int64_t row = p.indices[first + l] * 3 + d;
     to[0] = static_cast<const T*>(p.mean)[row];
     int64_t k = 0;  // too short for a call of memcpy
@@ -21,7 +22,8 @@ void gather(const ShapeMoments& p, int64_t d, int64_t first, int64_t count, T* t
   }
 }
 
-// Adds the moments of gathered columns to rows [first, last) of out (size, size), left of the diagonal and on it; last <= first + R.
+// Adds the moments of gathered columns to rows [first, last) of out (size, size), left of the diagonal and on it; last
+// <= first + R.
 template <typename T, int R>
 void add_rows(const T* columns, int64_t count, int64_t size, int64_t first, int64_t last, T* product, T* out) {
   const int64_t padded = padded_columns(size);
@@ -36,7 +38,8 @@ void add_moments(const T* columns, int64_t count, int64_t size, T* product, T* o
   constexpr int kRows = kLanes<T> < 8 ? 8 : kLanes<T>, kLast = 4;
   static_assert(kRows <= kMomentRows, "the scratch holds kMomentRows rows");
   int64_t first = 0;
-  for (; first + kRows <= size; first += kRows) add_rows<T, kRows>(columns, count, size, first, first + kRows, product, out);
+  for (; first + kRows <= size; first += kRows)
+    add_rows<T, kRows>(columns, count, size, first, first + kRows, product, out);
   for (; first < size; first += kLast)
     add_rows<T, kLast>(columns, count, size, first, first + kLast < size ? first + kLast : size, product, out);
 }

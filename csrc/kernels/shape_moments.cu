@@ -1,7 +1,6 @@
 // One thread per output, over the vertices in order: (3, K + 1, K + 1) outputs of a few hundred vertices.
-#include "kernels/shape_moments.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/shape_moments.h"
 
 namespace pyface3d {
 namespace {

@@ -5,11 +5,11 @@
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
-struct ShapeMoments {      // contiguous, one scalar type
-  const void* mean;        // (N, 3)
-  const void* basis;       // (N, 3, K)
-  const int64_t* indices;  // (L,)
-  void* out;               // (3, K + 1, K + 1)
+struct ShapeMoments {          // contiguous, one scalar type
+  const void* mean;            // (N, 3)
+  const void* basis;           // (N, 3, K)
+  const int64_t* indices;      // (L,)
+  void* out;                   // (3, K + 1, K + 1)
   int64_t count, coeff_count;  // L, K
 };
 
@@ -20,7 +20,8 @@ inline int64_t shape_moments_scratch(int64_t coeff_count) {
   return (kMomentPoints + kMomentRows) * padded_columns(coeff_count + 1) + kMomentRows;
 }
 
-template <typename T> const char* shape_moments_cuda(const ShapeMoments& p, void* stream);
+template <typename T>
+const char* shape_moments_cuda(const ShapeMoments& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Coordinates [begin, end); shape_moments_scratch elements.

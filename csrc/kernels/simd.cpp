@@ -22,7 +22,9 @@ static Simd chosen() {
   const Simd best = supported();
   const char* wanted = std::getenv("PYFACE3D_SIMD");
   if (!wanted) return best;
-  const Simd asked = !std::strcmp(wanted, "base") ? Simd::base : !std::strcmp(wanted, "avx2") ? Simd::avx2 : Simd::avx512;
+  const Simd asked = !std::strcmp(wanted, "base")   ? Simd::base
+                     : !std::strcmp(wanted, "avx2") ? Simd::avx2
+                                                    : Simd::avx512;
   return asked < best ? asked : best;
 }
 

@@ -12,16 +12,25 @@ Simd simd_level();
 }  // namespace pyface3d
 
 #if defined(__x86_64__) || defined(_M_X64)
-#define PYFACE3D_EACH_ISA(...)   \
-  namespace base { __VA_ARGS__ } \
-  namespace avx2 { __VA_ARGS__ } \
-  namespace avx512 { __VA_ARGS__ }
+#define PYFACE3D_EACH_ISA(...) \
+  namespace base {             \
+  __VA_ARGS__                  \
+  }                            \
+  namespace avx2 {             \
+  __VA_ARGS__                  \
+  }                            \
+  namespace avx512 {           \
+  __VA_ARGS__                  \
+  }
 #define PYFACE3D_DISPATCH(...)                                            \
   (pyface3d::simd_level() == pyface3d::Simd::avx512 ? avx512::__VA_ARGS__ \
    : pyface3d::simd_level() == pyface3d::Simd::avx2 ? avx2::__VA_ARGS__   \
                                                     : base::__VA_ARGS__)
 #else
-#define PYFACE3D_EACH_ISA(...) namespace base { __VA_ARGS__ }
+#define PYFACE3D_EACH_ISA(...) \
+  namespace base {             \
+  __VA_ARGS__                  \
+  }
 #define PYFACE3D_DISPATCH(...) base::__VA_ARGS__
 #endif
 
@@ -38,11 +47,20 @@ namespace pyface3d {
 namespace PYFACE3D_ISA {
 typedef float VecF __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
 typedef double VecD __attribute__((vector_size(PYFACE3D_VECTOR_BYTES)));
-template <typename T> struct VecOf;
-template <> struct VecOf<float> { using type = VecF; };
-template <> struct VecOf<double> { using type = VecD; };
-template <typename T> using Vec = typename VecOf<T>::type;
-template <typename T> constexpr int kLanes = PYFACE3D_VECTOR_BYTES / static_cast<int>(sizeof(T));
+template <typename T>
+struct VecOf;
+template <>
+struct VecOf<float> {
+  using type = VecF;
+};
+template <>
+struct VecOf<double> {
+  using type = VecD;
+};
+template <typename T>
+using Vec = typename VecOf<T>::type;
+template <typename T>
+constexpr int kLanes = PYFACE3D_VECTOR_BYTES / static_cast<int>(sizeof(T));
 
 template <typename T>
 inline Vec<T> load(const T* from) {  // unaligned
@@ -74,10 +92,12 @@ inline Vec<T> shuffle(Vec<T> a, Vec<T> b) {
 }
 
 // [x0..][y0..][z0..] -> x0 y0 z0 x1 y1 z1 ...: first x with y, then z into the places left.
-template <int L, int J> struct PickXY {
+template <int L, int J>
+struct PickXY {
   static constexpr int at(int i) { return (J * L + i) % 3 == 1 ? L + (J * L + i) / 3 : (J * L + i) / 3; }
 };
-template <int L, int J> struct PickZ {
+template <int L, int J>
+struct PickZ {
   static constexpr int at(int i) { return (J * L + i) % 3 == 2 ? L + (J * L + i) / 3 : i; }
 };
 template <typename T>
@@ -89,10 +109,12 @@ inline void store_xyz(T* to, const Vec<T> (&v)[3]) {  // 3 L consecutive values
 }
 
 // The inverse: coordinate D of L consecutive vertices.
-template <int L, int D> struct PickFirst {
+template <int L, int D>
+struct PickFirst {
   static constexpr int at(int i) { return 3 * i + D < 2 * L ? 3 * i + D : 0; }
 };
-template <int L, int D> struct PickSecond {
+template <int L, int D>
+struct PickSecond {
   static constexpr int at(int i) { return 3 * i + D < 2 * L ? i : 3 * i + D - L; }
 };
 template <typename T>
@@ -105,10 +127,12 @@ inline void load_xyz(const T* from, Vec<T> (&v)[3]) {  // 3 L consecutive values
 }
 
 // In-register transpose of an L x L block: exchanges off-diagonal blocks of size H = 1, 2, 4, ...
-template <int L, int H> struct PickLow {
+template <int L, int H>
+struct PickLow {
   static constexpr int at(int i) { return i & H ? L + i - H : i; }
 };
-template <int L, int H> struct PickHigh {
+template <int L, int H>
+struct PickHigh {
   static constexpr int at(int i) { return i & H ? L + i : i + H; }
 };
 template <int H = 1, typename V, int L>

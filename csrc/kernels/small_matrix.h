@@ -18,10 +18,11 @@ inline void pad_columns(const T* from, int64_t rows, int64_t columns, int64_t st
     for (int64_t j = 0; j < padded; ++j) to[i * padded + j] = j < columns ? from[i * stride + j] : T(0);
 }
 
-// product (R, padded) = left^T right, left (inner, R) with rows `stride` apart, right (inner, padded); only the first `columns`
-// of the product and what completes their last vector.
+// product (R, padded) = left^T right, left (inner, R) with rows `stride` apart, right (inner, padded); only the first
+// `columns` of the product and what completes their last vector.
 template <typename T, int R>
-inline void multiply_transposed(const T* left, int64_t stride, const T* right, int64_t inner, int64_t padded, int64_t columns, T* product) {
+inline void multiply_transposed(const T* left, int64_t stride, const T* right, int64_t inner, int64_t padded,
+                                int64_t columns, T* product) {
   for (int64_t j = 0; j < columns; j += kLanes<T>) {
     Vec<T> sum[R] = {};
     for (int64_t i = 0; i < inner; ++i) {

@@ -8,9 +8,13 @@ namespace {
 template <typename T>
 struct Model {  // the typed view of the parameters
   explicit Model(const SynthesizeShape& p)
-      : mean(static_cast<const T*>(p.mean)), basis(static_cast<const T*>(p.basis)),
-        coeffs(static_cast<const T*>(p.coeffs)), pose(static_cast<const T*>(p.pose)),
-        grad_out(static_cast<const T*>(p.grad_out)), K(p.coeff_count), N(p.vertex_count) {}
+      : mean(static_cast<const T*>(p.mean)),
+        basis(static_cast<const T*>(p.basis)),
+        coeffs(static_cast<const T*>(p.coeffs)),
+        pose(static_cast<const T*>(p.pose)),
+        grad_out(static_cast<const T*>(p.grad_out)),
+        K(p.coeff_count),
+        N(p.vertex_count) {}
   const T *mean, *basis, *coeffs, *pose, *grad_out;
   int64_t K, N;
 };
@@ -25,7 +29,8 @@ void pack_block(const SynthesizeShape& p, const Model<T>& m, int64_t first, int6
 
 // F faces from `face` on, over the packed vertices [first, last).
 template <typename T, int F>
-void synthesize_faces(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last) {
+void synthesize_faces(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first,
+                      int64_t last) {
   for (int64_t n = first; n < last; n += kLanes<T>) {
     Vec<T> shape[F][3];
     synthesize_tile<T, F>(packed + (n - first) / kLanes<T> * tile_size<T>(m.K), m.K, m.coeffs + face * m.K, m.K, shape);
@@ -120,12 +125,14 @@ void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t beg
   T* sums = scratch + kSynthesizeBlock / L * tile_size<T>(m.K);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t chunk = item / groups, face0 = item % groups * kSynthesizeFaces;
-    const int64_t faces = smaller(kSynthesizeFaces, p.batch - face0), chunk_end = smaller((chunk + 1) * kSynthesizeChunk, m.N);
+    const int64_t faces = smaller(kSynthesizeFaces, p.batch - face0),
+                  chunk_end = smaller((chunk + 1) * kSynthesizeChunk, m.N);
     for (int64_t i = 0; i < faces * width * L; ++i) sums[i] = 0;
     for (int64_t first = chunk * kSynthesizeChunk; first < chunk_end; first += kSynthesizeBlock) {
       const int64_t last = smaller(first + kSynthesizeBlock, chunk_end);
       // backward_face reads whole groups of tiles: those past the last vertex must be finite, their h is zero
-      for (int64_t i = 0; i < kSynthesizeBlock / L * tile_size<T>(m.K) && last - first < kSynthesizeBlock; ++i) scratch[i] = 0;
+      for (int64_t i = 0; i < kSynthesizeBlock / L * tile_size<T>(m.K) && last - first < kSynthesizeBlock; ++i)
+        scratch[i] = 0;
       pack_block<T>(p, m, first, last, scratch);
       for (int64_t f = 0; f < faces; ++f) backward_face<T>(m, scratch, face0 + f, first, last, sums + f * width * L);
     }
@@ -164,10 +171,10 @@ void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64
     }
 }
 
-#define INSTANTIATE(T)                                                                          \
-  template int64_t synthesize_shape_scratch<T>(const SynthesizeShape&, bool);                  \
-  template void synthesize_shape_forward<T>(const SynthesizeShape&, T*, int64_t, int64_t);     \
-  template void synthesize_shape_backward<T>(const SynthesizeShape&, T*, int64_t, int64_t);    \
+#define INSTANTIATE(T)                                                                      \
+  template int64_t synthesize_shape_scratch<T>(const SynthesizeShape&, bool);               \
+  template void synthesize_shape_forward<T>(const SynthesizeShape&, T*, int64_t, int64_t);  \
+  template void synthesize_shape_backward<T>(const SynthesizeShape&, T*, int64_t, int64_t); \
   template void synthesize_shape_backward_model<T>(const SynthesizeShape&, T*, int64_t, int64_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -20,7 +20,8 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
   const int t = threadIdx.x, vertex = t % kVertices, quad = t / kVertices;
   const int64_t K = p.coeff_count, tiles = (p.vertex_count + kVertices - 1) / kVertices;
   const int64_t groups = (p.batch + kFaces - 1) / kFaces;
-  for (int64_t item = blockIdx.x; item < tiles * groups; item += gridDim.x) {  // faces vary slowest: the basis is shared by L2
+  for (int64_t item = blockIdx.x; item < tiles * groups;
+       item += gridDim.x) {  // faces vary slowest: the basis is shared by L2
     const int64_t first_vertex = item % tiles * kVertices, first_face = item / tiles * kFaces;
     const int64_t n = first_vertex + vertex;
     T shape[4][3];
@@ -59,8 +60,9 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
       T* out = static_cast<T*>(p.out) + (face * p.vertex_count + n) * 3;
       const T* m = static_cast<const T*>(p.pose) + face * 12;
       for (int r = 0; r < 3; ++r)
-        out[r] = p.pose ? m[r * 4] * shape[f][0] + m[r * 4 + 1] * shape[f][1] + m[r * 4 + 2] * shape[f][2] + m[r * 4 + 3]
-                        : shape[f][r];
+        out[r] = p.pose
+                     ? m[r * 4] * shape[f][0] + m[r * 4 + 1] * shape[f][1] + m[r * 4 + 2] * shape[f][2] + m[r * 4 + 3]
+                     : shape[f][r];
     }
   }
 }
@@ -92,7 +94,9 @@ __global__ void __launch_bounds__(kCudaThreads) moments_kernel(SynthesizeShape p
       for (int i = t; i < kDepth * kTile; i += kCudaThreads) {
         const int depth = i / kTile, at = i % kTile;
         const int64_t n = n0 + depth, row = row0 + at, column = column0 + at;
-        grad[depth][at] = n < end && row < rows ? static_cast<const T*>(p.grad_out)[(row / 3 * p.vertex_count + n) * 3 + row % 3] : T(0);
+        grad[depth][at] = n < end && row < rows
+                              ? static_cast<const T*>(p.grad_out)[(row / 3 * p.vertex_count + n) * 3 + row % 3]
+                              : T(0);
         columns[depth][at] = n < end && column < width ? moment_column<T>(p, row_of(p, n), column) : T(0);
       }
       __syncthreads();
@@ -115,8 +119,8 @@ __device__ __forceinline__ T moment(const SynthesizeShape& p, int64_t face, int 
   const int64_t rows = p.batch * 3, width = synthesize_moments(p.coeff_count);
   T sum = 0;
   PYFACE3D_NO_UNROLL  // its caller unrolls it ninefold already: more spills on sm_75
-  for (int64_t chunk = 0; chunk < synthesize_chunks(p.vertex_count); ++chunk)
-    sum += static_cast<const T*>(p.moments)[(chunk * rows + face * 3 + i) * width + j];
+      for (int64_t chunk = 0; chunk < synthesize_chunks(p.vertex_count); ++chunk) sum +=
+      static_cast<const T*>(p.moments)[(chunk * rows + face * 3 + i) * width + j];
   return sum;
 }
 

@@ -1,8 +1,10 @@
 // Shape synthesis of a 3D Morphable Model, with the projection fused (Blanz & Vetter 1999; 3DDFA eq. 1-2):
 //   S[b, n] = mean[n] + basis[n] c[b],   V[b, n] = M[b] S[b, n] + t[b],   pose[b] = [M | t] (identity when absent).
-// vjp, with h = M^T grad_V:  grad_c = sum_n basis[n]^T h[n];  grad_M = sum_n grad_V[n] S[n]^T;  grad_t = sum_n grad_V[n];
+// vjp, with h = M^T grad_V:  grad_c = sum_n basis[n]^T h[n];  grad_M = sum_n grad_V[n] S[n]^T;  grad_t = sum_n
+// grad_V[n];
 //   grad_mean[n] = sum_b h[b, n];  grad_basis[n] = sum_b h[b, n] c[b]^T.
-// CPU scheme: a block of vertices is packed once to [tile][k][xyz][lane] and stays in cache while all faces pass over it.
+// CPU scheme: a block of vertices is packed once to [tile][k][xyz][lane] and stays in cache while all faces pass over
+// it.
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
@@ -23,26 +25,37 @@ struct SynthesizeShape {   // contiguous, one scalar type
   int64_t batch, coeff_count, vertex_count;  // B, K, L
 };
 
-constexpr int64_t kSynthesizeBlock = 64;        // vertices packed together; a multiple of every lane count
-constexpr int64_t kSynthesizeChunk = 64 * 56;   // vertices per partial sum: fixed, so threads do not change the bits
-constexpr int64_t kSynthesizeFaces = 128;       // faces per backward item: bounds its scratch memory
+constexpr int64_t kSynthesizeBlock = 64;       // vertices packed together; a multiple of every lane count
+constexpr int64_t kSynthesizeChunk = 64 * 56;  // vertices per partial sum: fixed, so threads do not change the bits
+constexpr int64_t kSynthesizeFaces = 128;      // faces per backward item: bounds its scratch memory
 
-PYFACE3D_INLINE int64_t synthesize_blocks(int64_t vertices) { return (vertices + kSynthesizeBlock - 1) / kSynthesizeBlock; }
-PYFACE3D_INLINE int64_t synthesize_chunks(int64_t vertices) { return (vertices + kSynthesizeChunk - 1) / kSynthesizeChunk; }
-PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) { return (batch + kSynthesizeFaces - 1) / kSynthesizeFaces; }
+PYFACE3D_INLINE int64_t synthesize_blocks(int64_t vertices) {
+  return (vertices + kSynthesizeBlock - 1) / kSynthesizeBlock;
+}
+PYFACE3D_INLINE int64_t synthesize_chunks(int64_t vertices) {
+  return (vertices + kSynthesizeChunk - 1) / kSynthesizeChunk;
+}
+PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) {
+  return (batch + kSynthesizeFaces - 1) / kSynthesizeFaces;
+}
 
 PYFACE3D_INLINE int64_t synthesize_moments(int64_t coeff_count) { return (coeff_count + 1) * 3 + 1; }
 
-template <typename T> const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream);
-template <typename T> const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream);
+template <typename T>
+const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream);
+template <typename T>
+const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs; `backward`: for synthesize_shape_backward.
     template <typename T> int64_t synthesize_shape_scratch(const SynthesizeShape& p, bool backward);
     // Items are blocks of vertices.
-    template <typename T> void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
+    template <typename T>
+    void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
     // Items are (chunk of vertices, group of faces) pairs, numbered chunk-major; fills grad_parts.
-    template <typename T> void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
+    template <typename T>
+    void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
     // Items are blocks of vertices; fills grad_mean and grad_basis.
-    template <typename T> void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);)
+    template <typename T>
+    void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);)
 }  // namespace pyface3d

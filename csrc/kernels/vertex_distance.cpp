@@ -105,9 +105,9 @@ void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t en
   for (int64_t b = begin; b < end; ++b) backward_face<T>(p, b);
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                                  \
-  template void vertex_distance_prepare<T>(const VertexDistance&);                               \
-  template void vertex_distance_forward<T>(const VertexDistance&, T*, int64_t, int64_t);      \
+#define PYFACE3D_INSTANTIATE(T)                                                          \
+  template void vertex_distance_prepare<T>(const VertexDistance&);                       \
+  template void vertex_distance_forward<T>(const VertexDistance&, T*, int64_t, int64_t); \
   template void vertex_distance_backward<T>(const VertexDistance&, int64_t, int64_t);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

@@ -1,7 +1,6 @@
 // One block per face. D goes to a workspace; then thread j takes column j of C, whose rows it reads coalesced.
-#include "kernels/vertex_distance.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/vertex_distance.h"
 
 namespace pyface3d {
 namespace {
@@ -17,7 +16,8 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p)
   const T* C = static_cast<const T*>(p.gram);
   const T *centre = C + J * (J + 1), total = centre[J];
   for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
-    const T *pose = static_cast<const T*>(p.pose) + b * p.rows * width, *target = static_cast<const T*>(p.target_pose) + b * p.rows * width;
+    const T *pose = static_cast<const T*>(p.pose) + b * p.rows * width,
+            *target = static_cast<const T*>(p.target_pose) + b * p.rows * width;
     T* d = static_cast<T*>(p.columns) + b * p.rows * J;
     T e[3] = {}, distance = 0;
     for (int64_t r = 0; r < p.rows; ++r) {
@@ -29,7 +29,8 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p)
         d[r * J + j] = value;
         offset += value * centre[j];
       }
-      e[r] = pose[r * width + p.axes] - target[r * width + p.axes] + block_sum(offset, shared);  // and d is written for all
+      e[r] = pose[r * width + p.axes] - target[r * width + p.axes] +
+             block_sum(offset, shared);  // and d is written for all
     }
     for (int64_t j = threadIdx.x; j < J; j += kCudaThreads) {
       T product[3] = {};
@@ -96,7 +97,8 @@ const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream) 
 
 template <typename T>
 const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream) {
-  return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.grad_target_coeffs ? 2 : 1), 1), kCudaThreads, stream, p);
+  return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.grad_target_coeffs ? 2 : 1), 1), kCudaThreads, stream,
+                     p);
 }
 
 template const char* vertex_distance_forward_cuda<float>(const VertexDistance&, void*);

@@ -13,35 +13,40 @@
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
-struct VertexDistance {                      // contiguous, one scalar type; J = X (K + 1)
-  const void* gram;                          // (J + 1, J + 1)
-  const void* coeffs;                        // (B, K)
-  const void* pose;                          // (B, R, X + 1)
-  const void* target_coeffs;                 // (B, K)
-  const void* target_pose;                   // (B, R, X + 1)
-  const void* grad_out;                      // (B,), backward only
-  void* columns;                             // workspace: (J, padded J), C with its rows padded to whole vectors; CUDA: (B, R, J), D
-  void* distance;                            // (B,), forward only
-  void* slope;                               // (B, R, J + 1), written forward, read backward
-  void* grad_coeffs;                         // (B, K), backward only, as all below
-  void* grad_pose;                           // (B, R, X + 1)
-  void* grad_target_coeffs;                  // (B, K), or null: not wanted, together with the next
-  void* grad_target_pose;                    // (B, R, X + 1)
-  int64_t batch, rows, axes, coeff_count;    // B, R, X, K
+struct VertexDistance {       // contiguous, one scalar type; J = X (K + 1)
+  const void* gram;           // (J + 1, J + 1)
+  const void* coeffs;         // (B, K)
+  const void* pose;           // (B, R, X + 1)
+  const void* target_coeffs;  // (B, K)
+  const void* target_pose;    // (B, R, X + 1)
+  const void* grad_out;       // (B,), backward only
+  void* columns;              // workspace: (J, padded J), C with its rows padded to whole vectors; CUDA: (B, R, J), D
+  void* distance;             // (B,), forward only
+  void* slope;                // (B, R, J + 1), written forward, read backward
+  void* grad_coeffs;          // (B, K), backward only, as all below
+  void* grad_pose;            // (B, R, X + 1)
+  void* grad_target_coeffs;   // (B, K), or null: not wanted, together with the next
+  void* grad_target_pose;     // (B, R, X + 1)
+  int64_t batch, rows, axes, coeff_count;  // B, R, X, K
 };
 
 constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C
 inline int64_t distance_blocks(int64_t batch) { return (batch + kDistanceFaces - 1) / kDistanceFaces; }
 // Scratch of one thread, in scalars: D of a block, rows innermost and outermost, and D C.
-inline int64_t distance_scratch(int64_t columns, int64_t rows) { return 3 * padded_columns(columns) * rows * kDistanceFaces; }
+inline int64_t distance_scratch(int64_t columns, int64_t rows) {
+  return 3 * padded_columns(columns) * rows * kDistanceFaces;
+}
 
-template <typename T> const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream);
-template <typename T> const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream);
+template <typename T>
+const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream);
+template <typename T>
+const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream);
 
-PYFACE3D_EACH_ISA(
-    template <typename T> void vertex_distance_prepare(const VertexDistance& p);
-    // Blocks [begin, end) of kDistanceFaces faces.
-    template <typename T> void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end);
-    // Faces [begin, end).
-    template <typename T> void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end);)
+PYFACE3D_EACH_ISA(template <typename T> void vertex_distance_prepare(const VertexDistance& p);
+                  // Blocks [begin, end) of kDistanceFaces faces.
+                  template <typename T>
+                  void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end);
+                  // Faces [begin, end).
+                  template <typename T>
+                  void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -68,7 +68,8 @@ void backward_face(const VertexNormals& p, const T* vertices, const T* grad_norm
     if (!e1.cross(e2).finite()) continue;
     const Vector3<T> grad_c = sum_at(sums, t[0]) + sum_at(sums, t[1]) + sum_at(sums, t[2]);
     const Vector3<T> grad_1 = e2.cross(grad_c), grad_2 = grad_c.cross(e1);
-    add(grad_vertices, t[1], grad_1), add(grad_vertices, t[2], grad_2), add(grad_vertices, t[0], (grad_1 + grad_2) * T{-1});
+    add(grad_vertices, t[1], grad_1), add(grad_vertices, t[2], grad_2),
+        add(grad_vertices, t[0], (grad_1 + grad_2) * T{-1});
   }
 }
 }  // namespace
@@ -79,7 +80,8 @@ void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, 
     const int64_t offset = face * p.vertex_count * 3;
     T* normals = static_cast<T*>(p.normals) + offset;
     sum_triangles(p, static_cast<const T*>(p.vertices) + offset, scratch);
-    for (int64_t n = 0; n < p.vertex_count; ++n) set(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
+    for (int64_t n = 0; n < p.vertex_count; ++n)
+      set(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
   }
 }
 

@@ -1,7 +1,6 @@
 // One thread per (face, triangle) scatters its cross product to three vertices; one per vertex normalises.
-#include "kernels/vertex_normals.h"
-
 #include "kernels/scatter.cuh"
+#include "kernels/vertex_normals.h"
 
 namespace pyface3d {
 namespace {
@@ -91,15 +90,16 @@ struct BackwardJob {
 
 template <typename T>
 const char* sum_triangles(const VertexNormals& p, T* sums, void* stream) {
-  return cuda_scatter(SumJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, sums, p.batch * p.vertex_count * 3,
-                      p.scatter_workspace, stream);
+  return cuda_scatter(SumJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, sums,
+                      p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
 }
 }  // namespace
 
 template <typename T>
 const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream) {
   const char* error = sum_triangles(p, static_cast<T*>(p.normals), stream);
-  return error ? error : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  return error ? error
+               : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
 }
 
 template <typename T>
@@ -107,8 +107,8 @@ const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream) {
   const char* error = sum_triangles(p, static_cast<T*>(p.sums), stream);
   if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   if (error) return error;
-  return cuda_scatter(BackwardJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, static_cast<T*>(p.grad_vertices),
-                      p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
+  return cuda_scatter(BackwardJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count,
+                      static_cast<T*>(p.grad_vertices), p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
 }
 
 template const char* vertex_normals_forward_cuda<float>(const VertexNormals&, void*);

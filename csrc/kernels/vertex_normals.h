@@ -1,19 +1,19 @@
-// Area-weighted vertex normals: n_v = s_v / |s_v| with s_v = sum over the triangles at v of (v1 - v0) x (v2 - v0); 0 where |s_v| = 0.
-// vjp: grad_s = (grad_n - n (n . grad_n)) / |s|; of c = e1 x e2: grad_e1 = e2 x grad_c, grad_e2 = grad_c x e1, grad_c = sum of grad_s
-// over the three corners.
+// Area-weighted vertex normals: n_v = s_v / |s_v| with s_v = sum over the triangles at v of (v1 - v0) x (v2 - v0); 0
+// where |s_v| = 0. vjp: grad_s = (grad_n - n (n . grad_n)) / |s|; of c = e1 x e2: grad_e1 = e2 x grad_c, grad_e2 =
+// grad_c x e1, grad_c = sum of grad_s over the three corners.
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct VertexNormals {        // contiguous, one scalar type
-  const void* vertices;       // (B, N, 3)
-  const int64_t* triangles;   // (F, 3)
-  const void* grad_normals;   // (B, N, 3), backward only
-  void* normals;              // (B, N, 3), forward only
-  void* grad_vertices;        // (B, N, 3), backward only
-  void* sums;                 // (B, N, 3) CUDA workspace, backward only
-  void* scatter_workspace;    // CUDA: scatter_words(3 B N) 64-bit words
+struct VertexNormals {       // contiguous, one scalar type
+  const void* vertices;      // (B, N, 3)
+  const int64_t* triangles;  // (F, 3)
+  const void* grad_normals;  // (B, N, 3), backward only
+  void* normals;             // (B, N, 3), forward only
+  void* grad_vertices;       // (B, N, 3), backward only
+  void* sums;                // (B, N, 3) CUDA workspace, backward only
+  void* scatter_workspace;   // CUDA: scatter_words(3 B N) 64-bit words
   int64_t batch, vertex_count, triangle_count;
 };
 
@@ -24,16 +24,20 @@ struct Vector3 {
   PYFACE3D_INLINE Vector3 operator+(const Vector3& o) const { return {x + o.x, y + o.y, z + o.z}; }
   PYFACE3D_INLINE Vector3 operator*(T s) const { return {x * s, y * s, z * s}; }
   PYFACE3D_INLINE T dot(const Vector3& o) const { return x * o.x + y * o.y + z * o.z; }
-  PYFACE3D_INLINE Vector3 cross(const Vector3& o) const { return {y * o.z - z * o.y, z * o.x - x * o.z, x * o.y - y * o.x}; }
+  PYFACE3D_INLINE Vector3 cross(const Vector3& o) const {
+    return {y * o.z - z * o.y, z * o.x - x * o.z, x * o.y - y * o.x};
+  }
   PYFACE3D_INLINE bool finite() const { return x - x == 0 && y - y == 0 && z - z == 0; }
 };
 
-template <typename T> const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream);
-template <typename T> const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream);
+template <typename T>
+const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream);
+template <typename T>
+const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream);
 
 PYFACE3D_EACH_ISA(
-    // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count for nothing.
-    // scratch (N, 4) per thread.
+    // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count
+    // for nothing. scratch (N, 4) per thread.
     template <typename T> void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);
     template <typename T> void vertex_normals_backward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);)
 }  // namespace pyface3d

@@ -33,10 +33,14 @@ void run(const WingLoss& p, int64_t begin, int64_t end) {
 }  // namespace
 
 template <typename T>
-void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end) { run<T, false>(p, begin, end); }
+void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end) {
+  run<T, false>(p, begin, end);
+}
 
 template <typename T>
-void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end) { run<T, true>(p, begin, end); }
+void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end) {
+  run<T, true>(p, begin, end);
+}
 
 template void wing_loss_forward<float>(const WingLoss&, int64_t, int64_t);
 template void wing_loss_forward<double>(const WingLoss&, int64_t, int64_t);

@@ -1,7 +1,6 @@
 // One thread per element, memory bound.
-#include "kernels/wing_loss.h"
-
 #include "kernels/penalty.cuh"
+#include "kernels/wing_loss.h"
 
 namespace pyface3d {
 namespace {

@@ -16,10 +16,11 @@ struct WingLoss {        // contiguous, one scalar type, E elements
 // Elements per task of a thread.
 constexpr int64_t kWingChunk = 16384;
 
-template <typename T> const char* wing_loss_forward_cuda(const WingLoss& p, int64_t count, void* stream);
-template <typename T> const char* wing_loss_backward_cuda(const WingLoss& p, int64_t count, void* stream);
+template <typename T>
+const char* wing_loss_forward_cuda(const WingLoss& p, int64_t count, void* stream);
+template <typename T>
+const char* wing_loss_backward_cuda(const WingLoss& p, int64_t count, void* stream);
 
-PYFACE3D_EACH_ISA(
-    template <typename T> void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end);
-    template <typename T> void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end);)
+PYFACE3D_EACH_ISA(template <typename T> void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end);
+                  template <typename T> void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

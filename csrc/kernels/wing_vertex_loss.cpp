@@ -10,7 +10,8 @@ constexpr int64_t kPose = 12, kValues = 1 + kPose;  // loss and grad_pose, befor
 template <typename T>
 struct Faces {  // the typed view of the parameters from one face on
   Faces(const WingVertexLoss& p, int64_t face)
-      : K(p.coeff_count), target_coeffs(static_cast<const T*>(p.target_coeffs) + face * K),
+      : K(p.coeff_count),
+        target_coeffs(static_cast<const T*>(p.target_coeffs) + face * K),
         pose(static_cast<const T*>(p.pose) + face * kPose),
         moved(static_cast<const T*>(p.difference) + face * K),
         turned(static_cast<const T*>(p.difference) + p.batch * K + face * kPose) {}
@@ -51,10 +52,10 @@ template <typename T, int F>
 inline void tile_against_faces(const WingVertexLoss& p, const Faces<T>& q, const T* tile, Vec<T> weight, Vec<T>* sums) {
   const int64_t stride = kValues + q.K;
   Vec<T> moved[F][3] = {}, shape[F][3], error[F][3], slope[F][3];
-  add_basis<T, F>(tile, q.K, q.moved, q.K, moved);                        // U
-  synthesize_tile<T, F>(tile, q.K, q.target_coeffs, q.K, shape);          // S'
+  add_basis<T, F>(tile, q.K, q.moved, q.K, moved);                // U
+  synthesize_tile<T, F>(tile, q.K, q.target_coeffs, q.K, shape);  // S'
   for (int f = 0; f < F; ++f) {
-    pose_tile<T>(q.turned + f * kPose, shape[f], error[f]);               // (M - M') S' + (t - t')
+    pose_tile<T>(q.turned + f * kPose, shape[f], error[f]);  // (M - M') S' + (t - t')
     const T* pose = q.pose + f * kPose;
     for (int r = 0; r < 3; ++r)
       error[f][r] += moved[f][0] * pose[r * 4] + moved[f][1] * pose[r * 4 + 1] + moved[f][2] * pose[r * 4 + 2];
@@ -69,7 +70,7 @@ inline void tile_against_faces(const WingVertexLoss& p, const Faces<T>& q, const
       for (int d = 0; d < 3; ++d) sum[r * 4 + d] += slope[f][r] * shape[f][d];
       sum[r * 4 + 3] += slope[f][r];
     }
-    unpose_tile<T>(q.pose + f * kPose, slope[f], error[f]);                         // M^T g
+    unpose_tile<T>(q.pose + f * kPose, slope[f], error[f]);  // M^T g
   }
   accumulate_coeffs<T, F>(tile, q.K, error, sums + kValues, stride);
 }
@@ -130,9 +131,12 @@ void wing_vertex_loss_finish(const WingVertexLoss& p) {
     for (int64_t i = 0; i < (p.grad_pose ? width : 1); ++i) {
       double sum = 0;
       for (int64_t s = 0; s < slabs; ++s) sum += double(static_cast<const T*>(p.sums)[(s * p.batch + b) * width + i]);
-      if (i == 0) static_cast<T*>(p.loss)[b] = T(sum);
-      else if (i < kValues) static_cast<T*>(p.grad_pose)[b * kPose + i - 1] = T(sum);
-      else static_cast<T*>(p.grad_coeffs)[b * K + i - kValues] = T(sum);
+      if (i == 0)
+        static_cast<T*>(p.loss)[b] = T(sum);
+      else if (i < kValues)
+        static_cast<T*>(p.grad_pose)[b * kPose + i - 1] = T(sum);
+      else
+        static_cast<T*>(p.grad_coeffs)[b * K + i - kValues] = T(sum);
     }
 }
 
@@ -142,11 +146,11 @@ void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch
     for (int64_t i = 0; i < width; ++i) out[b * width + i] = grad_loss[b] * gradient[b * width + i];
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                               \
-  template int64_t wing_vertex_loss_scratch<T>(const WingVertexLoss&);                        \
-  template void wing_vertex_loss_prepare<T>(const WingVertexLoss&);                           \
-  template void wing_vertex_loss_slabs<T>(const WingVertexLoss&, T*, int64_t, int64_t);       \
-  template void wing_vertex_loss_finish<T>(const WingVertexLoss&);                            \
+#define PYFACE3D_INSTANTIATE(T)                                                         \
+  template int64_t wing_vertex_loss_scratch<T>(const WingVertexLoss&);                  \
+  template void wing_vertex_loss_prepare<T>(const WingVertexLoss&);                     \
+  template void wing_vertex_loss_slabs<T>(const WingVertexLoss&, T*, int64_t, int64_t); \
+  template void wing_vertex_loss_finish<T>(const WingVertexLoss&);                      \
   template void wing_vertex_loss_scale<T>(const T*, const T*, int64_t, int64_t, T*);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

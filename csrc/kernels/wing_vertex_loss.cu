@@ -1,9 +1,9 @@
-// One pass: a block takes a slab of vertices and kFaces faces. For each tile of kThreads vertices, thread n makes vertex n
-// of every face, its error, penalty and h = M^T g, and leaves what the gradients need in shared memory; then thread k sums
-// one gradient entry over the tile. Running sums live in `sums`, each touched by one thread: no atomics, fixed order.
-#include "kernels/wing_vertex_loss.h"
-
+// One pass: a block takes a slab of vertices and kFaces faces. For each tile of kThreads vertices, thread n makes
+// vertex n of every face, its error, penalty and h = M^T g, and leaves what the gradients need in shared memory; then
+// thread k sums one gradient entry over the tile. Running sums live in `sums`, each touched by one thread: no atomics,
+// fixed order.
 #include "kernels/penalty.cuh"
+#include "kernels/wing_vertex_loss.h"
 
 namespace pyface3d {
 namespace {
@@ -32,9 +32,8 @@ __device__ void fill_tile(const WingVertexLoss& p, int64_t face, int count, int6
   const T* difference = static_cast<const T*>(p.difference);
   T moved[kFaces][3] = {}, shape[kFaces][3];
   PYFACE3D_UNROLL
-  for (int f = 0; f < kFaces; ++f)
-    PYFACE3D_UNROLL
-    for (int d = 0; d < 3; ++d) shape[f][d] = row < 0 ? T(0) : static_cast<const T*>(p.mean)[row * 3 + d];
+  for (int f = 0; f < kFaces; ++f) PYFACE3D_UNROLL
+  for (int d = 0; d < 3; ++d) shape[f][d] = row < 0 ? T(0) : static_cast<const T*>(p.mean)[row * 3 + d];
   for (int64_t k = 0; k < K && row >= 0; ++k) {
     const T* basis = static_cast<const T*>(p.basis) + row * 3 * K + k;
     const T x = basis[0], y = basis[K], z = basis[2 * K];
@@ -70,7 +69,8 @@ __device__ void fill_tile(const WingVertexLoss& p, int64_t face, int count, int6
   }
 }
 
-// Entry i of face f (0 the loss, then grad_pose, then grad_coeffs), summed over the tile's vertices [first, first + count).
+// Entry i of face f (0 the loss, then grad_pose, then grad_coeffs), summed over the tile's vertices [first, first +
+// count).
 template <typename T>
 __device__ T entry_of_tile(const WingVertexLoss& p, const Tile<T>& tile, int f, int64_t i, int64_t first, int count) {
   T sum = 0;
@@ -94,7 +94,8 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads) slab_kernel(WingVertexLoss p) {
   __shared__ Tile<T> tile;
   const int64_t slab = wing_vertex_slab(p.vertex_count), slabs = wing_vertex_slabs(p.vertex_count);
-  const int64_t width = kValues + p.coeff_count, wanted = p.grad_pose ? width : 1, groups = (p.batch + kFaces - 1) / kFaces;
+  const int64_t width = kValues + p.coeff_count, wanted = p.grad_pose ? width : 1,
+                groups = (p.batch + kFaces - 1) / kFaces;
   for (int64_t item = blockIdx.x; item < slabs * groups; item += gridDim.x) {
     const int64_t s = item / groups, face = item % groups * kFaces;
     const int faces = p.batch - face < kFaces ? static_cast<int>(p.batch - face) : kFaces;
@@ -119,14 +120,19 @@ __global__ void __launch_bounds__(kThreads) slab_kernel(WingVertexLoss p) {
 
 template <typename T>
 __global__ void finish_kernel(WingVertexLoss p) {
-  const int64_t K = p.coeff_count, width = kValues + K, wanted = p.grad_pose ? width : 1, slabs = wing_vertex_slabs(p.vertex_count);
+  const int64_t K = p.coeff_count, width = kValues + K, wanted = p.grad_pose ? width : 1,
+                slabs = wing_vertex_slabs(p.vertex_count);
   for (int64_t item = cuda_first(); item < p.batch * wanted; item += cuda_stride()) {
     const int64_t b = item / wanted, i = item % wanted;
     double sum = 0;
-    for (int64_t s = 0; s < slabs; ++s) sum += static_cast<double>(static_cast<const T*>(p.sums)[(s * p.batch + b) * width + i]);
-    if (i == 0) static_cast<T*>(p.loss)[b] = static_cast<T>(sum);
-    else if (i < kValues) static_cast<T*>(p.grad_pose)[b * kPose + i - 1] = static_cast<T>(sum);
-    else static_cast<T*>(p.grad_coeffs)[b * K + i - kValues] = static_cast<T>(sum);
+    for (int64_t s = 0; s < slabs; ++s)
+      sum += static_cast<double>(static_cast<const T*>(p.sums)[(s * p.batch + b) * width + i]);
+    if (i == 0)
+      static_cast<T*>(p.loss)[b] = static_cast<T>(sum);
+    else if (i < kValues)
+      static_cast<T*>(p.grad_pose)[b * kPose + i - 1] = static_cast<T>(sum);
+    else
+      static_cast<T*>(p.grad_coeffs)[b * K + i - kValues] = static_cast<T>(sum);
   }
 }
 
@@ -139,13 +145,17 @@ __global__ void scale_kernel(const T* grad_loss, const T* gradient, int64_t coun
 template <typename T>
 const char* wing_vertex_loss_forward_cuda(const WingVertexLoss& p, void* stream) {
   const int64_t groups = (p.batch + kFaces - 1) / kFaces, width = kValues + p.coeff_count;
-  const char* error = cuda_launch(prepare_kernel<T>, cuda_blocks(p.batch * (p.coeff_count + kPose)), kCudaThreads, stream, p);
-  if (!error) error = cuda_launch(slab_kernel<T>, cuda_blocks(wing_vertex_slabs(p.vertex_count) * groups, 1), kThreads, stream, p);
+  const char* error =
+      cuda_launch(prepare_kernel<T>, cuda_blocks(p.batch * (p.coeff_count + kPose)), kCudaThreads, stream, p);
+  if (!error)
+    error =
+        cuda_launch(slab_kernel<T>, cuda_blocks(wing_vertex_slabs(p.vertex_count) * groups, 1), kThreads, stream, p);
   return error ? error : cuda_launch(finish_kernel<T>, cuda_blocks(p.batch * width), kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width, void* out, void* stream) {
+const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width,
+                                        void* out, void* stream) {
   return cuda_launch(scale_kernel<T>, cuda_blocks(count), kCudaThreads, stream, static_cast<const T*>(grad_loss),
                      static_cast<const T*>(gradient), count, width, static_cast<T*>(out));
 }

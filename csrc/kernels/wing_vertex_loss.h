@@ -11,21 +11,21 @@
 #include "kernels/penalty.h"
 
 namespace pyface3d {
-struct WingVertexLoss {                       // contiguous, one scalar type
-  const void* mean;                           // (N, 3)
-  const void* basis;                          // (N, 3, K)
-  const int64_t* indices;                     // (L,) the vertices that count, or null: all, L = N
-  const void* weights;                        // (L,), or null: ones
-  const void* coeffs;                         // (B, K)
-  const void* pose;                           // (B, 3, 4)
-  const void* target_coeffs;                  // (B, K)
-  const void* target_pose;                    // (B, 3, 4)
-  void* difference;                           // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
-  void* sums;                                 // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
-  void* loss;                                 // (B,)
-  void* grad_coeffs;                          // (B, K)
-  void* grad_pose;                            // (B, 3, 4), or null: no gradients wanted
-  int64_t batch, vertex_count, coeff_count;   // B, L, K
+struct WingVertexLoss {                      // contiguous, one scalar type
+  const void* mean;                          // (N, 3)
+  const void* basis;                         // (N, 3, K)
+  const int64_t* indices;                    // (L,) the vertices that count, or null: all, L = N
+  const void* weights;                       // (L,), or null: ones
+  const void* coeffs;                        // (B, K)
+  const void* pose;                          // (B, 3, 4)
+  const void* target_coeffs;                 // (B, K)
+  const void* target_pose;                   // (B, 3, 4)
+  void* difference;                          // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
+  void* sums;                                // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
+  void* loss;                                // (B,)
+  void* grad_coeffs;                         // (B, K)
+  void* grad_pose;                           // (B, 3, 4), or null: no gradients wanted
+  int64_t batch, vertex_count, coeff_count;  // B, L, K
   PenaltyShape penalty;
 };
 
@@ -40,10 +40,12 @@ PYFACE3D_INLINE int64_t wing_vertex_slabs(int64_t vertices) {
   return vertices ? (vertices - 1) / wing_vertex_slab(vertices) + 1 : 0;
 }
 
-template <typename T> const char* wing_vertex_loss_forward_cuda(const WingVertexLoss& p, void* stream);
+template <typename T>
+const char* wing_vertex_loss_forward_cuda(const WingVertexLoss& p, void* stream);
 // out[i] = grad_loss[i / width] * gradient[i].
 template <typename T>
-const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width, void* out, void* stream);
+const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width,
+                                        void* out, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs.
@@ -55,5 +57,6 @@ PYFACE3D_EACH_ISA(
     // Adds the slabs up: fills the outputs.
     template <typename T> void wing_vertex_loss_finish(const WingVertexLoss& p);
     // The backward: out[b] = grad_loss[b] * gradient[b], rows of `width` elements.
-    template <typename T> void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch, int64_t width, T* out);)
+    template <typename T>
+    void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch, int64_t width, T* out);)
 }  // namespace pyface3d

@@ -6,7 +6,9 @@ namespace {
 constexpr int64_t kPose = 12, kDepth = 11;  // entries of the pose; t_z among them
 
 template <typename T>
-T root(T x) { return T(__builtin_sqrt(double(x))); }
+T root(T x) {
+  return T(__builtin_sqrt(double(x)));
+}
 
 // |basis_k| of every coefficient.
 template <typename T>
@@ -23,10 +25,14 @@ void column_norms(const WpdcLoss& p, T* norms) {
 template <typename T>
 struct Block {  // scratch of a block of faces, one per vector lane
   Block(const WpdcLoss& p, T* scratch)
-      : padded(padded_columns(p.param_count)), rows(scratch), error(rows + kWpdcFaces * padded), weights(error + kWpdcFaces * padded),
-        q(weights + kWpdcFaces * padded), norms(q + kWpdcFaces * (p.coeff_count + 1)) {}
+      : padded(padded_columns(p.param_count)),
+        rows(scratch),
+        error(rows + kWpdcFaces * padded),
+        weights(error + kWpdcFaces * padded),
+        q(weights + kWpdcFaces * padded),
+        norms(q + kWpdcFaces * (p.coeff_count + 1)) {}
   int64_t padded;
-  T *rows;                        // (lanes, padded): a face per row
+  T* rows;                         // (lanes, padded): a face per row
   T *error, *weights, *q, *norms;  // (P, lanes) twice, (K + 1, lanes), (K,)
 };
 
@@ -36,7 +42,8 @@ void turn(const WpdcLoss& p, const void* params, int64_t first, int64_t faces, c
   constexpr int L = kLanes<T>;
   const T* from = static_cast<const T*>(params) + first * p.param_count;
   for (int64_t l = 0; l < L; ++l)
-    __builtin_memcpy(block.rows + l * block.padded, from + (l < faces ? l : faces - 1) * p.param_count, p.param_count * sizeof(T));
+    __builtin_memcpy(block.rows + l * block.padded, from + (l < faces ? l : faces - 1) * p.param_count,
+                     p.param_count * sizeof(T));
   for (int64_t i = 0; i < p.param_count; i += L) {
     Vec<T> square[L];
     for (int l = 0; l < L; ++l) square[l] = load<T>(block.rows + l * block.padded + i);
@@ -59,7 +66,8 @@ void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, c
     __builtin_memcpy(to + l * p.param_count, block.rows + l * block.padded, p.param_count * sizeof(T));
 }
 
-// Adds to q^T axes_d q the share of rows [i, i + R): twice what stands left of the diagonal block, and the block itself.
+// Adds to q^T axes_d q the share of rows [i, i + R): twice what stands left of the diagonal block, and the block
+// itself.
 template <typename T, int R>
 void add_rows(const WpdcLoss& p, int64_t i, const T* q, Vec<T> (&square)[3]) {
   constexpr int L = kLanes<T>;
@@ -95,7 +103,9 @@ void extents(const WpdcLoss& p, const T* q, Vec<T> (&extent)[4]) {
 }
 
 template <typename T>
-Vec<T> absolute(Vec<T> x) { return x < 0 ? -x : x; }
+Vec<T> absolute(Vec<T> x) {
+  return x < 0 ? -x : x;
+}
 
 // The weights of a block from its errors; returns its losses.
 template <typename T>
@@ -112,7 +122,8 @@ Vec<T> weigh(const WpdcLoss& p, const Block<T>& block, const Vec<T> (&extent)[4]
     store<T>(block.weights + i * L, w);
   }
   for (int64_t i = 0; i < entries; ++i) {
-    const Vec<T> error = load<T>(block.error + i * L), w = i == kDepth ? Vec<T>{} : load<T>(block.weights + i * L) / largest;
+    const Vec<T> error = load<T>(block.error + i * L),
+                 w = i == kDepth ? Vec<T>{} : load<T>(block.weights + i * L) / largest;
     loss += w * error * error;
     store<T>(block.weights + i * L, w);
   }
@@ -126,7 +137,8 @@ void forward_block(const WpdcLoss& p, int64_t first, int64_t faces, const Block<
   const T *mean = static_cast<const T*>(p.mean) + kPose, *std = static_cast<const T*>(p.std) + kPose;
   turn<T>(p, p.target, first, faces, block, block.error);
   store<T>(block.q, Vec<T>{} + T(1));
-  for (int64_t k = 0; k < p.coeff_count; ++k) store<T>(block.q + (k + 1) * L, load<T>(block.error + (kPose + k) * L) * std[k] + mean[k]);
+  for (int64_t k = 0; k < p.coeff_count; ++k)
+    store<T>(block.q + (k + 1) * L, load<T>(block.error + (kPose + k) * L) * std[k] + mean[k]);
   Vec<T> extent[4];
   extents<T>(p, block.q, extent);
   turn<T>(p, p.pred, first, faces, block, block.weights);
@@ -143,7 +155,8 @@ void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end
   constexpr int L = kLanes<T>;
   const Block<T> block(p, scratch);
   column_norms<T>(p, block.norms);
-  for (int64_t first = begin; first < end; first += L) forward_block<T>(p, first, end - first < L ? end - first : L, block);
+  for (int64_t first = begin; first < end; first += L)
+    forward_block<T>(p, first, end - first < L ? end - first : L, block);
 }
 
 template <typename T>
@@ -157,8 +170,8 @@ void wpdc_loss_backward(const WpdcLoss& p, int64_t begin, int64_t end) {
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                       \
-  template void wpdc_loss_forward<T>(const WpdcLoss&, T*, int64_t, int64_t);          \
+#define PYFACE3D_INSTANTIATE(T)                                              \
+  template void wpdc_loss_forward<T>(const WpdcLoss&, T*, int64_t, int64_t); \
   template void wpdc_loss_backward<T>(const WpdcLoss&, int64_t, int64_t);
 PYFACE3D_INSTANTIATE(float)
 PYFACE3D_INSTANTIATE(double)

@@ -1,7 +1,6 @@
 // One block per face. The weights go to global memory; each thread finds their maximum among the few dozen itself.
-#include "kernels/wpdc_loss.h"
-
 #include "kernels/cuda.cuh"
+#include "kernels/wpdc_loss.h"
 
 namespace pyface3d {
 namespace {
@@ -12,7 +11,9 @@ struct Face {
   const WpdcLoss& p;
   const T *pred, *target, *axes;
   __device__ Face(const WpdcLoss& p_, int64_t b)
-      : p(p_), pred(static_cast<const T*>(p.pred) + b * p.param_count), target(static_cast<const T*>(p.target) + b * p.param_count),
+      : p(p_),
+        pred(static_cast<const T*>(p.pred) + b * p.param_count),
+        target(static_cast<const T*>(p.target) + b * p.param_count),
         axes(static_cast<const T*>(p.axes)) {}
 
   __device__ T q(int64_t k) const {  // [1, c]
@@ -51,8 +52,11 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss p) {
     extent[3] = sqrt(static_cast<T>(p.points));
     for (int64_t i = threadIdx.x; i < p.param_count; i += kCudaThreads) {
       const T error = face.pred[i] - face.target[i], size = error < 0 ? -error : error;
-      const T reach = i >= entries ? T(0) : i < kPose ? extent[i % 4] : static_cast<T>(p.scale) * face.column_norm(i - kPose);
-      w[i] = i == kDepth || i >= entries ? T(0) : static_cast<const T*>(p.std)[i] * size * reach + static_cast<T>(p.epsilon);
+      const T reach = i >= entries ? T(0)
+                      : i < kPose  ? extent[i % 4]
+                                   : static_cast<T>(p.scale) * face.column_norm(i - kPose);
+      w[i] = i == kDepth || i >= entries ? T(0)
+                                         : static_cast<const T*>(p.std)[i] * size * reach + static_cast<T>(p.epsilon);
     }
     __syncthreads();
     T largest = 0, sum = 0;
@@ -72,8 +76,8 @@ template <typename T>
 __global__ void backward_kernel(WpdcLoss p) {
   for (int64_t i = cuda_first(); i < p.batch * p.param_count; i += cuda_stride()) {
     const T g = 2 * static_cast<const T*>(p.grad_loss)[i / p.param_count] / static_cast<T>(kPose + p.coeff_count);
-    static_cast<T*>(p.grad_pred)[i] =
-        g * static_cast<const T*>(p.weights)[i] * (static_cast<const T*>(p.pred)[i] - static_cast<const T*>(p.target)[i]);
+    static_cast<T*>(p.grad_pred)[i] = g * static_cast<const T*>(p.weights)[i] *
+                                      (static_cast<const T*>(p.pred)[i] - static_cast<const T*>(p.target)[i]);
   }
 }
 }  // namespace

@@ -1,25 +1,27 @@
-// Weighted parameter distance cost (3DDFA, Zhu et al. 2016, eq. 9-10, as its published code computes it). For a face with
-// whitened parameters p, target g, E = 12 + K entries, D_i = std_i |p_i - g_i|, and target shape X = mean + basis c:
+// Weighted parameter distance cost (3DDFA, Zhu et al. 2016, eq. 9-10, as its published code computes it). For a face
+// with whitened parameters p, target g, E = 12 + K entries, D_i = std_i |p_i - g_i|, and target shape X = mean + basis
+// c:
 //   w_i = D_i |X_d|           pose entries, row-major 3x4, in column d = x, y, z
 //         D_i sqrt(points)    pose entries of t_x, t_y; t_z: 0, as nothing depends on it
 //         scale D_i |basis_k| coefficients, |.| over all vertices and coordinates
 //   w <- (w + epsilon) / max (w + epsilon), t_z: 0;     loss = sum_i w_i (p_i - g_i)^2 / E.
 // |X_d|^2 = q^T axes_d q with q = [1, c], and |basis_k|^2 = sum_d axes_d[k, k]: no vertex is made.
-// vjp (w counts as constant): grad_p = 2 grad_loss w (p - g) / E, grad_g = -grad_p. Entries beyond E (texture) are left out.
+// vjp (w counts as constant): grad_p = 2 grad_loss w (p - g) / E, grad_g = -grad_p. Entries beyond E (texture) are left
+// out.
 #pragma once
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
-struct WpdcLoss {           // contiguous, one scalar type
-  const void* pred;         // (B, P) whitened
-  const void* target;       // (B, P) whitened
-  const void* mean;         // (P,), forward only, as the next two
-  const void* std;          // (P,)
-  const void* axes;         // (3, K + 1, K + 1) moments of the columns [mean | basis] per coordinate
-  const void* grad_loss;    // (B,), backward only
-  void* weights;            // (B, P), written forward, read backward
-  void* loss;               // (B,), forward only
-  void* grad_pred;          // (B, P), backward only
+struct WpdcLoss {                           // contiguous, one scalar type
+  const void* pred;                         // (B, P) whitened
+  const void* target;                       // (B, P) whitened
+  const void* mean;                         // (P,), forward only, as the next two
+  const void* std;                          // (P,)
+  const void* axes;                         // (3, K + 1, K + 1) moments of the columns [mean | basis] per coordinate
+  const void* grad_loss;                    // (B,), backward only
+  void* weights;                            // (B, P), written forward, read backward
+  void* loss;                               // (B,), forward only
+  void* grad_pred;                          // (B, P), backward only
   int64_t batch, param_count, coeff_count;  // B, P, K
   double points, scale, epsilon;
 };
@@ -30,8 +32,10 @@ inline int64_t wpdc_scratch(int64_t param_count, int64_t coeff_count) {
   return kWpdcFaces * (3 * padded_columns(param_count) + coeff_count + 1) + coeff_count;
 }
 
-template <typename T> const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream);
-template <typename T> const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream);
+template <typename T>
+const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream);
+template <typename T>
+const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end); wpdc_scratch elements.

@@ -30,10 +30,13 @@ Shape sizes_of(const A& x) {
 }
 
 template <typename A>
-int64_t size_of(const A& x, size_t axis) { return static_cast<int64_t>(x.shape(axis)); }
+int64_t size_of(const A& x, size_t axis) {
+  return static_cast<int64_t>(x.shape(axis));
+}
 
 template <typename A>
-void check_shape(const char* op, const char* name, const A& x, std::initializer_list<int64_t> sizes, const char* wanted) {
+void check_shape(const char* op, const char* name, const A& x, std::initializer_list<int64_t> sizes,
+                 const char* wanted) {
   const Shape got = sizes_of(x);
   require(shape_fits(got, sizes), shape_sentence(op, name, got, sizes, wanted));
 }
@@ -46,8 +49,8 @@ inline void check_floating(const char* op, const char* name, const Array& x) {
 }
 
 inline void check_like(const char* op, const char* name, const Array& x, const char* first_name, const Array& first) {
-  require(x.dtype() == first.dtype(),
-          std::string(op) + ": " + name + " must have the dtype of " + first_name + "; convert one of them with .astype()");
+  require(x.dtype() == first.dtype(), std::string(op) + ": " + name + " must have the dtype of " + first_name +
+                                          "; convert one of them with .astype()");
 }
 
 // Checks every index in [0, count).
@@ -81,7 +84,9 @@ struct Output {
 
 // Calls function(float{}) or function(double{}), whichever is the type of x.
 template <typename Function>
-nb::object by_type(const Array& x, Function function) { return is_float32(x) ? function(float{}) : function(double{}); }
+nb::object by_type(const Array& x, Function function) {
+  return is_float32(x) ? function(float{}) : function(double{});
+}
 
 void bind_shapes(nb::module_& m);
 void bind_maps(nb::module_& m);

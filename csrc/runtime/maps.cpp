@@ -15,13 +15,13 @@ static void render(RenderPositionMap p, int threads) {
     parallel_for(map_chunks(p.vertex_count), threads, 1, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(render_position_map_pack_vertices<T>(p, begin, end));
     });
-    parallel_for(map_chunks(p.texel_count), threads, 1, [&](int64_t begin, int64_t end) {
-      PYFACE3D_DISPATCH(render_position_map_forward<T>(p, begin, end));
-    });
+    parallel_for(map_chunks(p.texel_count), threads, 1,
+                 [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(render_position_map_forward<T>(p, begin, end)); });
   }
 }
 
-static nb::object render_position_map(const Array& vertices, const Int32& corners, const Float32& weights, int threads) {
+static nb::object render_position_map(const Array& vertices, const Int32& corners, const Float32& weights,
+                                      int threads) {
   constexpr const char* kOp = "render_position_map";
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
@@ -29,9 +29,11 @@ static nb::object render_position_map(const Array& vertices, const Int32& corner
   check_shape(kOp, "weights", weights, {size_of(corners, 0), size_of(corners, 1), 3}, "(U, V, 3)");
   RenderPositionMap p{};
   p.vertices = vertices.data(), p.corners = corners.data(), p.weights = weights.data();
-  p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.texel_count = size_of(corners, 0) * size_of(corners, 1);
-  require(PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)),
-          std::string(kOp) + ": corners must lie in [0, " + std::to_string(p.vertex_count) + "), the number of vertices");
+  p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1),
+  p.texel_count = size_of(corners, 0) * size_of(corners, 1);
+  require(
+      PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)),
+      std::string(kOp) + ": corners must lie in [0, " + std::to_string(p.vertex_count) + "), the number of vertices");
   return by_type(vertices, [&](auto zero) {
     using T = decltype(zero);
     Output<T> maps({p.batch, 3, size_of(corners, 0), size_of(corners, 1)});
@@ -70,7 +72,8 @@ static nb::object sample_position_map(const Array& maps, const Array& uv, int th
 }
 
 void bind_maps(nb::module_& m) {
-  m.def("render_position_map", &render_position_map, nb::arg("vertices"), nb::arg("corners"), nb::arg("weights"), nb::arg("threads"));
+  m.def("render_position_map", &render_position_map, nb::arg("vertices"), nb::arg("corners"), nb::arg("weights"),
+        nb::arg("threads"));
   m.def("sample_position_map", &sample_position_map, nb::arg("maps"), nb::arg("uv"), nb::arg("threads"));
 }
 }  // namespace pyface3d

@@ -9,8 +9,9 @@ static void check_triangles(const char* op, const Indices& triangles, int64_t ve
   check_shape(op, "triangles", triangles, {-1, 3}, "(F, 3)");
   const int64_t* index = triangles.data();
   const int64_t at = first_outside<int64_t>(index, static_cast<int64_t>(triangles.size()), 0, vertex_count);
-  require(at < 0, std::string(op) + ": triangles[" + std::to_string(at / 3) + "] names vertex " + std::to_string(at < 0 ? 0 : index[at]) +
-                      ", but vertices has " + std::to_string(vertex_count) + "; indices are 0-based (subtract 1 from a MATLAB table)");
+  require(at < 0, std::string(op) + ": triangles[" + std::to_string(at / 3) + "] names vertex " +
+                      std::to_string(at < 0 ? 0 : index[at]) + ", but vertices has " + std::to_string(vertex_count) +
+                      "; indices are 0-based (subtract 1 from a MATLAB table)");
 }
 
 template <typename T>
@@ -36,7 +37,8 @@ static nb::object rasterize_typed(Rasterize p, int threads) {
   return nb::make_tuple(triangle_ids.array(), barycentrics.array(), depth.array());
 }
 
-static nb::object rasterize(const Array& vertices, const Indices& triangles, int64_t height, int64_t width, bool cull_backfaces, int threads) {
+static nb::object rasterize(const Array& vertices, const Indices& triangles, int64_t height, int64_t width,
+                            bool cull_backfaces, int threads) {
   constexpr const char* kOp = "rasterize";
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
@@ -53,7 +55,8 @@ static nb::object rasterize(const Array& vertices, const Indices& triangles, int
   return by_type(vertices, [&](auto zero) { return rasterize_typed<decltype(zero)>(p, threads); });
 }
 
-static nb::object interpolate(const Array& attributes, const nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>& triangle_ids,
+static nb::object interpolate(const Array& attributes,
+                              const nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>& triangle_ids,
                               const Array& barycentrics, const Indices& triangles, int threads) {
   constexpr const char* kOp = "interpolate";
   const bool shared = attributes.ndim() == 2;
@@ -62,15 +65,19 @@ static nb::object interpolate(const Array& attributes, const nb::ndarray<const i
   check_floating(kOp, "attributes", attributes);
   check_shape(kOp, "barycentrics", barycentrics, {shared ? -1 : size_of(attributes, 0), -1, -1, 3}, "(B, H, W, 3)");
   check_like(kOp, "barycentrics", barycentrics, "attributes", attributes);
-  check_shape(kOp, "triangle_ids", triangle_ids, {size_of(barycentrics, 0), size_of(barycentrics, 1), size_of(barycentrics, 2)}, "(B, H, W)");
+  check_shape(kOp, "triangle_ids", triangle_ids,
+              {size_of(barycentrics, 0), size_of(barycentrics, 1), size_of(barycentrics, 2)}, "(B, H, W)");
   const size_t rows = attributes.ndim() - 2;
   check_triangles(kOp, triangles, size_of(attributes, rows));
   const int64_t at = first_outside<int32_t>(triangle_ids.data(), static_cast<int64_t>(triangle_ids.size()), INT32_MIN,
                                             static_cast<int32_t>(size_of(triangles, 0)));
-  require(at < 0, std::string(kOp) + ": triangle_ids names a triangle that triangles does not have; pass the ones that were rasterized");
+  require(at < 0,
+          std::string(kOp) +
+              ": triangle_ids names a triangle that triangles does not have; pass the ones that were rasterized");
   Interpolate p{};
   p.attributes = attributes.data(), p.triangle_ids = triangle_ids.data(), p.barycentrics = barycentrics.data();
-  p.triangles = triangles.data(), p.shared = shared, p.vertex_count = size_of(attributes, rows), p.channels = size_of(attributes, rows + 1);
+  p.triangles = triangles.data(), p.shared = shared, p.vertex_count = size_of(attributes, rows),
+  p.channels = size_of(attributes, rows + 1);
   p.batch = size_of(barycentrics, 0), p.pixels = size_of(barycentrics, 1) * size_of(barycentrics, 2);
   return by_type(attributes, [&](auto zero) {
     using T = decltype(zero);
@@ -78,9 +85,8 @@ static nb::object interpolate(const Array& attributes, const nb::ndarray<const i
     p.out = out.values;
     {
       nb::gil_scoped_release release;
-      parallel_for(p.batch * p.pixels, threads, 8192, [&](int64_t begin, int64_t end) {
-        PYFACE3D_DISPATCH(interpolate_forward<T>(p, begin, end));
-      });
+      parallel_for(p.batch * p.pixels, threads, 8192,
+                   [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(interpolate_forward<T>(p, begin, end)); });
     }
     return out.array();
   });
@@ -112,8 +118,8 @@ static nb::object vertex_normals(const Array& vertices, const Indices& triangles
 void bind_meshes(nb::module_& m) {
   m.def("rasterize", &rasterize, nb::arg("vertices"), nb::arg("triangles"), nb::arg("height"), nb::arg("width"),
         nb::arg("cull_backfaces"), nb::arg("threads"));
-  m.def("interpolate", &interpolate, nb::arg("attributes"), nb::arg("triangle_ids"), nb::arg("barycentrics"), nb::arg("triangles"),
-        nb::arg("threads"));
+  m.def("interpolate", &interpolate, nb::arg("attributes"), nb::arg("triangle_ids"), nb::arg("barycentrics"),
+        nb::arg("triangles"), nb::arg("threads"));
   m.def("vertex_normals", &vertex_normals, nb::arg("vertices"), nb::arg("triangles"), nb::arg("threads"));
 }
 }  // namespace pyface3d

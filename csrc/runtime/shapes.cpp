@@ -3,8 +3,9 @@
 #include "runtime/arrays.h"
 
 namespace pyface3d {
-static nb::object synthesize_shape(const Array& mean, const Array& basis, const Array& coeffs, const std::optional<Array>& pose,
-                                   const std::optional<Indices>& indices, int threads) {
+static nb::object synthesize_shape(const Array& mean, const Array& basis, const Array& coeffs,
+                                   const std::optional<Array>& pose, const std::optional<Indices>& indices,
+                                   int threads) {
   constexpr const char* kOp = "synthesize_shape";
   check_shape(kOp, "mean", mean, {-1, 3}, "(N, 3)");
   check_floating(kOp, "mean", mean);
@@ -66,8 +67,9 @@ static nb::object project_weak_perspective(const Array& vertices, const Array& p
 }
 
 void bind_shapes(nb::module_& m) {
-  m.def("synthesize_shape", &synthesize_shape, nb::arg("mean"), nb::arg("basis"), nb::arg("coeffs"), nb::arg("pose").none(),
-        nb::arg("indices").none(), nb::arg("threads"));
-  m.def("project_weak_perspective", &project_weak_perspective, nb::arg("vertices"), nb::arg("pose"), nb::arg("threads"));
+  m.def("synthesize_shape", &synthesize_shape, nb::arg("mean"), nb::arg("basis"), nb::arg("coeffs"),
+        nb::arg("pose").none(), nb::arg("indices").none(), nb::arg("threads"));
+  m.def("project_weak_perspective", &project_weak_perspective, nb::arg("vertices"), nb::arg("pose"),
+        nb::arg("threads"));
 }
 }  // namespace pyface3d

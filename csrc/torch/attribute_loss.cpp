@@ -18,19 +18,21 @@ static void check(const Tensor& logits, const Tensor& labels, const std::optiona
   if (mask) {
     check_shape(kOp, "mask", *mask, {logits.size(0), logits.size(1)}, "the shape of logits");
     STD_TORCH_CHECK(mask->scalar_type() == ScalarType::Bool, kOp, ": mask must be bool; convert it with .bool()");
-    STD_TORCH_CHECK(mask->device() == logits.device(), kOp, ": mask must be on the device of logits; move one of them with .to()");
+    STD_TORCH_CHECK(mask->device() == logits.device(), kOp,
+                    ": mask must be on the device of logits; move one of them with .to()");
   }
 }
 
 // loss (B,), slope (B, M).
-static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& labels, const std::optional<Tensor>& pos_weight,
-                                              const std::optional<Tensor>& mask) {
+static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& labels,
+                                          const std::optional<Tensor>& pos_weight, const std::optional<Tensor>& mask) {
   check(logits, labels, pos_weight, mask);
   const Tensor z = packed(logits), y = packed(labels);
   const std::optional<Tensor> a = packed(pos_weight), m = packed(mask);
   if (a) check_weights(kOp, "pos_weight", *a);
   AttributeLoss p{};
-  p.logits = pointer(z), p.labels = pointer(y), p.pos_weight = pointer(a), p.mask = static_cast<const bool*>(pointer(m));
+  p.logits = pointer(z), p.labels = pointer(y), p.pos_weight = pointer(a),
+  p.mask = static_cast<const bool*>(pointer(m));
   p.batch = z.size(0), p.attributes = z.size(1);
   Tensor loss = new_tensor(z, {p.batch}), slope = new_like(z);
   p.loss = loss.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();

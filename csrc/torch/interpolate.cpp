@@ -6,18 +6,21 @@ namespace pyface3d {
 static constexpr const char* kOp = "interpolate";
 static constexpr int64_t kPixelsPerTask = 8192;
 
-static void check(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
+static void check(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics,
+                  const Tensor& triangles) {
   const bool shared = attributes.dim() == 2;
-  STD_TORCH_CHECK(shared || attributes.dim() == 3, kOp, ": attributes must be (B, N, C) or (N, C), got ", shape_of(attributes));
+  STD_TORCH_CHECK(shared || attributes.dim() == 3, kOp, ": attributes must be (B, N, C) or (N, C), got ",
+                  shape_of(attributes));
   check_floating(kOp, "attributes", attributes);
   check_shape(kOp, "barycentrics", barycentrics, {-1, -1, -1, 3}, "(B, H, W, 3)");
   check_like(kOp, "barycentrics", barycentrics, "attributes", attributes);
-  STD_TORCH_CHECK(shared || attributes.size(0) == barycentrics.size(0), kOp, ": attributes must be (B, N, C) with B = ",
-                  barycentrics.size(0), ", got ", shape_of(attributes));
+  STD_TORCH_CHECK(shared || attributes.size(0) == barycentrics.size(0), kOp,
+                  ": attributes must be (B, N, C) with B = ", barycentrics.size(0), ", got ", shape_of(attributes));
   check_triangles(kOp, triangles, "attributes", attributes, attributes.size(-2));
   check_triangle_ids(kOp, triangle_ids, "barycentrics", barycentrics, triangles.size(0));
   STD_TORCH_CHECK(triangle_ids.size(1) == barycentrics.size(1) && triangle_ids.size(2) == barycentrics.size(2), kOp,
-                  ": triangle_ids must be (B, H, W) as barycentrics are, got ", shape_of(triangle_ids), " and ", shape_of(barycentrics));
+                  ": triangle_ids must be (B, H, W) as barycentrics are, got ", shape_of(triangle_ids), " and ",
+                  shape_of(barycentrics));
 }
 
 static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, const Tensor& t) {
@@ -28,7 +31,8 @@ static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, 
   return p;
 }
 
-static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics, const Tensor& triangles) {
+static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics,
+                      const Tensor& triangles) {
   check(attributes, triangle_ids, barycentrics, triangles);
   const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles);
   Interpolate p = problem(a, ids, b, t);
@@ -56,13 +60,14 @@ static void run_backward(const Interpolate& p) {
 
 // Gradients not asked for come back as empty tensors.
 static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& attributes, const Tensor& triangle_ids,
-                                               const Tensor& barycentrics, const Tensor& triangles, bool want_attributes,
-                                               bool want_barycentrics) {
+                                           const Tensor& barycentrics, const Tensor& triangles, bool want_attributes,
+                                           bool want_barycentrics) {
   check(attributes, triangle_ids, barycentrics, triangles);
-  check_shape(kOp, "grad_out", grad_out, {barycentrics.size(0), barycentrics.size(1), barycentrics.size(2), attributes.size(-1)},
-              "(B, H, W, C)");
+  check_shape(kOp, "grad_out", grad_out,
+              {barycentrics.size(0), barycentrics.size(1), barycentrics.size(2), attributes.size(-1)}, "(B, H, W, C)");
   check_like(kOp, "grad_out", grad_out, "attributes", attributes);
-  const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles), g = packed(grad_out);
+  const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles),
+               g = packed(grad_out);
   Interpolate p = problem(a, ids, b, t);
   Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
   Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
@@ -79,7 +84,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("interpolate(Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles) -> Tensor");
   m.def(
-      "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, "
+      "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor "
+      "triangles, "
       "bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {

@@ -42,7 +42,7 @@ static Tensor forward(const Tensor& pred, const Tensor& target, const Tensor& we
 }
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
-                           bool squared) {
+                       bool squared) {
   check(pred, target, weight_mask);
   check_shape(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)");
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weight_mask);
@@ -59,7 +59,9 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("position_map_loss(Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
-  m.def("position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
+  m.def(
+      "position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> "
+      "Tensor");
 }
 PYFACE3D_IMPL(m) {
   m.impl("position_map_loss", TORCH_BOX(&forward));

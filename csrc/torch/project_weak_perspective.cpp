@@ -8,7 +8,8 @@ static constexpr const char* kOp = "project_weak_perspective";
 static void check(const Tensor& vertices, const Tensor& pose) {
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
-  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == vertices.size(0) && (pose.size(1) == 3 || pose.size(1) == 2) && pose.size(2) == 4,
+  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == vertices.size(0) && (pose.size(1) == 3 || pose.size(1) == 2) &&
+                      pose.size(2) == 4,
                   kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", vertices.size(0), ", got ", shape_of(pose));
   check_like(kOp, "pose", pose, "vertices", vertices);
 }

@@ -18,12 +18,13 @@ static void check(const Tensor& vertices, const Tensor& triangles, int64_t heigh
 static Rasterize problem(const Tensor& v, const Tensor& corners, int64_t height, int64_t width) {
   Rasterize p{};
   p.vertices = pointer(v), p.corners = corners.const_data_ptr<int32_t>();
-  p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = corners.size(1), p.height = height, p.width = width;
+  p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = corners.size(1), p.height = height,
+  p.width = width;
   return p;
 }
 
-static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, int64_t height, int64_t width,
-                                                      bool cull_backfaces) {
+static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, int64_t height,
+                                                  int64_t width, bool cull_backfaces) {
   check(vertices, triangles, height, width);
   const Tensor v = packed(vertices), corners = corners_of(triangles);
   Rasterize p = problem(v, corners, height, width);
@@ -33,8 +34,10 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
   p.triangle_ids = triangle_ids.mutable_data_ptr<int32_t>(), p.barycentrics = barycentrics.mutable_data_ptr();
   p.depth = depth.mutable_data_ptr(), p.cull_backfaces = cull_backfaces;
   const int64_t pixels = p.batch * height * width, cuda = on_cuda(v) ? 1 : 0;
-  Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int), keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
-  Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int), count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
+  Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int),
+         keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
+  Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
+         count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
   p.workspace = {snapped.mutable_data_ptr(), static_cast<unsigned long long*>(keys.mutable_data_ptr()),
                  large.mutable_data_ptr<int32_t>(), count.mutable_data_ptr<int32_t>(), nullptr};
   PYFACE3D_CUDA_ELSE(rasterize_forward_cuda, v, p)
@@ -44,7 +47,8 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
     const std::unique_ptr<uint32_t[]> cells(new uint32_t[p.vertex_count]);
     const RasterizeScratch scratch{snapped.get(), cells.get()};
     while (begin < end) {
-      const int64_t face = begin / height, row = begin % height, last = row + end - begin < height ? row + end - begin : height;
+      const int64_t face = begin / height, row = begin % height,
+                    last = row + end - begin < height ? row + end - begin : height;
       is_float32(v) ? PYFACE3D_DISPATCH(rasterize_rows<float>(p, scratch, face, row, last))
                     : PYFACE3D_DISPATCH(rasterize_rows<double>(p, scratch, face, row, last));
       begin += last - row;
@@ -53,8 +57,8 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
   return {triangle_ids, barycentrics, depth};
 }
 
-static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices, const Tensor& triangles,
-                           const Tensor& triangle_ids, const Tensor& barycentrics) {
+static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices,
+                       const Tensor& triangles, const Tensor& triangle_ids, const Tensor& barycentrics) {
   const int64_t batch = vertices.size(0), height = triangle_ids.size(1), width = triangle_ids.size(2);
   check(vertices, triangles, height, width);
   check_shape(kOp, "grad_barycentrics", grad_barycentrics, {batch, height, width, 3}, "(B, H, W, 3)");
@@ -64,11 +68,13 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
   check_like(kOp, "grad_barycentrics", grad_barycentrics, "vertices", vertices);
   check_like(kOp, "grad_depth", grad_depth, "vertices", vertices);
   check_like(kOp, "barycentrics", barycentrics, "vertices", vertices);
-  const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids), b = packed(barycentrics);
+  const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids),
+               b = packed(barycentrics);
   const Tensor gb = packed(grad_barycentrics), gz = packed(grad_depth);
   Rasterize p = problem(v, corners, height, width);
   Tensor grad_vertices = new_tensor(v, {batch, p.vertex_count, 3});
-  p.grad_barycentrics = pointer(gb), p.grad_depth = pointer(gz), p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
+  p.grad_barycentrics = pointer(gb), p.grad_depth = pointer(gz),
+  p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
   p.barycentrics = const_cast<void*>(pointer(b)), p.grad_vertices = grad_vertices.mutable_data_ptr();
   Tensor workspace = scatter_workspace(grad_vertices);
   p.workspace.scatter = workspace.mutable_data_ptr();

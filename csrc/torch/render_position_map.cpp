@@ -31,7 +31,8 @@ static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weig
   check_int32("reader_texels", reader_texels), check_float32("weights", weights);
   check_float32("reader_weights", reader_weights);
   for (const Tensor* x : {&corners, &weights, &reader_offsets, &reader_texels, &reader_weights})
-    STD_TORCH_CHECK(x->device() == like.device(), kOp, ": the atlas must be on the device of vertices; move it with .to()");
+    STD_TORCH_CHECK(x->device() == like.device(), kOp,
+                    ": the atlas must be on the device of vertices; move it with .to()");
   return {packed(corners), packed(weights), packed(reader_offsets), packed(reader_texels), packed(reader_weights)};
 }
 
@@ -40,8 +41,8 @@ static const float* float_pointer(const Tensor& x) { return static_cast<const fl
 
 using Loop = void (*)(const RenderPositionMap&, int64_t, int64_t);
 
-// Packs `packed` points of each face and gathers `gathered` results. Few faces are shared by the threads; of many, each thread
-// has its own and waits for no other.
+// Packs `packed` points of each face and gathers `gathered` results. Few faces are shared by the threads; of many, each
+// thread has its own and waits for no other.
 template <typename T>
 static void run(RenderPositionMap p, const Tensor& like, int64_t packed, Loop pack, int64_t gathered, Loop gather) {
   const int64_t side_by_side = p.batch < kFewFaces ? 1 : PYFACE3D_DISPATCH(render_position_map_faces<T>());
@@ -50,7 +51,8 @@ static void run(RenderPositionMap p, const Tensor& like, int64_t packed, Loop pa
     Tensor points = new_tensor(like, {packed, 4});
     for (p.points = points.mutable_data_ptr(); p.face < p.batch; ++p.face) {
       torch::stable::parallel_for(0, map_chunks(packed), 1, [&](int64_t begin, int64_t end) { pack(p, begin, end); });
-      torch::stable::parallel_for(0, map_chunks(gathered), 1, [&](int64_t begin, int64_t end) { gather(p, begin, end); });
+      torch::stable::parallel_for(0, map_chunks(gathered), 1,
+                                  [&](int64_t begin, int64_t end) { gather(p, begin, end); });
     }
     return;
   }
@@ -68,18 +70,18 @@ static void run(RenderPositionMap p, const Tensor& like, int64_t packed, Loop pa
 
 template <typename T>
 static void run_forward(const RenderPositionMap& p, const Tensor& v) {
-  run<T>(p, v, p.vertex_count, PYFACE3D_DISPATCH(render_position_map_pack_vertices<T>),
-         p.texel_count, PYFACE3D_DISPATCH(render_position_map_forward<T>));
+  run<T>(p, v, p.vertex_count, PYFACE3D_DISPATCH(render_position_map_pack_vertices<T>), p.texel_count,
+         PYFACE3D_DISPATCH(render_position_map_forward<T>));
 }
 
 template <typename T>
 static void run_backward(const RenderPositionMap& p, const Tensor& g) {
-  run<T>(p, g, p.texel_count, PYFACE3D_DISPATCH(render_position_map_pack_planes<T>),
-         p.vertex_count, PYFACE3D_DISPATCH(render_position_map_backward<T>));
+  run<T>(p, g, p.texel_count, PYFACE3D_DISPATCH(render_position_map_pack_planes<T>), p.vertex_count,
+         PYFACE3D_DISPATCH(render_position_map_backward<T>));
 }
 
-static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
-                      const Tensor& reader_texels, const Tensor& reader_weights) {
+static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tensor& weights,
+                      const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(vertices, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "vertices", vertices, {-1, reader_offsets.size(0) - 1, 3}, "(B, N, 3) with the atlas' N");
   check_floating(kOp, "vertices", vertices);
@@ -96,8 +98,8 @@ static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tenso
   return maps;
 }
 
-static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights, const Tensor& reader_offsets,
-                       const Tensor& reader_texels, const Tensor& reader_weights) {
+static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Tensor& weights,
+                       const Tensor& reader_offsets, const Tensor& reader_texels, const Tensor& reader_weights) {
   const Atlas a = check(grad_maps, corners, weights, reader_offsets, reader_texels, reader_weights);
   check_shape(kOp, "grad_maps", grad_maps, {-1, 3, corners.size(0), corners.size(1)}, "(B, 3, U, V)");
   check_floating(kOp, "grad_maps", grad_maps);

@@ -10,8 +10,10 @@ static SamplePositionMap check(const Tensor& maps, const Tensor& uv) {
   check_floating(kOp, "maps", maps);
   check_shape(kOp, "uv", uv, {-1, 2}, "(N, 2)");
   check_like(kOp, "uv", uv, "maps", maps);
-  STD_TORCH_CHECK(maps.size(2) > 0 && maps.size(3) > 0, kOp, ": maps must have at least one texel, got ", shape_of(maps));
-  STD_TORCH_CHECK(maps.size(2) * maps.size(3) <= INT32_MAX, kOp, ": maps must have at most 2147483647 texels, got ", shape_of(maps));
+  STD_TORCH_CHECK(maps.size(2) > 0 && maps.size(3) > 0, kOp, ": maps must have at least one texel, got ",
+                  shape_of(maps));
+  STD_TORCH_CHECK(maps.size(2) * maps.size(3) <= INT32_MAX, kOp, ": maps must have at most 2147483647 texels, got ",
+                  shape_of(maps));
   SamplePositionMap p{};
   p.batch = maps.size(0), p.points = uv.size(0), p.rows = maps.size(2), p.columns = maps.size(3);
   return p;
@@ -43,8 +45,8 @@ static void run_backward(const SamplePositionMap& p) {
 }
 
 // Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
-static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& maps, const Tensor& uv,
-                                               bool want_maps, bool want_uv) {
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& maps, const Tensor& uv, bool want_maps,
+                                           bool want_uv) {
   SamplePositionMap p = check(maps, uv);
   check_shape(kOp, "grad_out", grad_out, {p.batch, p.points, 3}, "(B, N, 3)");
   const Tensor g = packed(grad_out), m = packed(maps), at = packed(uv);

@@ -30,13 +30,14 @@ static void check(const Tensor& normals, const Tensor& triangle_ids, const Tenso
     STD_TORCH_CHECK(canvas->scalar_type() == ScalarType::Byte, kOp, ": canvas must be uint8");
     STD_TORCH_CHECK(canvas->device() == normals.device(), kOp, ": canvas must be on the device of normals");
   }
-  STD_TORCH_CHECK(light_numbers == 7, kOp, ": light must be 7 numbers (direction, ambient, directional, specular, exponent), got ",
+  STD_TORCH_CHECK(light_numbers == 7, kOp,
+                  ": light must be 7 numbers (direction, ambient, directional, specular, exponent), got ",
                   light_numbers);
 }
 
 static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const Tensor& barycentrics,
-                          const Tensor& triangles, std::optional<Tensor> albedo, std::optional<Tensor> canvas,
-                          std::vector<double> light, double alpha) {
+                      const Tensor& triangles, std::optional<Tensor> albedo, std::optional<Tensor> canvas,
+                      std::vector<double> light, double alpha) {
   check(normals, triangle_ids, barycentrics, triangles, albedo, canvas, static_cast<int64_t>(light.size()));
   const Tensor n = packed(normals), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles);
   if (albedo) albedo = packed(*albedo);
@@ -47,7 +48,8 @@ static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const T
   p.barycentrics = b.const_data_ptr<float>(), p.triangles = t.const_data_ptr<int64_t>();
   p.albedo = albedo ? albedo->const_data_ptr<float>() : nullptr, p.one_albedo = albedo && albedo->dim() == 1;
   p.canvas = canvas ? canvas->const_data_ptr<uint8_t>() : nullptr, p.out = out.mutable_data_ptr<uint8_t>();
-  p.batch = n.size(0), p.vertex_count = n.size(1), p.pixels = ids.size(1) * ids.size(2), p.alpha = static_cast<float>(alpha);
+  p.batch = n.size(0), p.vertex_count = n.size(1), p.pixels = ids.size(1) * ids.size(2),
+  p.alpha = static_cast<float>(alpha);
   float* numbers = &p.light.x;
   for (int k = 0; k < 7; ++k) numbers[k] = static_cast<float>(light[k]);
   PYFACE3D_CUDA_CALL_ELSE(n, shade_surface_cuda(p, stream))

@@ -48,23 +48,31 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
 
 template <typename T>
 static void run_forward(const SynthesizeShape& p) {
-  parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1, PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
-              [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end)); });
+  parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1,
+                           PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+                           [&](T* scratch, int64_t begin, int64_t end) {
+                             PYFACE3D_DISPATCH(synthesize_shape_forward<T>(p, scratch, begin, end));
+                           });
 }
 
 template <typename T>
 static void run_backward(const SynthesizeShape& p) {
   if (p.grad_parts)
     parallel_with_scratch<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch), 1,
-                PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
-                [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward<T>(p, scratch, begin, end)); });
+                             PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
+                             [&](T* scratch, int64_t begin, int64_t end) {
+                               PYFACE3D_DISPATCH(synthesize_shape_backward<T>(p, scratch, begin, end));
+                             });
   if (p.grad_mean || p.grad_basis)
-    parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1, PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
-                [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(synthesize_shape_backward_model<T>(p, scratch, begin, end)); });
+    parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1,
+                             PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
+                             [&](T* scratch, int64_t begin, int64_t end) {
+                               PYFACE3D_DISPATCH(synthesize_shape_backward_model<T>(p, scratch, begin, end));
+                             });
 }
 
 static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coeffs, const std::optional<Tensor>& pose,
-                          const std::optional<Tensor>& indices) {
+                      const std::optional<Tensor>& indices) {
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
   if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
@@ -78,9 +86,9 @@ static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coe
 
 // grad_parts (C, B, K + 12), grad_mean (L, 3), grad_basis (L, 3, K) of the rows used; empty where not wanted.
 static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& mean, const Tensor& basis,
-                                                       const Tensor& coeffs, const std::optional<Tensor>& pose,
-                                                       const std::optional<Tensor>& indices, bool want_params,
-                                                       bool want_mean, bool want_basis) {
+                                                   const Tensor& coeffs, const std::optional<Tensor>& pose,
+                                                   const std::optional<Tensor>& indices, bool want_params,
+                                                   bool want_mean, bool want_basis) {
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
   if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
@@ -106,7 +114,8 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("synthesize_shape(Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices) -> Tensor");
   m.def(
-      "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices, "
+      "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? "
+      "indices, "
       "bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {

@@ -58,7 +58,8 @@ inline void check_like(const char* op, const char* name, const Tensor& x, const 
                   "; move one of them with .to()");
 }
 
-inline void check_index(const char* op, const char* name, const Tensor& x, const char* first_name, const Tensor& first) {
+inline void check_index(const char* op, const char* name, const Tensor& x, const char* first_name,
+                        const Tensor& first) {
   STD_TORCH_CHECK(x.scalar_type() == ScalarType::Long, op, ": ", name, " must be int64; convert it with .long()");
   STD_TORCH_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
                   "; move one of them with .to()");
@@ -114,8 +115,8 @@ void parallel_with_scratch(int64_t items, int64_t grain, int64_t size, Kernel ke
   });
 }
 
-// Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and, for
-// tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).
+// Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and,
+// for tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).
 #if defined(PYFACE3D_EMULATE_CUDA)
 inline bool on_cuda(const Tensor&) { return true; }
 
@@ -149,20 +150,21 @@ inline Tensor scatter_workspace(const Tensor& out) {
 // PYFACE3D_CUDA_ELSE(launcher, x, p) <CPU loops>;  calls launcher<T>(p, stream) where x is on a GPU, else the loops.
 // PYFACE3D_CUDA_CALL_ELSE(x, call): the same with any call that uses `stream`.
 #if defined(PYFACE3D_WITH_CUDA) || defined(PYFACE3D_EMULATE_CUDA)
-#define PYFACE3D_CUDA_CALL_ELSE(X, ...)                                  \
-  if (on_cuda(X))                                                        \
-    launch_cuda(kOp, X, [&](void* stream) { return __VA_ARGS__; });      \
+#define PYFACE3D_CUDA_CALL_ELSE(X, ...)                             \
+  if (on_cuda(X))                                                   \
+    launch_cuda(kOp, X, [&](void* stream) { return __VA_ARGS__; }); \
   else
 #else
 #define PYFACE3D_CUDA_CALL_ELSE(X, ...)
 #endif
 #define PYFACE3D_CUDA_ELSE(LAUNCHER, X, ...) \
-  PYFACE3D_CUDA_CALL_ELSE(X, is_float32(X) ? LAUNCHER<float>(__VA_ARGS__, stream) : LAUNCHER<double>(__VA_ARGS__, stream))
+  PYFACE3D_CUDA_CALL_ELSE(                   \
+      X, is_float32(X) ? LAUNCHER<float>(__VA_ARGS__, stream) : LAUNCHER<double>(__VA_ARGS__, stream))
 
 // Registers implementations for every device of this build: PYFACE3D_IMPL(m) { m.impl("name", TORCH_BOX(&function)); }
 #if defined(PYFACE3D_WITH_CUDA) && !defined(PYFACE3D_EMULATE_CUDA)
-#define PYFACE3D_IMPL(M)                                                                        \
-  static void register_implementations(torch::stable::detail::StableLibrary& M);                \
+#define PYFACE3D_IMPL(M)                                                                              \
+  static void register_implementations(torch::stable::detail::StableLibrary& M);                      \
   STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, cpu_library) { register_implementations(cpu_library); }    \
   STABLE_TORCH_LIBRARY_IMPL(pyface3d, CUDA, cuda_library) { register_implementations(cuda_library); } \
   static void register_implementations(torch::stable::detail::StableLibrary& M)

@@ -13,8 +13,9 @@ static void check(const Tensor& gram, const Tensor& coeffs, const Tensor& pose, 
   STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == B && pose.size(1) >= 1 && pose.size(1) <= 3 && pose.size(2) >= 2,
                   kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", B, ", got ", shape_of(pose));
   const int64_t R = pose.size(1), X = pose.size(2) - 1, J = X * (K + 1);
-  STD_TORCH_CHECK(gram.dim() == 2 && gram.size(0) == J + 1 && gram.size(1) == J + 1, kOp, ": gram must be (", J + 1, ", ",
-                  J + 1, ") for ", K, " coefficients, got ", shape_of(gram), "; build it from the model of the coefficients");
+  STD_TORCH_CHECK(gram.dim() == 2 && gram.size(0) == J + 1 && gram.size(1) == J + 1, kOp, ": gram must be (", J + 1,
+                  ", ", J + 1, ") for ", K, " coefficients, got ", shape_of(gram),
+                  "; build it from the model of the coefficients");
   check_shape(kOp, "target_coeffs", target_coeffs, {B, K}, "(B, K)");
   check_shape(kOp, "target_pose", target_pose, {B, R, X + 1}, "the shape of pose");
   check_like(kOp, "coeffs", coeffs, "gram", gram);
@@ -35,15 +36,17 @@ static VertexDistance parameters(const Tensor& coeffs, const Tensor& pose, const
 template <typename T>
 static void run_forward(const VertexDistance& p) {
   PYFACE3D_DISPATCH(vertex_distance_prepare<T>(p));
-  parallel_with_scratch<T>(
-      distance_blocks(p.batch), 32, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
-      [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(vertex_distance_forward<T>(p, scratch, begin, end)); });
+  parallel_with_scratch<T>(distance_blocks(p.batch), 32, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
+                           [&](T* scratch, int64_t begin, int64_t end) {
+                             PYFACE3D_DISPATCH(vertex_distance_forward<T>(p, scratch, begin, end));
+                           });
 }
 
 static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
-                                              const Tensor& target_coeffs, const Tensor& target_pose) {
+                                          const Tensor& target_coeffs, const Tensor& target_pose) {
   check(gram, coeffs, pose, target_coeffs, target_pose);
-  const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs), tm = packed(target_pose);
+  const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs),
+               tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);
   const int64_t J = g.size(0) - 1;
   Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
@@ -57,9 +60,9 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coef
 
 // Target gradients not asked for come back as empty tensors.
 static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& slope,
-                                                               const Tensor& coeffs, const Tensor& pose,
-                                                               const Tensor& target_coeffs, const Tensor& target_pose,
-                                                               bool want_target) {
+                                                           const Tensor& coeffs, const Tensor& pose,
+                                                           const Tensor& target_coeffs, const Tensor& target_pose,
+                                                           bool want_target) {
   const Tensor g = packed(grad_out), s = packed(slope), c = packed(coeffs), m = packed(pose);
   const Tensor tc = packed(target_coeffs), tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);

@@ -8,8 +8,8 @@ static constexpr const char* kOp = "wing_loss";
 static void check(const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check_floating(kOp, "pred", pred);
   check_like(kOp, "target", target, "pred", pred);
-  STD_TORCH_CHECK(shape_of(target) == shape_of(pred), kOp, ": target must have the shape of pred ", shape_of(pred), ", got ",
-                  shape_of(target));
+  STD_TORCH_CHECK(shape_of(target) == shape_of(pred), kOp, ": target must have the shape of pred ", shape_of(pred),
+                  ", got ", shape_of(target));
   check_wing(kOp, w, epsilon);
 }
 

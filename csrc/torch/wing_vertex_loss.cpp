@@ -36,24 +36,26 @@ static void check(const Arguments& a) {
     check_like(kOp, "weights", *a.weights, "mean", a.mean);
   }
   check_wing(kOp, a.w, a.epsilon);
-  STD_TORCH_CHECK(a.kind >= 0 && a.kind <= 3, kOp, ": kind must be 0 (wing), 1 (l1), 2 (smooth_l1) or 3 (l2), got ", a.kind);
+  STD_TORCH_CHECK(a.kind >= 0 && a.kind <= 3, kOp, ": kind must be 0 (wing), 1 (l1), 2 (smooth_l1) or 3 (l2), got ",
+                  a.kind);
 }
 
 template <typename T>
 static void run(const WingVertexLoss& p) {
   PYFACE3D_DISPATCH(wing_vertex_loss_prepare<T>(p));
-  parallel_with_scratch<T>(
-      wing_vertex_slabs(p.vertex_count), 1, PYFACE3D_DISPATCH(wing_vertex_loss_scratch<T>(p)),
-      [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(wing_vertex_loss_slabs<T>(p, scratch, begin, end)); });
+  parallel_with_scratch<T>(wing_vertex_slabs(p.vertex_count), 1, PYFACE3D_DISPATCH(wing_vertex_loss_scratch<T>(p)),
+                           [&](T* scratch, int64_t begin, int64_t end) {
+                             PYFACE3D_DISPATCH(wing_vertex_loss_slabs<T>(p, scratch, begin, end));
+                           });
   PYFACE3D_DISPATCH(wing_vertex_loss_finish<T>(p));
 }
 
 // loss (B,), and its gradients by coeffs (B, K) and pose (B, 3, 4): empty where not wanted.
 static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tensor& basis, const Tensor& coeffs,
-                                                      const Tensor& pose, const Tensor& target_coeffs,
-                                                      const Tensor& target_pose, double w, double epsilon,
-                                                      const std::optional<Tensor>& weights,
-                                                      const std::optional<Tensor>& indices, int64_t kind, bool want_grad) {
+                                                  const Tensor& pose, const Tensor& target_coeffs,
+                                                  const Tensor& target_pose, double w, double epsilon,
+                                                  const std::optional<Tensor>& weights,
+                                                  const std::optional<Tensor>& indices, int64_t kind, bool want_grad) {
   check({mean, basis, coeffs, pose, target_coeffs, target_pose, w, epsilon, weights, indices, kind});
   if (indices) check_range(kOp, *indices, mean.size(0));
   const Tensor m = packed(mean), a = packed(basis), c = packed(coeffs), q = packed(pose);
@@ -85,23 +87,28 @@ static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
   Tensor out = new_like(x);
   PYFACE3D_CUDA_ELSE(wing_vertex_loss_scale_cuda, x, pointer(g), pointer(x), x.numel(), width, out.mutable_data_ptr())
   if (is_float32(x))
-    PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)), static_cast<const float*>(pointer(x)),
-                                                    B, width, static_cast<float*>(out.mutable_data_ptr())));
+    PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)),
+                                                    static_cast<const float*>(pointer(x)), B, width,
+                                                    static_cast<float*>(out.mutable_data_ptr())));
   else
-    PYFACE3D_DISPATCH(wing_vertex_loss_scale<double>(static_cast<const double*>(pointer(g)), static_cast<const double*>(pointer(x)),
-                                                     B, width, static_cast<double*>(out.mutable_data_ptr())));
+    PYFACE3D_DISPATCH(wing_vertex_loss_scale<double>(static_cast<const double*>(pointer(g)),
+                                                     static_cast<const double*>(pointer(x)), B, width,
+                                                     static_cast<double*>(out.mutable_data_ptr())));
   return out;
 }
 
-static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor& grad_coeffs, const Tensor& grad_pose) {
+static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor& grad_coeffs,
+                                           const Tensor& grad_pose) {
   check_shape(kOp, "grad_loss", grad_loss, {grad_coeffs.size(0)}, "(B,)");
   return {scaled(grad_loss, grad_coeffs), scaled(grad_loss, grad_pose)};
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def(
-      "wing_vertex_loss(Tensor mean, Tensor basis, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose, "
-      "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, Tensor)");
+      "wing_vertex_loss(Tensor mean, Tensor basis, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor "
+      "target_pose, "
+      "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, "
+      "Tensor)");
   m.def("wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {

@@ -15,7 +15,8 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
   check_shape(kOp, "mean", mean, {P}, "(P,)");
   check_shape(kOp, "std", std, {P}, "(P,)");
   check_shape(kOp, "axes", axes, {3, K + 1, K + 1}, "(3, K + 1, K + 1)");
-  STD_TORCH_CHECK(P >= 12 + K, kOp, ": pred must hold 12 pose entries and the model's ", K, " coefficients, got ", shape_of(pred));
+  STD_TORCH_CHECK(P >= 12 + K, kOp, ": pred must hold 12 pose entries and the model's ", K, " coefficients, got ",
+                  shape_of(pred));
   check_like(kOp, "target", target, "pred", pred);
   check_like(kOp, "mean", mean, "pred", pred);
   check_like(kOp, "std", std, "pred", pred);
@@ -26,13 +27,14 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
 
 template <typename T>
 static void run_forward(const WpdcLoss& p) {
-  parallel_with_scratch<T>(p.batch, 64, wpdc_scratch(p.param_count, p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
-    PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end));
-  });
+  parallel_with_scratch<T>(
+      p.batch, 64, wpdc_scratch(p.param_count, p.coeff_count),
+      [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end)); });
 }
 
-static std::tuple<Tensor, Tensor> forward(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
-                                              const Tensor& axes, int64_t points, double scale, double epsilon) {
+static std::tuple<Tensor, Tensor> forward(const Tensor& pred, const Tensor& target, const Tensor& mean,
+                                          const Tensor& std, const Tensor& axes, int64_t points, double scale,
+                                          double epsilon) {
   check(pred, target, mean, std, axes, scale, epsilon);
   const Tensor a = packed(pred), b = packed(target), m = packed(mean), s = packed(std), g = packed(axes);
   WpdcLoss p{};
@@ -69,7 +71,7 @@ static Tensor moments(const Tensor& shape_mean, const Tensor& basis, const Tenso
   check_shapes(m, a, index);
   const int64_t size = a.size(2) + 1;
   Tensor out = new_tensor(m, {3, size, size});
-  const ShapeMoments p{pointer(m), pointer(a), static_cast<const int64_t*>(pointer(index)), out.mutable_data_ptr(),
+  const ShapeMoments p{pointer(m),    pointer(a), static_cast<const int64_t*>(pointer(index)), out.mutable_data_ptr(),
                        index.size(0), a.size(2)};
   PYFACE3D_CUDA_ELSE(shape_moments_cuda, m, p)
   is_float32(m) ? run_moments<float>(p) : run_moments<double>(p);
@@ -77,15 +79,15 @@ static Tensor moments(const Tensor& shape_mean, const Tensor& basis, const Tenso
 }
 
 // The vertices that count are picked anew at each call: one op, as half the cost of two is calling them.
-static std::tuple<Tensor, Tensor> forward_resampled(const Tensor& pred, const Tensor& target, const Tensor& mean, const Tensor& std,
-                                                    const Tensor& shape_mean, const Tensor& basis, const Tensor& indices,
-                                                    double scale, double epsilon) {
+static std::tuple<Tensor, Tensor> forward_resampled(const Tensor& pred, const Tensor& target, const Tensor& mean,
+                                                    const Tensor& std, const Tensor& shape_mean, const Tensor& basis,
+                                                    const Tensor& indices, double scale, double epsilon) {
   const Tensor axes = moments(shape_mean, basis, indices);
   return forward(pred, target, mean, std, axes, indices.size(0), scale, epsilon);
 }
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
-                           int64_t coeff_count) {
+                       int64_t coeff_count) {
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
   Tensor grad_pred = new_like(a);
   WpdcLoss p{};
@@ -102,10 +104,12 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def(
-      "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, float epsilon) "
+      "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, float "
+      "epsilon) "
       "-> (Tensor, Tensor)");
   m.def(
-      "wpdc_loss_resampled(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor shape_mean, Tensor basis, Tensor indices, "
+      "wpdc_loss_resampled(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor shape_mean, Tensor basis, "
+      "Tensor indices, "
       "float scale, float epsilon) -> (Tensor, Tensor)");
   m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
 }

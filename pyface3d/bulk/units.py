@@ -69,9 +69,7 @@ def find_units(inputs: Iterable[str], size: int = UNIT) -> Iterator[Unit]:
         yield from _cut_folder(files, [e for e in entries if e.type == fs.FileType.File], prefix, place, size)
 
 
-def _cut_folder(
-    files: fs.FileSystem, entries: list[fs.FileInfo], prefix: str, place: str, size: int
-) -> Iterator[Unit]:
+def _cut_folder(files: fs.FileSystem, entries: list[fs.FileInfo], prefix: str, place: str, size: int) -> Iterator[Unit]:
     pictures = []
     for entry in entries:
         uri, suffix = prefix + entry.path, PurePosixPath(entry.path).suffix.lower()

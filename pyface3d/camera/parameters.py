@@ -187,9 +187,7 @@ class ParameterSpace(nn.Module):
         return cls(n_identity=n_identity, n_expression=n_expression, n_texture=n_texture, **options)
 
     @classmethod
-    def measured(
-        cls, params: Tensor, n_identity: int = 40, n_expression: int = 10, **options: Any
-    ) -> "ParameterSpace":
+    def measured(cls, params: Tensor, n_identity: int = 40, n_expression: int = 10, **options: Any) -> "ParameterSpace":
         """The space whose tables are mean and population std of ``params`` (M, P), un-whitened; a constant entry gets
         a std of 1.
         """

@@ -42,9 +42,7 @@ class HeadPoseError(ImageMetric):
         """
         predicted = torch.rad2deg(pose_to_angles(pose.double(), self.convention))
         gaps = (predicted - angles.double()).abs()
-        gaps = torch.minimum(gaps, 360 - gaps).masked_fill(
-            (angles.abs() > self.limit).any(-1, keepdim=True), torch.nan
-        )
+        gaps = torch.minimum(gaps, 360 - gaps).masked_fill((angles.abs() > self.limit).any(-1, keepdim=True), torch.nan)
         self.gaps.append(gaps)
         self.record(gaps.mean(-1), angles[:, 1].clamp(-180, 180), number)
 

@@ -83,9 +83,7 @@ class ImageMetric(Metric):
         with self.sync_context(should_sync=self._to_sync, should_unsync=True):
             kept = self.kept()
             states = {"errors": self.errors, "yaws": self.yaws, "numbers": self.numbers}
-            return {
-                name: dim_zero_cat(state)[kept] if len(state) else kept.double() for name, state in states.items()
-            }
+            return {name: dim_zero_cat(state)[kept] if len(state) else kept.double() for name, state in states.items()}
 
     def compute(self) -> dict[str, float]:
         """The figures of the table, over all processes."""

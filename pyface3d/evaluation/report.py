@@ -79,9 +79,7 @@ class Report:
 
     def rows(self) -> list[list[str]]:
         """The cells of the table: papers first, ours last, then half the width of its 95 % interval."""
-        rows = [
-            [row.method, row.source, *(_cell(row.figures.get(c)) for c in self.columns)] for row in self.published
-        ]
+        rows = [[row.method, row.source, *(_cell(row.figures.get(c)) for c in self.columns)] for row in self.published]
         rows.append([self.method, "this run", *(_cell(self.figures.get(column)) for column in self.columns)])
         if self.intervals:
             spans = [self.intervals.get(column) for column in self.columns]

@@ -156,9 +156,7 @@ class _Solver:
         for _ in range(iterations):
             if self.candidates is not None:
                 mean, basis = self._marched(pose, standard)
-            normal = (
-                _normal_of_gram(gram, pose) if self.candidates is None else _normal_of_basis(basis, pose, weights)
-            )
+            normal = _normal_of_gram(gram, pose) if self.candidates is None else _normal_of_basis(basis, pose, weights)
             standard = _solve(normal, mean, basis, pose, points, weights, variance)
             pose = fit_pose(_shape(mean, basis, standard), points, weights)
         fitted = _project(_shape(mean, basis, standard), pose)

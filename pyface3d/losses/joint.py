@@ -66,9 +66,7 @@ class AttributeLoss(Loss):
     pos_weight: Tensor | None
     groups: Tensor | None
 
-    def __init__(
-        self, pos_weight: Tensor | None = None, groups: Tensor | None = None, check_finite: bool = False
-    ):
+    def __init__(self, pos_weight: Tensor | None = None, groups: Tensor | None = None, check_finite: bool = False):
         super().__init__({"attributes": 1.0}, check_finite)
         if pos_weight is not None and not bool((pos_weight >= 0).all() and pos_weight.any()):
             raise ValueError("AttributeLoss: pos_weight must be (M,), not negative and not all zero")

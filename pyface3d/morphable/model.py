@@ -189,4 +189,3 @@ class MorphableModel(ModelContent):
                 "uv_triangles", "landmarks", "forehead", "colors", "parts", "expression_names", "blendshapes", "unit",
                 "name")  # fmt: skip
         return MorphableModel(**{**{key: getattr(self, key) for key in same}, **changes})
-

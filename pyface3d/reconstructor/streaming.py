@@ -33,9 +33,7 @@ def _compute_alone() -> None:
     torch.set_num_threads(1)
 
 
-def in_order(
-    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
-) -> Iterator[Result]:
+def in_order(pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int) -> Iterator[Result]:
     """``map(work, items)`` by the pool, in order, at most ``ahead`` results before the reader."""
     running: deque[Future[Result]] = deque()
     try:

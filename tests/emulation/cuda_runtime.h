@@ -1,6 +1,6 @@
 // A stand-in for the CUDA runtime that runs kernels on the CPU, block after block, with one fiber per thread: enough to
-// check what a kernel computes (indexing, barriers, reductions) on a machine without a GPU. It says nothing about speed,
-// and races show only as far as fibers, switched at barriers, order them differently from a sequential loop.
+// check what a kernel computes (indexing, barriers, reductions) on a machine without a GPU. It says nothing about
+// speed, and races show only as far as fibers, switched at barriers, order them differently from a sequential loop.
 #pragma once
 #include <ucontext.h>
 
@@ -58,15 +58,52 @@ inline void __syncthreads() {  // back to the scheduler; every thread of the blo
   threadIdx = emulation::running->thread;
 }
 
-template <typename T> inline T atomicAdd(T* at, T value) { T old = *at; *at += value; return old; }
-template <typename T> inline T atomicMax(T* at, T value) { T old = *at; if (value > old) *at = value; return old; }
-template <typename T> inline T atomicMin(T* at, T value) { T old = *at; if (value < old) *at = value; return old; }
-template <typename T> inline T atomicOr(T* at, T value) { T old = *at; *at |= value; return old; }
-template <typename T> inline T atomicExch(T* at, T value) { T old = *at; *at = value; return old; }
+template <typename T>
+inline T atomicAdd(T* at, T value) {
+  T old = *at;
+  *at += value;
+  return old;
+}
+template <typename T>
+inline T atomicMax(T* at, T value) {
+  T old = *at;
+  if (value > old) *at = value;
+  return old;
+}
+template <typename T>
+inline T atomicMin(T* at, T value) {
+  T old = *at;
+  if (value < old) *at = value;
+  return old;
+}
+template <typename T>
+inline T atomicOr(T* at, T value) {
+  T old = *at;
+  *at |= value;
+  return old;
+}
+template <typename T>
+inline T atomicExch(T* at, T value) {
+  T old = *at;
+  *at = value;
+  return old;
+}
 inline void __threadfence() {}
-inline long long __double_as_longlong(double x) { long long bits; std::memcpy(&bits, &x, 8); return bits; }
-inline double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, 8); return x; }
-inline unsigned __float_as_uint(float x) { unsigned bits; std::memcpy(&bits, &x, 4); return bits; }
+inline long long __double_as_longlong(double x) {
+  long long bits;
+  std::memcpy(&bits, &x, 8);
+  return bits;
+}
+inline double __longlong_as_double(long long bits) {
+  double x;
+  std::memcpy(&x, &bits, 8);
+  return x;
+}
+inline unsigned __float_as_uint(float x) {
+  unsigned bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
 using std::isfinite;
 
 namespace emulation {

@@ -73,9 +73,7 @@ def portraits(face_model):
     yaw = torch.tensor([5.0, -20.0, 45.0, -50.0, 70.0, -80.0])
     angles = torch.stack([torch.zeros(6), torch.deg2rad(yaw), torch.zeros(6)], 1)
     coeffs = face_model.sample(6, generator)
-    pose = compose_pose(
-        torch.full((6,), 4.5), angles_to_rotation(angles), torch.tensor([60.0, 60.0, 0.0]).expand(6, 3)
-    )
+    pose = compose_pose(torch.full((6,), 4.5), angles_to_rotation(angles), torch.tensor([60.0, 60.0, 0.0]).expand(6, 3))
     landmarks = flip_y(face_model.landmarks68(coeffs, pose), 120, "face3d")
     samples = [
         {

@@ -51,6 +51,4 @@ def test_reannotated_labels(dev, mb05_in_crop):
 def test_label_yaw_and_whole_boxes_change_the_figures(dev, mb05_in_crop):
     published = figures(dev, mb05_in_crop)["mean"]
     assert abs(figures(dev, mb05_in_crop, yaw="yaw_label")["mean"] - published) > 0.05
-    assert (
-        figures(dev, mb05_in_crop, legacy_roi=False)["mean"] < published - 0.01
-    )  # 30 boxes were clipped to the image
+    assert figures(dev, mb05_in_crop, legacy_roi=False)["mean"] < published - 0.01  # 30 boxes were clipped to the image

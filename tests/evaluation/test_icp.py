@@ -62,9 +62,7 @@ TRIANGLE = np.array([[0.0, 0, 0], [4, 0, 0], [0, 3, 0]])
     ],
 )
 def test_point_to_mesh_by_hand(point, distance):
-    assert point_to_mesh(np.array([point], dtype=float), TRIANGLE, np.array([[0, 1, 2]]))[0] == pytest.approx(
-        distance
-    )
+    assert point_to_mesh(np.array([point], dtype=float), TRIANGLE, np.array([[0, 1, 2]]))[0] == pytest.approx(distance)
 
 
 def test_point_to_mesh_ignores_loose_vertices_and_flat_triangles():

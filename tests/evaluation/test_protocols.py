@@ -62,9 +62,7 @@ def test_clipped_boxes(portraits, face_model, oracle_type):
     in_image = crop_to_image(samples[0]["landmarks"][None], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]))
     whole = roi_from_landmarks(in_image, rounding="matlab")
     clipped = whole.clamp(min=1)
-    pose = pose_to_crop(
-        pose_to_image(pose[:1], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]), 120, 450), whole, 120, 450
-    )
+    pose = pose_to_crop(pose_to_image(pose[:1], torch.tensor([[-20.0, 40.0, 220.0, 280.0]]), 120, 450), whole, 120, 450)
     sample = {**samples[0], "landmarks": image_to_crop(in_image, clipped)[0], "box": clipped[0]}
     figures = {
         legacy: evaluate(

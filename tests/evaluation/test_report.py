@@ -20,9 +20,9 @@ def test_report_files(oracle, portraits, tmp_path):
     assert r"\textbf{ours \& more}" in (tmp_path / "new" / "table.tex").read_text()
     images = (tmp_path / "new" / "images.csv").read_text().splitlines()
     assert len(images) == 7 and images[3].startswith("2,face 2,45.0,")
-    assert [thumbnail.error for thumbnail in report.worst] == sorted(
-        report.per_image["errors"].tolist(), reverse=True
-    )[:4]
+    assert [thumbnail.error for thumbnail in report.worst] == sorted(report.per_image["errors"].tolist(), reverse=True)[
+        :4
+    ]
     with Image.open(tmp_path / "new" / "worst.png") as sheet:
         assert sheet.size == (5 * 160, 174)
     low, high = report.intervals["mean"]

@@ -148,9 +148,7 @@ def write_scan(scan, folder, ibug68=None):
     )
     mesh.export(folder / f"{scan.name}.ply")
     given = (
-        {name: list(point) for name, point in scan.landmarks.items()}
-        if ibug68 is None
-        else {"ibug68": ibug68.tolist()}
+        {name: list(point) for name, point in scan.landmarks.items()} if ibug68 is None else {"ibug68": ibug68.tolist()}
     )
     (folder / f"{scan.name}.landmarks.json").write_text(json.dumps(given))
 

@@ -57,9 +57,7 @@ def faces():
 
     def draw(space, batch=4, error=1.0, dtype=torch.float32):
         generator = torch.Generator().manual_seed(11)
-        truth, noise = (
-            torch.randn(batch, space.n_params, generator=generator, dtype=torch.float64) for _ in range(2)
-        )
+        truth, noise = (torch.randn(batch, space.n_params, generator=generator, dtype=torch.float64) for _ in range(2))
         return (truth + error * noise).to(dtype).requires_grad_(), space.unwhiten(truth).to(dtype)
 
     return draw

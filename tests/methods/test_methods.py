@@ -96,8 +96,11 @@ def test_rows_of_the_ablation(arguments, parameters, face_model):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"head": "3dmm", "size": 64, "width": 4}, {"head": "3dmm", "size": 64, "backbone": "resnet50"},
-     {"size": 64, "width": 4, "race": True}],
+    [
+        {"head": "3dmm", "size": 64, "width": 4},
+        {"head": "3dmm", "size": 64, "backbone": "resnet50"},
+        {"size": 64, "width": 4, "race": True},
+    ],
 )
 def test_variants_of_the_joint_method(arguments, face_model):
     method = JointNet(model=face_model, **arguments).eval()

@@ -32,10 +32,19 @@ def test_shapes_and_gradients(build):
     [
         (nets.resnet34, {"layer2.0.downsample.0.weight", "layer4.2.bn2.running_var", "fc.bias"}),
         (nets.resnext50_32x4d, {"layer1.0.conv3.weight", "layer3.5.bn3.weight"}),
-        (nets.mobilenet_v2, {"features.1.conv.1.weight", "features.2.conv.1.0.weight", "features.18.1.bias",
-                             "classifier.1.weight"}),
-        (nets.densenet121, {"features.denseblock1.denselayer1.norm1.weight", "features.transition3.conv.weight",
-                            "features.norm5.bias", "classifier.weight"}),
+        (
+            nets.mobilenet_v2,
+            {"features.1.conv.1.weight", "features.2.conv.1.0.weight", "features.18.1.bias", "classifier.1.weight"},
+        ),
+        (
+            nets.densenet121,
+            {
+                "features.denseblock1.denselayer1.norm1.weight",
+                "features.transition3.conv.weight",
+                "features.norm5.bias",
+                "classifier.weight",
+            },
+        ),
         (nets.mobilenet_v1, {"dw2_1.conv_dw.weight", "dw6.bn_sep.running_mean", "fc.weight"}),
     ],
 )
@@ -88,8 +97,8 @@ def test_load_backbone_refuses_other_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"scales": 0}, {"scales": 2, "kernels": (3,)}, {"kernels": (3, 4)}, {"sge_place": "top"},
-                  {"sge_groups": 7}]
+    "arguments",
+    [{"scales": 0}, {"scales": 2, "kernels": (3,)}, {"kernels": (3, 4)}, {"sge_place": "top"}, {"sge_groups": 7}],
 )
 def test_mobile_frnet_refuses_bad_arguments(arguments):
     with pytest.raises(ValueError):

@@ -105,7 +105,7 @@ def test_plane_has_no_pinholes_and_no_double_pixels(pose):
     angle = float(torch.rand((), generator=generator)) * 2 * math.pi if pose % 5 else 0.0  # every fifth: pixel aligned
     turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float64)
     scale = size * (0.3 + 0.5 * float(torch.rand((), generator=generator))) if pose % 5 else (steps - 1) / 2
-    centre = (size / 2 if pose % 5 else scale + 1)
+    centre = size / 2 if pose % 5 else scale + 1
     xy = grid @ turn.T * scale + centre
     vertices = torch.cat([xy, torch.zeros(len(xy), 1, dtype=torch.float64)], 1).float()[None]
     owners = counts(vertices[0, triangles], size, size, False)

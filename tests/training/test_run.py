@@ -86,7 +86,7 @@ def test_moved_pictures_keep_their_labels():
         points[..., 1] = 119 - points[..., 1]
         error = (points - one["landmarks"][..., :2]).norm(dim=2).mean(1)  # what perspective leaves
         one["error"] = error
-    scale = (moved["params"][:, :3].norm(dim=1) / batch["params"][:, :3].norm(dim=1))
+    scale = moved["params"][:, :3].norm(dim=1) / batch["params"][:, :3].norm(dim=1)
     torch.testing.assert_close(moved["error"], batch["error"] * scale, atol=2e-3, rtol=2e-3)
 
 

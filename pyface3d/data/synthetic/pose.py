@@ -11,6 +11,7 @@ from pyface3d.morphable import MorphableModel
 
 FAR = 1e6  # eye distances: a camera without perspective
 
+
 def coefficients(draws: Draws, model: MorphableModel) -> Tensor:
     """(B, K): normal identities and sparse mixtures of the named blendshapes (normal ones where there are no names)."""
     identity = draws.normal(1.0, model.n_identity).clamp(-3, 3) * model.identity_std

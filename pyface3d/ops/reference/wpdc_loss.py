@@ -22,7 +22,7 @@ def wpdc_weights(
     norms = shape.norm(dim=1)  # (B, 3)
     weights = torch.zeros_like(error)
     for d in range(3):
-        weights[:, d : 11 : 4] = error[:, d : 11 : 4] * norms[:, d : d + 1]
+        weights[:, d:11:4] = error[:, d:11:4] * norms[:, d : d + 1]
     weights[:, [3, 7]] = error[:, [3, 7]] * len(mean) ** 0.5
     weights[:, 12:] = scale * error[:, 12:] * basis.flatten(0, 1).norm(dim=0)
     counted = torch.ones(weights.shape[1], dtype=torch.bool, device=weights.device)
