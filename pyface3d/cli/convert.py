@@ -25,7 +25,7 @@ def convert(
 
     [bold]Example:[/bold] pyface3d convert 01_MorphableModel.mat bfm.safetensors --more model_info.mat
     """
-    from pyface3d.conversion import convert as convert_file
+    from pyface3d.export.convert import convert as convert_file
     from pyface3d.morphable import load_model
 
     written = convert_file(source, target, model=load_model(model) if model else None, size=size, more=more or ())

@@ -20,7 +20,7 @@ def demo(
     """
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    from pyface3d.reconstructor.loading import has_weights
+    from pyface3d.methods.loading import has_weights
 
     files = _reconstruct(out) if has_weights("mobile_frnet") else _draw_mean_face(out)
     for file in files:
@@ -31,7 +31,8 @@ def demo(
 
 
 def _reconstruct(out: Path) -> list[Path]:
-    from pyface3d.reconstructor import Reconstructor, demo_picture
+    from pyface3d.images import demo_picture
+    from pyface3d.reconstructor import Reconstructor
 
     face = Reconstructor()(demo_picture())[0]
     angles = ", ".join(f"{name} {degrees:.0f}°" for name, degrees in face.angles.items())

@@ -34,7 +34,7 @@ def evaluate(
     if protocol == "list":
         screen.table(["protocol"], [[name] for name in list_protocols()])
         return {"protocols": list_protocols()}
-    from pyface3d.reconstructor.loading import load_device, load_method
+    from pyface3d.methods.loading import load_device, load_method
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it

@@ -23,8 +23,8 @@ def export(
     """
     import logging
 
+    from pyface3d.methods.loading import load_method
     from pyface3d.methods.onnx import export_onnx
-    from pyface3d.reconstructor.loading import load_method
 
     out = out or Path(f"{method}.onnx")
     out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it

@@ -56,7 +56,8 @@ def reconstruct(
     from pyface3d.images import find_sources
     from pyface3d.reconstructor import Reconstructor
     from pyface3d.reconstructor.folder import OutputFolder
-    from pyface3d.reconstructor.places import read_places
+    from pyface3d.reconstructor.given_places import read_places
+    from pyface3d.reconstructor.tally import Tally
 
     settings = {
         "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
@@ -75,15 +76,20 @@ def reconstruct(
     reconstructor = Reconstructor(
         method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
     )
-    tally = _Tally()
+    tally = Tally(folder)
     sources = itertools.islice(find_sources(images, results=out), limit)
     with progress("photos") as advance:
-        todo = (source for source in sources if again or not tally.skip(folder, source, advance))
-        for result in reconstructor.iter(todo, batch, places=places, threads=threads):
-            tally.add(folder, result)
+
+        def wanted(source: Any) -> bool:
+            if again or not tally.skip(source):
+                return True
             advance()
-    files = folder.finish()
-    return tally.report(Path(out), files)
+            return False
+
+        for result in reconstructor.iter(filter(wanted, sources), batch, places=places, threads=threads):
+            tally.add(result)
+            advance()
+    return _report(tally.finish())
 
 
 def _reconstruct_bulk(
@@ -107,51 +113,20 @@ def _reconstruct_bulk(
     return result
 
 
-class _Tally:
-    """Counts what happened, and keeps the sentences to say at the end."""
-
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.photos = self.faces = self.skipped = 0
-        self.problems: list[str] = []
-
-    def skip(self, folder: Any, source: Any, advance: Any) -> bool:
-        if not folder.is_complete(source):
-            return False
-        self.skipped += 1
-        if not folder.found(source):
-            self.problems.append(f"{source.name}: no face found")
-        advance()
-        return True
-
-    def add(self, folder: Any, result: Any) -> None:
-        if result.error is not None:
-            self.problems.append(result.error)
-            return
-        folder.write(result)
-        self.photos += 1
-        self.faces += len(result.faces)
-        if not result.faces:
-            self.problems.append(f"{result.source.name}: no face found")
-
-    def report(self, out: Path, files: list[Path]) -> dict[str, Any]:
-        seconds = time.perf_counter() - self.start
-        rate = self.photos / max(seconds, 1e-9)
-        result = {
-            "folder": str(out), "files": [str(file) for file in files], "photos": self.photos, "faces": self.faces,
-            "skipped": self.skipped, "problems": self.problems, "seconds": round(seconds, 3),
-        }  # fmt: skip
-        screen.say(f"{self.faces} faces in {self.photos} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
-        if self.skipped:
-            screen.say(f"{self.skipped} photos were complete already")
-        for file in files:
-            screen.say(f"wrote {file}")
-        for problem in self.problems:
-            typer.echo(f"pyface3d: {problem}", err=True)
-        if self.problems:
-            failed = len(self.problems)
-            done = self.faces or self.skipped > failed
-            raise CommandError(f"{failed} photos gave no face", SOME_FAILED if done else NOTHING_DONE, result)
-        if not self.photos + self.skipped:
-            raise CommandError("no photo found in what was named", NOTHING_DONE, result)
-        return result
+def _report(result: dict[str, Any]) -> dict[str, Any]:
+    """Says what was done, and raises where photos gave no face."""
+    photos, faces, skipped, seconds = (result[key] for key in ("photos", "faces", "skipped", "seconds"))
+    rate = photos / max(seconds, 1e-9)
+    screen.say(f"{faces} faces in {photos} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {result['folder']}")
+    if skipped:
+        screen.say(f"{skipped} photos were complete already")
+    for file in result["files"]:
+        screen.say(f"wrote {file}")
+    for problem in result["problems"]:
+        typer.echo(f"pyface3d: {problem}", err=True)
+    if failed := len(result["problems"]):
+        done = faces or skipped > failed
+        raise CommandError(f"{failed} photos gave no face", SOME_FAILED if done else NOTHING_DONE, result)
+    if not photos + skipped:
+        raise CommandError("no photo found in what was named", NOTHING_DONE, result)
+    return result

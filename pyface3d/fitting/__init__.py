@@ -4,5 +4,6 @@ from pyface3d.fitting.contour import contour_candidates
 from pyface3d.fitting.files import read_landmarks
 from pyface3d.fitting.landmarks import LandmarkFit, fit_landmarks
 from pyface3d.fitting.pose import fit_pose
+from pyface3d.fitting.shape import fit_shape
 
-__all__ = ["LandmarkFit", "contour_candidates", "fit_landmarks", "fit_pose", "read_landmarks"]
+__all__ = ["LandmarkFit", "contour_candidates", "fit_landmarks", "fit_pose", "fit_shape", "read_landmarks"]

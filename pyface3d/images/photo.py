@@ -3,6 +3,7 @@
 import io
 import os
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,16 @@ def read_photo(
     else:
         data, name = source, name or "bytes"
     return _from_bytes(data, name)
+
+
+def demo_picture() -> Photo:
+    """The embedded picture: a rendered portrait of nobody (``scripts/make_demo_picture.py``).
+
+    Example:
+        >>> demo_picture().pixels.shape
+        (480, 480, 3)
+    """
+    return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
 
 
 def _from_bytes(data: bytes, name: str) -> Photo:

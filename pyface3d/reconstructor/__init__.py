@@ -1,7 +1,6 @@
 """From photos to faces: detection, crops, a method, and per-face results that can be looked at and saved."""
 
 from pyface3d.reconstructor.face import Face
-from pyface3d.reconstructor.loading import demo_picture
 from pyface3d.reconstructor.reconstructor import PhotoFaces, Reconstructor
 
-__all__ = ["Face", "PhotoFaces", "Reconstructor", "demo_picture"]
+__all__ = ["Face", "PhotoFaces", "Reconstructor"]

@@ -179,7 +179,7 @@ class Face:
     def _repr_html_(self) -> str:
         import html
 
-        from pyface3d.reconstructor.showing import faces_page
+        from pyface3d.page.faces import faces_page
 
         page = html.escape(faces_page([self], title=Path(self.photo.name).name), quote=True)
         return f'<iframe srcdoc="{page}" style="width:100%;height:720px;border:0" title="3D face"></iframe>'

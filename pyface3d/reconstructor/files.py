@@ -70,7 +70,7 @@ def _save_ply(face: "Face", path: Path) -> None:
 
 
 def _save_page(face: "Face", path: Path) -> None:
-    from pyface3d.reconstructor.showing import write_faces_page
+    from pyface3d.page.faces import write_faces_page
 
     write_faces_page(path, [face], title=Path(face.photo.name).name)
 

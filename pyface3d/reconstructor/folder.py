@@ -103,7 +103,7 @@ class OutputFolder:
         if "parquet" in self.kinds:
             written.append(self._write_parquet(self.folder / "faces.parquet"))
         if self._on_page:
-            from pyface3d.reconstructor.showing import write_faces_page
+            from pyface3d.page.faces import write_faces_page
 
             written.append(write_faces_page(self.folder / "faces.html", self._on_page, title="Reconstructed faces"))
         return written

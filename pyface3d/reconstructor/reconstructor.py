@@ -11,15 +11,14 @@ import torch
 from PIL import Image
 
 from pyface3d import camera
-from pyface3d.detection import Detector, load_detector
 from pyface3d.images import Photo, Source, find_sources, read_photo
+from pyface3d.images.detection import Detector, load_detector
 from pyface3d.methods import Method, Reconstruction
+from pyface3d.methods.loading import load_device, load_method
 from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
-from pyface3d.reconstructor.loading import load_device, load_method
-from pyface3d.reconstructor.located import Located, in_batches
-from pyface3d.reconstructor.places import Places, find_places, rois_of_boxes
-from pyface3d.reconstructor.streaming import in_order, workers
+from pyface3d.reconstructor.given_places import Places, find_places, rois_of_boxes
+from pyface3d.reconstructor.streaming import Located, in_batches, in_order, workers
 
 Path = str | os.PathLike[str]
 
@@ -51,7 +50,7 @@ class Reconstructor:
         space: parameter space or its path, for weights without a card.
         device: where the network runs; None: CUDA where there is one.
         detector: "cascades", "whole" (pictures are crops already), the path of a YuNet ONNX file, "hub:owner/name", or
-            a callable as :mod:`pyface3d.detection` describes it.
+            a callable as :mod:`pyface3d.images.detection` describes it.
         faces: "largest" or "all" faces of a photo.
         passes: 2 crops again around the landmarks of the first pass, as the networks were trained; 1 does not. Places
             given as crops are never moved.

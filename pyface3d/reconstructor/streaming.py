@@ -1,13 +1,17 @@
-"""Work in threads, in order, never far ahead of the reader."""
+"""Photos on the way to the network: read in threads, in order, never far ahead of the reader, and batched."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 import torch
+
+from pyface3d.images import Photo, Source
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,3 +50,35 @@ def in_order(pool: Executor, work: Callable[[Item], Result], items: Iterable[Ite
     finally:
         for future in running:
             future.cancel()
+
+
+@dataclass
+class Located:
+    """A photo with the places of its faces, on the way to the network."""
+
+    source: Source
+    photo: Photo | None = None
+    rois: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    crops: torch.Tensor | None = None  # (F, 3, S, S) uint8
+    settled: bool = False  # the crops are the user's: no second pass
+    error: Exception | None = None
+
+    def sentence(self) -> str | None:
+        """Why the photo could not be read, or None."""
+        if isinstance(self.error, OSError) and self.error.strerror:
+            return f"{self.source.name}: {self.error.strerror}"
+        return None if self.error is None else str(self.error)
+
+
+def in_batches(located: Iterable[Located], faces: int, pixels: int) -> Iterator[list[Located]]:
+    """Photos with so many faces, or so many pixels, together."""
+    batch: list[Located] = []
+    for entry in located:
+        batch.append(entry)
+        waiting = sum(other.photo.pixels.size // 3 for other in batch if other.photo)
+        if sum(len(other.rois) for other in batch) >= faces or waiting > pixels:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -6,10 +6,8 @@ from pyface3d.training.maps import MapLabels
 from pyface3d.training.module import MethodModule
 from pyface3d.training.run import run_training, train
 from pyface3d.training.sources import open_source
-from pyface3d.training.supervision import LandmarkSupervision
 
 __all__ = [
-    "LandmarkSupervision",
     "LastCheckpoint",
     "MapLabels",
     "MethodModule",

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from pyface3d.losses.supervision import LandmarkSupervision
 from pyface3d.methods import Method, Recipe
 from pyface3d.training.maps import MapLabels
-from pyface3d.training.supervision import LandmarkSupervision
 
 
 class MethodModule(lightning.LightningModule):

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from pyface3d import MorphableModel, ParameterSpace
 from pyface3d.cli import app
 from pyface3d.fitting import read_landmarks
+from pyface3d.images import demo_picture
 from pyface3d.methods import registry
-from pyface3d.reconstructor import demo_picture
-from pyface3d.reconstructor.loading import has_weights
+from pyface3d.methods.loading import has_weights
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -10,11 +10,11 @@ import trimesh
 from PIL import Image
 
 from pyface3d import camera
-from pyface3d.detection import whole_picture
 from pyface3d.images import Source, find_sources, read_photo
+from pyface3d.images.detection import whole_picture
 from pyface3d.methods import create
 from pyface3d.reconstructor import Face, Reconstructor
-from pyface3d.reconstructor.places import Places
+from pyface3d.reconstructor.given_places import Places
 
 
 @pytest.fixture(scope="module")

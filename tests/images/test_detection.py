@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyface3d.detection import CascadeDetector, load_detector, merge_boxes, whole_picture
 from pyface3d.images import read_photo
-from pyface3d.reconstructor.places import Places, find_places, read_places, rois_of_boxes
+from pyface3d.images.detection import CascadeDetector, load_detector, merge_boxes, whole_picture
+from pyface3d.reconstructor.given_places import rois_of_boxes
 
 
 def test_merging_keeps_the_best_of_each_group():
@@ -90,27 +90,3 @@ def test_small_faces_among_others_are_found(data_folder):
     centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
     cells = {(int(y // 150), int(x // 150)) for x, y in centres}
     assert len(cells) >= 10
-
-
-def test_places_from_files(tmp_path):
-    (tmp_path / "boxes.csv").write_text("name,left,top,right,bottom\na.jpg,1,2,3,4\na.jpg,5,6,7,8\nsub/b.jpg,1,2,3,5\n")
-    places = read_places(tmp_path / "boxes.csv", "boxes")
-    assert places["a.jpg"].crops().shape == (2, 4)
-    assert find_places(places, "/photos/x/a.jpg") is places["a.jpg"]
-    (tmp_path / "rois.json").write_text('{"a": [1, 2, 31, 32]}')
-    rois = read_places(tmp_path / "rois.json", "rois")
-    assert find_places(rois, "z.zip/a.jpg").crops().tolist() == [[1, 2, 31, 32]]
-    np.savez(tmp_path / "dev.npz", names=np.array(["a"]), landmarks=np.ones((1, 68, 2)) * np.arange(68)[:, None])
-    assert read_places(tmp_path / "dev.npz", "landmarks")["a"].crops().shape == (1, 4)
-    (tmp_path / "bad.csv").write_text("a.jpg,1,2,three,4\nb,x,1,1,1\n")
-    with pytest.raises(ValueError, match="bad.csv"):
-        read_places(tmp_path / "bad.csv", "boxes")
-
-
-def test_wrong_places():
-    with pytest.raises(ValueError, match="one of"):
-        Places(boxes=[1, 2, 3, 4], rois=[1, 2, 3, 4])
-    with pytest.raises(ValueError, match=r"\(F, 4\)"):
-        Places(boxes=[1, 2, 3]).crops()
-    with pytest.raises(ValueError, match="finite"):
-        Places(rois=[1, 2, np.nan, 4]).crops()

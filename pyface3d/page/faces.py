@@ -3,27 +3,55 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 
+from pyface3d.fitting import fit_shape
+from pyface3d.images import Photo
+from pyface3d.methods import Reconstruction
 from pyface3d.morphable import MorphableModel
-from pyface3d.page import PageFace, build_page, write_page
-
-if TYPE_CHECKING:
-    from pyface3d.reconstructor.face import Face
+from pyface3d.page.build import PageFace, build_page, write_page
 
 _EMBEDDED = {"ict_face": "face", "ict_head": "head"}
 
 
-def write_faces_page(path: str | os.PathLike[str], faces: Sequence["Face"], **options: Any) -> Path:
+class _Face(Protocol):
+    """What the page needs of a :class:`pyface3d.reconstructor.Face`, a room above."""
+
+    @property
+    def reconstruction(self) -> Reconstruction: ...
+    @property
+    def photo(self) -> Photo: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def vertices(self) -> np.ndarray: ...
+    @property
+    def shape(self) -> np.ndarray: ...
+    @property
+    def photo_pose(self) -> np.ndarray: ...
+    @property
+    def roi(self) -> np.ndarray: ...
+    @property
+    def box(self) -> np.ndarray: ...
+    @property
+    def angles(self) -> dict[str, float]: ...
+    @property
+    def attributes(self) -> dict[str, float]: ...
+    def render(self, style: Literal["overlay"] = "overlay") -> np.ndarray: ...
+
+
+def write_faces_page(path: str | os.PathLike[str], faces: Sequence[_Face], **options: Any) -> Path:
     """Write the page of faces; arguments as in ``faces_page``."""
     page_faces, model = page_of_faces(faces)
     return write_page(path, page_faces, model, still=_still(faces), **_arguments(faces, **options))
 
 
-def faces_page(faces: Sequence["Face"], **options: Any) -> str:
+def faces_page(faces: Sequence[_Face], **options: Any) -> str:
     """The HTML of an interactive page with faces of one face model.
 
     Faces with the same photo and number are compared as one person seen by several methods.
@@ -36,7 +64,7 @@ def faces_page(faces: Sequence["Face"], **options: Any) -> str:
     return build_page(page_faces, model, still=_still(faces), **_arguments(faces, **options))
 
 
-def page_of_faces(faces: Sequence["Face"]) -> tuple[list[PageFace], MorphableModel]:
+def page_of_faces(faces: Sequence[_Face]) -> tuple[list[PageFace], MorphableModel]:
     """The faces as the page takes them, and the model whose modes become sliders.
 
     Faces of the embedded model move by its named blendshapes and get eyes, mouth and neck, unless one of them is a
@@ -53,7 +81,7 @@ def page_of_faces(faces: Sequence["Face"]) -> tuple[list[PageFace], MorphableMod
     return [_page_face(face, whole, sliders) for face in faces], sliders
 
 
-def _page_face(face: "Face", whole: MorphableModel, sliders: MorphableModel) -> PageFace:
+def _page_face(face: _Face, whole: MorphableModel, sliders: MorphableModel) -> PageFace:
     """A face whose shape is made by ``whole`` and moved by ``sliders``, two bases of the same vertices."""
     answer = face.reconstruction
     if answer.position_map is not None:
@@ -81,20 +109,16 @@ def _page_face(face: "Face", whole: MorphableModel, sliders: MorphableModel) -> 
     )
 
 
-def _fitted(face: "Face", model: MorphableModel) -> tuple[torch.Tensor, np.ndarray]:
+def _fitted(face: _Face, model: MorphableModel) -> tuple[torch.Tensor, np.ndarray]:
     """Coefficients nearest to the shape of a position map, and its vertices; those it does not know are the model's."""
     ids = face.reconstruction.atlas.vertex_ids.cpu().numpy()  # type: ignore[union-attr]
-    std = model.std.double().numpy()
-    basis = model.basis.double().numpy()[ids].reshape(-1, model.n_coeffs) * std
-    offset = (face.shape - model.mean.numpy()[ids]).astype(np.float64).ravel()
-    step = np.linalg.solve(basis.T @ basis + 1e-2 * np.eye(len(std)), basis.T @ offset)
-    coeffs = torch.from_numpy((step * std).astype(np.float32))
+    coeffs = fit_shape(model, face.shape, ids)
     vertices = model.synthesize(coeffs[None])[0].numpy()
     vertices[ids] = face.shape
     return coeffs, vertices
 
 
-def _still(faces: Sequence["Face"]) -> np.ndarray:
+def _still(faces: Sequence[_Face]) -> np.ndarray:
     """The overlay around the first face, for browsers without WebGL2."""
     face = faces[0]
     left, top, right, bottom = face.photo.to_memory(face.roi[None])[0]
@@ -106,6 +130,6 @@ def _still(faces: Sequence["Face"]) -> np.ndarray:
 
 
 def _arguments(
-    faces: Sequence["Face"], title: str = "pyface3d", layout: Literal["viewer", "gallery"] | None = None
+    faces: Sequence[_Face], title: str = "pyface3d", layout: Literal["viewer", "gallery"] | None = None
 ) -> dict[str, Any]:
     return {"title": title, "layout": layout or ("gallery" if len(faces) > 8 else "viewer")}

@@ -10,7 +10,7 @@ from scipy.io import savemat
 from pyface3d import MorphableModel, ParameterSpace, UVAtlas
 from pyface3d.camera import flip_y, pose_from_para
 from pyface3d.data import Augment, MatFaces, collate
-from pyface3d.labels import LabelledFaces, label_faces
+from pyface3d.data.labelled import LabelledFaces, label_faces
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,17 @@
-"""Methods with weights, face model and parameter space from files, as the command line names them; the demo's photo."""
+"""Methods with weights, face model and parameter space from files, as the command line names them."""
 
 import os
-from importlib import resources
 from pathlib import Path
 
 import torch
 
 from pyface3d.camera import ParameterSpace
-from pyface3d.images import Photo, read_photo
-from pyface3d.methods import Method, create, list_methods
+from pyface3d.methods.method import Method
+from pyface3d.methods.registry import create, list_methods
 from pyface3d.methods.weights import find_weights
 from pyface3d.morphable import MorphableModel, load_model
 
 EMBEDDED = "synthetic"  # name of the weights that ship with the package
-
-
-def demo_picture() -> Photo:
-    """The embedded picture: a rendered portrait of nobody (``scripts/make_demo_picture.py``).
-
-    Example:
-        >>> demo_picture().pixels.shape
-        (480, 480, 3)
-    """
-    return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
 
 
 def has_weights(method: str) -> bool:

@@ -1,0 +1,58 @@
+"""What a run over many photos did, in numbers and sentences."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from pyface3d.images import Source
+from pyface3d.reconstructor.folder import OutputFolder
+from pyface3d.reconstructor.reconstructor import PhotoFaces
+
+
+class Tally:
+    """Writes results into a folder and counts them.
+
+    Args:
+        folder: where the results go.
+
+    Example:
+        >>> tally = Tally(OutputFolder("faces", ["glb"]))  # doctest: +SKIP
+        >>> for result in reconstructor.iter(["photos"]):  # doctest: +SKIP
+        ...     tally.add(result)
+        >>> tally.finish()["faces"]  # doctest: +SKIP
+        12
+    """
+
+    def __init__(self, folder: OutputFolder) -> None:
+        self.folder, self.start = folder, time.perf_counter()
+        self.photos = self.faces = self.skipped = 0
+        self.problems: list[str] = []
+
+    def skip(self, source: Source) -> bool:
+        """Whether the folder holds all of a photo already, which then counts as skipped."""
+        if not self.folder.is_complete(source):
+            return False
+        self.skipped += 1
+        if not self.folder.found(source):
+            self.problems.append(f"{source.name}: no face found")
+        return True
+
+    def add(self, result: PhotoFaces) -> None:
+        """Writes and counts the faces of a photo, or notes why there are none."""
+        if result.error is not None:
+            self.problems.append(result.error)
+            return
+        self.folder.write(result)
+        self.photos += 1
+        self.faces += len(result.faces)
+        if not result.faces:
+            self.problems.append(f"{result.source.name}: no face found")
+
+    def finish(self) -> dict[str, Any]:
+        """Writes tables and page; returns files, counts, problems and seconds."""
+        files: list[Path] = self.folder.finish()
+        return {
+            "folder": str(self.folder.folder), "files": [str(file) for file in files], "photos": self.photos,
+            "faces": self.faces, "skipped": self.skipped, "problems": self.problems,
+            "seconds": round(time.perf_counter() - self.start, 3),
+        }  # fmt: skip
