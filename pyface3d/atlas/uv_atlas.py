@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
@@ -17,6 +16,8 @@ from pyface3d.atlas.baking import MapBasis
 from pyface3d.atlas.build import Layout, layout_of
 from pyface3d.atlas.layout import transpose_gather
 from pyface3d.atomic import atomic_write
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.tensors import read_safetensors
 
 if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
@@ -189,7 +190,9 @@ class UVAtlas(nn.Module):
         missing = [name for name in STORED if name not in tensors]
         if missing:
             raise ValueError(f"UVAtlas.load: {path} lacks {', '.join(missing)}; save it again")
-        return cls(Layout(**{name: tensors[name].numpy() for name in STORED}))
+        with reading(path, "UVAtlas.load"):
+            _check(tensors)
+            return cls(Layout(**{name: tensors[name].numpy() for name in STORED}))
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
@@ -214,15 +217,30 @@ class UVAtlas(nn.Module):
         return self
 
 
+def _check(tensors: dict[str, Tensor]) -> None:
+    """Raises ValueError unless the shapes fit each other and every index has something to point at."""
+    n, m, size = len(tensors["vertex_uv"]), len(tensors["vertex_ids"]), len(tensors["corners"])
+    wanted: dict[str, tuple[torch.dtype, tuple[int, ...], int, int]] = {
+        "triangle_ids": (torch.int32, (size, size), -1, 1 << 31), "corners": (torch.int32, (size, size, 3), 0, n),
+        "barycentrics": (torch.float32, (size, size, 3), 0, 0), "face_mask": (torch.bool, (size, size), 0, 0),
+        "vertex_uv": (torch.float32, (n, 2), 0, 0), "vertex_ids": (torch.int64, (m,), 0, n),
+        "triangles": (torch.int64, (len(tensors["triangles"]), 3), 0, m),
+        "landmark_uv": (torch.float32, (len(tensors["landmark_uv"]), 2), 0, 0),
+    }  # fmt: skip
+    for name, (dtype, shape, low, high) in wanted.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype or tensor.shape != shape:
+            raise ValueError(f"{name} must be {shape} {dtype}, got {tuple(tensor.shape)} {tensor.dtype}")
+        if high > low and tensor.numel() and not low <= int(tensor.min()) <= int(tensor.max()) < high:
+            raise ValueError(f"{name} must be in [{low}, {high}), got {int(tensor.min())} to {int(tensor.max())}")
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     """The tensors of an atlas file; ValueError for any other."""
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"UVAtlas.load: there is no file {path}")
-    try:
-        with safe_open(path, framework="pt") as stream:
-            found = (stream.metadata() or {}).get("format")
-            if found != FORMAT:
-                raise ValueError(f"UVAtlas.load: {path} holds {found or 'something else'}; write it with UVAtlas.save")
-            return {name: stream.get_tensor(name) for name in stream.keys()}
-    except SafetensorError as error:
-        raise ValueError(f"UVAtlas.load: {path} is not a safetensors file or is cut short ({error})") from error
+    tensors, metadata = read_safetensors(path, "UVAtlas.load")
+    found = metadata.get("format")
+    if found != FORMAT:
+        raise ValueError(f"UVAtlas.load: {path} holds {found or 'something else'}; write it with UVAtlas.save")
+    return tensors

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from pyface3d.atomic import atomic_write
 from pyface3d.camera.flips import FLIPS
 from pyface3d.camera.whitening import read_release
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import open_regular
+from pyface3d.foreign.tensors import read_safetensors
 
 POSE_LENGTH = 12
 T_Z = 11  # entry of t_z, which no picture shows
@@ -163,18 +165,17 @@ class ParameterSpace(nn.Module):
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":
         """Reads what :meth:`save` wrote, or a whitening table of 3DDFA or 3DDFA_V2 (pickle or npz), by the content."""
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             start = stream.read(2)
         if start.startswith(b"\x80") or start == b"PK":  # a pickle, an npz
             tables = read_release(path)
-            return cls.of_length(len(tables["mean"]), **tables)
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("parameter_space")
-            if header is None:
-                raise ValueError(
-                    f"ParameterSpace.load: {path} holds no parameter space; write it with ParameterSpace.save"
-                )
-            return cls(mean=file.get_tensor("mean"), std=file.get_tensor("std"), **json.loads(header))
+            with reading(path, "ParameterSpace"):
+                return cls.of_length(len(tables["mean"]), **tables)
+        tensors, metadata = read_safetensors(path, "ParameterSpace.load")
+        if "parameter_space" not in metadata:
+            raise ValueError(f"ParameterSpace.load: {path} holds no parameter space; write it with ParameterSpace.save")
+        with reading(path, "ParameterSpace.load"):
+            return cls(mean=tensors["mean"], std=tensors["std"], **json.loads(metadata["parameter_space"]))
 
     @classmethod
     def of_length(cls, length: int, **options: Any) -> "ParameterSpace":

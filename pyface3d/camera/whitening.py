@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pyface3d.foreign.arrays import read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.pickles import as_array, load_pickle
+from pyface3d.foreign.regular import open_regular
 
 # names of mean and std in a file, and how that project's vertices reach the crop; the versions stand in one npz
 _RELEASES = (
@@ -31,19 +34,13 @@ def read_release(path: str | os.PathLike, flip: str | None = None) -> dict[str, 
     Raises:
         ValueError: if the file holds no such table.
     """
-    from pyface3d.morphable.damage import reading
-    from pyface3d.morphable.pickles import as_array, load_pickle
-
     path = Path(path)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         is_npz = stream.read(2) == b"PK"
-    if is_npz:
-        with reading(path), np.load(path, allow_pickle=False) as file:
-            content = dict(file)
-    else:
-        content = load_pickle(path)
+    content = read_npz(path, "ParameterSpace") if is_npz else load_pickle(path, "ParameterSpace")
     for mean, std, project in _RELEASES:
         if isinstance(content, dict) and mean in content and std in content and flip in (None, project):
-            return {"mean": as_array(content[mean]).ravel(), "std": as_array(content[std]).ravel(), "flip": project}
+            with reading(path, "ParameterSpace"):
+                return {"mean": as_array(content[mean]).ravel(), "std": as_array(content[std]).ravel(), "flip": project}
     wanted = {None: "3DDFA or 3DDFA_V2", "3ddfa": "3DDFA", "3ddfa_v2": "3DDFA_V2"}[flip]
     raise ValueError(f"{path} holds no whitening table of {wanted}")

@@ -12,7 +12,7 @@ from pyface3d.data.images import UnreadableError
 from pyface3d.data.pictures import Pictures
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
-from pyface3d.morphable.pickles import as_array, load_pickle
+from pyface3d.foreign.pickles import as_array, load_pickle
 
 POINT_TABLES = ("pts68", "pts21", "pts68_reannotated")
 YAW_TABLES = ("yaw", "yaw_fitted", "yaw_label")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.tensors import safetensors_header
 from pyface3d.methods.method import Method
 
 CARD = "pyface3d"  # the card's key in the header
@@ -64,12 +64,23 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard | None:
     path = Path(path)
     if path.suffix != ".safetensors":
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(CARD)
-        return None if text is None else ModelCard(**json.loads(text))
-    except (SafetensorError, TypeError, ValueError) as error:
-        raise ValueError(f"read_card: {path.name} has no readable header ({error})") from error
+    text = safetensors_header(path, "read_card").get(CARD)
+    with reading(path, "read_card"):
+        return None if text is None else _checked(ModelCard(**json.loads(text)))
+
+
+def _checked(card: ModelCard) -> ModelCard:
+    """The card, if its parts are of the types that the code builds on."""
+    objects = {name: getattr(card, name) for name in ("arguments", "face_model", "images", "training", "numbers")}
+    if card.parameter_space is not None:
+        objects["parameter_space"] = card.parameter_space
+    wrong = [name for name, value in objects.items() if not isinstance(value, dict)]
+    if wrong or not isinstance(card.method, str) or not isinstance(card.licence, str):
+        raise ValueError(f"its model card is damaged: {', '.join(wrong) or 'method or licence'}")
+    lacking = [name for name in ("name", "hash", "unit") if not isinstance(card.face_model.get(name), str)]
+    if lacking:
+        raise ValueError(f"its model card lacks the face model's {', '.join(lacking)}")
+    return card
 
 
 def check_card(card: ModelCard, method: Method, name: str) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pyface3d.foreign.matlab import read_mat
 from pyface3d.morphable.layouts import basis_from_flat, outward, vertices_from_flat, zero_based
-from pyface3d.morphable.matlab import read_mat
 from pyface3d.morphable.model import MorphableModel
 
 Arrays = dict[str, np.ndarray]
@@ -37,8 +37,7 @@ def read_bfm2009(path: Path, trim: Path | None = None, expression: Path | None =
     """Read the model; ``trim`` and ``expression`` are 3DDFA's files to go with the original."""
     model = read_mat(path)
     if "model" in model:
-        struct = model["model"]
-        return _build({name: struct[name][0, 0] for name in struct.dtype.names or ()})
+        return _build(model["model"])
     if "mu_shape" in model:
         model |= {_TRIMMED_NAMES[name]: array for name, array in model.items() if name in _TRIMMED_NAMES}
     else:

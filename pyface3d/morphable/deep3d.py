@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pyface3d.foreign.matlab import read_mat
 from pyface3d.morphable.layouts import basis_from_flat, outward, vertices_from_flat, zero_based
-from pyface3d.morphable.matlab import read_mat
 from pyface3d.morphable.model import MorphableModel
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyface3d.foreign.regular import read_bytes
 from pyface3d.morphable.layouts import basis_from_flat, outward, vertices_from_flat, zero_based
 from pyface3d.morphable.model import MorphableModel
 
@@ -100,7 +101,7 @@ class _Archive:
     """A cursor over a cereal binary archive (little-endian, 64-bit sizes)."""
 
     def __init__(self, path: Path):
-        self.path, self.content, self.at = path, path.read_bytes(), 0
+        self.path, self.content, self.at = path, read_bytes(path, "model_bytes"), 0
 
     def model(self) -> dict[str, Any]:
         (version,) = self.take("<I", 1)

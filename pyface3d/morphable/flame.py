@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from pyface3d.foreign.pickles import as_array
 from pyface3d.morphable.layouts import zero_based
 from pyface3d.morphable.model import MorphableModel
-from pyface3d.morphable.pickles import as_array
 
 N_SHAPE = 300  # the first 300 of the 400 columns of ``shapedirs`` are identity, the rest expression
 

@@ -1,12 +1,14 @@
 """ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence): the published OBJ files, or one npz."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pyface3d.morphable.damage import reading
+from pyface3d.foreign.arrays import read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import read_text
+from pyface3d.foreign.text import read_json
 from pyface3d.morphable.model import MorphableModel
 
 # The published README: vertices of the parts in order (part name, one past its last vertex) and of the 68 landmarks.
@@ -61,6 +63,9 @@ def read_ict(path: str | Path) -> IctFaceKit:
 def load_ict(path: str | Path) -> MorphableModel:
     """The whole published model: 100 identity modes in standard deviations, the 53 blendshapes as expression."""
     kit = read_ict(path)
+    n = len(kit.mean)
+    if any(not 0 <= start <= end <= n for start, end in kit.parts.values()):
+        raise ValueError(f"load_model: {path} is damaged: its parts must lie in its {n} vertices")
     tiles = np.zeros_like(kit.uv)
     tiles[kit.uv_triangles] = np.floor(kit.uv[kit.uv_triangles].mean(axis=1, keepdims=True))
     return MorphableModel(
@@ -79,7 +84,8 @@ def load_ict(path: str | Path) -> MorphableModel:
 
 
 def _read_npz(path: Path) -> IctFaceKit:
-    with reading(path), np.load(path, allow_pickle=False) as file:
+    file = read_npz(path)
+    with reading(path):
         ranges = {str(name): (int(a), int(b)) for name, (a, b) in zip(file["part_names"], file["part_vertex_range"])}
         del ranges["narrow_face"]  # a piece of the face, not a part of its own
         return IctFaceKit(
@@ -102,7 +108,7 @@ def _read_folder(folder: Path) -> IctFaceKit:
 
 def _assembled(folder: Path) -> IctFaceKit:
     mean, uv, triangles, uv_triangles = _read_obj(folder / "generic_neutral_mesh.obj")
-    names = json.loads((folder / "vertex_indices.json").read_text())["expressions"]
+    names = _expressions(folder)
     displacement = lambda name: _read_vertices(folder / f"{name}.obj") - mean  # noqa: E731
     identity = [displacement(file.stem) for file in sorted(folder.glob("identity[0-9][0-9][0-9].obj"))]
     starts = [0, *(end for _, end in _PART_ENDS)]
@@ -119,15 +125,22 @@ def _assembled(folder: Path) -> IctFaceKit:
     )
 
 
+def _expressions(folder: Path) -> list[str]:
+    names = read_json(folder / "vertex_indices.json")["expressions"]
+    if any(not isinstance(name, str) or "/" in name or "\\" in name for name in names):
+        raise ValueError("vertex_indices.json names files outside the folder")
+    return names
+
+
 def _read_vertices(path: Path) -> np.ndarray:
     """(N, 3) float64 vertices of an OBJ file."""
-    with path.open() as lines:
-        return np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float64).reshape(-1, 3)
+    lines = read_text(path).splitlines()
+    return np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float64).reshape(-1, 3)
 
 
 def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Vertices, uv, triangles and uv triangles of an OBJ file, its polygons cut into fans."""
-    lines = path.read_text().splitlines()
+    lines = read_text(path).splitlines()
     uv = np.array([line.split()[1:3] for line in lines if line.startswith("vt ")], np.float64)
     corners = []  # (vertex, uv) of each triangle's corners
     for line in lines:

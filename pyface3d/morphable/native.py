@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
+from pyface3d.foreign.arrays import read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import open_regular
+from pyface3d.foreign.tensors import read_safetensors
 from pyface3d.morphable.blendshapes import Blendshapes
-from pyface3d.morphable.damage import reading
 from pyface3d.morphable.model import MorphableModel
 
 FORMAT = "pyface3d morphable model"
@@ -41,16 +43,16 @@ def load_native(path: str | Path) -> MorphableModel:
         ValueError: the file is damaged, or is not one of ours.
     """
     path = Path(path)
-    with path.open("rb") as stream:
-        is_zip = stream.read(2) == b"PK"
-    tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
     with reading(path):
+        with open_regular(path) as stream:
+            is_zip = stream.read(2) == b"PK"
+        tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
         if header.get("version") != VERSION:
             raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads {VERSION}")
         model = _assemble(tensors, header)
-    if model.hash() != header.get("hash"):
+        if model.hash() == header.get("hash"):
+            return model
         raise ValueError(f"load_model: {path} is damaged: its content does not have the hash that it names")
-    return model
 
 
 def _disassemble(model: MorphableModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -83,16 +85,22 @@ def _assemble(tensors: dict[str, Tensor], header: dict[str, Any]) -> MorphableMo
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with reading(path), safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") != FORMAT:
-            raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
+    tensors, metadata = read_safetensors(path, "load_model")
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
+    return tensors, _header(metadata["header"])
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with reading(path), np.load(path, allow_pickle=False) as file:
-        if "header" not in file.files:
-            raise ValueError(f"load_model: {path} is an npz of something else than a face model")
-        tensors = {name: torch.from_numpy(file[name]) for name in file.files if name != "header"}
-        return tensors, json.loads(str(file["header"]))
+    arrays = read_npz(path)
+    if "header" not in arrays:
+        raise ValueError(f"load_model: {path} is an npz of something else than a face model")
+    header = _header(str(arrays.pop("header")))
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}, header
+
+
+def _header(text: str) -> dict[str, Any]:
+    header = json.loads(text)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no object")
+    return header

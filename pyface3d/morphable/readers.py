@@ -1,6 +1,5 @@
 """``load_model``: any published face model, recognised by what is in its files."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from pyface3d.foreign.arrays import npz_names
+from pyface3d.foreign.damage import one_line, reading
+from pyface3d.foreign.matlab import mat_names
+from pyface3d.foreign.pickles import load_pickle
+from pyface3d.foreign.regular import open_regular
+from pyface3d.foreign.text import read_json
 from pyface3d.morphable import bfm2009, deep3d, eos
 from pyface3d.morphable.bfm2017 import read_bfm2017
-from pyface3d.morphable.damage import reading
 from pyface3d.morphable.flame import read_flame
 from pyface3d.morphable.ict import load_ict
-from pyface3d.morphable.matlab import mat_names
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.native import load_native
-from pyface3d.morphable.pickles import load_pickle
 from pyface3d.morphable.tddfa import read_tddfa_landmarks, read_tddfa_v1, read_tddfa_v2
 
 # A file as it was recognised: its kind, and what its reader takes (a path, or content already read).
@@ -82,11 +84,12 @@ def _read(path: Path, pieces: list[Piece]) -> MorphableModel:
     further = {takes[other]: value for other, value in pieces if other in takes}
     try:
         return reader(content, **further)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # what a reader stumbles over in content that is none, of any type
         if str(error).startswith("load_model: "):
             raise
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"load_model: {path} was taken for a {kind} model, but {reason}") from error
+        raise ValueError(f"load_model: {path} was taken for a {kind} model, but {one_line(error)}") from error
 
 
 def _recognise_folder(folder: Path) -> Piece | None:
@@ -97,7 +100,7 @@ def _recognise_folder(folder: Path) -> Piece | None:
 
 def _recognise(path: Path) -> Piece | None:
     """What one file is, None for a file that is of no use to any reader."""
-    with path.open("rb") as stream:
+    with reading(path), open_regular(path) as stream:
         head = stream.read(128)
     if head.startswith(b"PK"):
         return _recognise_npz(path)
@@ -118,8 +121,7 @@ def _recognise(path: Path) -> Piece | None:
 
 
 def _recognise_npz(path: Path) -> Piece | None:
-    with reading(path), np.load(path, allow_pickle=False) as file:
-        names = set(file.files)
+    names = npz_names(path)
     if "header" in names:
         return "native", path
     if {"u", "w_shp", "w_exp"} <= names:
@@ -143,7 +145,7 @@ def _recognise_pickle(path: Path) -> Piece | None:
 
 
 def _recognise_json(path: Path) -> Piece | None:
+    content = read_json(path)
     with reading(path):
-        content = json.loads(path.read_text())
         tree = content.get("value0", content)
     return ("eos_json", tree) if "shape_model" in tree else None

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pyface3d.foreign.arrays import read_npy, read_npz
+from pyface3d.foreign.matlab import read_mat
+from pyface3d.foreign.pickles import as_array
 from pyface3d.morphable.layouts import (
     basis_from_flat,
     landmarks_from_coordinates,
@@ -15,9 +18,7 @@ from pyface3d.morphable.layouts import (
     vertices_from_flat,
     zero_based,
 )
-from pyface3d.morphable.matlab import read_mat
 from pyface3d.morphable.model import MorphableModel
-from pyface3d.morphable.pickles import as_array
 
 
 def read_tddfa_v1(folder: Path, triangles: Path | None = None) -> MorphableModel:
@@ -31,14 +32,14 @@ def read_tddfa_v1(folder: Path, triangles: Path | None = None) -> MorphableModel
     found = next((path for path in candidates if path.exists()), None)
     if found is None:
         raise FileNotFoundError(f"load_model: {folder} has no tri.mat; name its path as a second argument")
-    arrays = {name: np.load(folder / f"{name}.npy") for name in ("u_shp", "u_exp", "w_shp_sim", "w_exp_sim")}
+    arrays = {name: read_npy(folder / f"{name}.npy") for name in ("u_shp", "u_exp", "w_shp_sim", "w_exp_sim")}
     mean = vertices_from_flat(arrays["u_shp"] + arrays["u_exp"])
     return MorphableModel(
         mean,
         basis_from_flat(arrays["w_shp_sim"]),
         basis_from_flat(arrays["w_exp_sim"]),
         outward(mean, zero_based(read_mat(found)["tri"], first=1)),
-        landmarks=landmarks_from_coordinates(np.load(folder / "keypoints_sim.npy")),
+        landmarks=landmarks_from_coordinates(read_npy(folder / "keypoints_sim.npy")),
         unit="um",
         name="tddfa",
     )
@@ -65,10 +66,10 @@ def read_tddfa_landmarks(path: Path) -> MorphableModel:
 
     It has no triangles: enough for landmarks, poses and fitting, not for meshes.
     """
-    with np.load(path, allow_pickle=False) as file:
-        mean = vertices_from_flat(file["u"])
-        if len(mean) != 68:
-            raise ValueError(f"u must be (204, 1), got {file['u'].shape}")
-        bases = basis_from_flat(file["w_shp"]), basis_from_flat(file["w_exp"])
+    arrays = read_npz(path)
+    mean = vertices_from_flat(arrays["u"])
+    if len(mean) != 68:
+        raise ValueError(f"u must be (204, 1), got {arrays['u'].shape}")
+    bases = basis_from_flat(arrays["w_shp"]), basis_from_flat(arrays["w_exp"])
     triangles = np.zeros((0, 3), np.int64)
     return MorphableModel(mean, *bases, triangles, landmarks=np.arange(68), unit="um", name="tddfa_landmarks")

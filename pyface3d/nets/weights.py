@@ -1,14 +1,14 @@
 """Backbone weights from files: safetensors, or a torch checkpoint read as data only."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from pyface3d.foreign.checkpoints import StoredTensor, read_checkpoint
+from pyface3d.foreign.tensors import read_safetensors
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -23,22 +23,28 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         ValueError: the file is truncated, or holds something else than tensors.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"read_state: no weight file at {path}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        # torch's sentence about pickles advises to read the file with execution, which nobody should
-        pickled = isinstance(error, pickle.UnpicklingError) or not str(error)
-        reason = "neither safetensors nor tensors saved by torch" if pickled else str(error).splitlines()[0]
-        raise ValueError(f"read_state: {path.name} is not a readable weight file ({reason})") from error
+    if path.suffix == ".safetensors":
+        return read_safetensors(path, "read_state")[0]
+    state = read_checkpoint(path)
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"read_state: {path.name} must hold named tensors (a state dict)")
-    return {key.removeprefix("module."): value for key, value in state.items()}
+    named = isinstance(state, Mapping) and all(isinstance(key, str) for key in state)
+    if not named or not all(isinstance(value, StoredTensor) for value in state.values()):
+        raise ValueError(f"read_state: {path} must hold named tensors (a state dict)")
+    storages: dict[int, Tensor] = {}
+    return {key.removeprefix("module."): _tensor(value, storages) for key, value in state.items()}
+
+
+def _tensor(stored: StoredTensor, storages: dict[int, Tensor]) -> Tensor:
+    """The tensor; those of one storage share its memory, as they did when they were saved."""
+    storage = stored.storage
+    if id(storage) not in storages:
+        dtype = getattr(torch, storage.dtype)
+        content = bytearray(storage.content[: storage.count * storage.itemsize])
+        storages[id(storage)] = torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
+    return torch.as_strided(storages[id(storage)], stored.shape, stored.strides, stored.offset)
 
 
 def load_backbone(network: nn.Module, path: str | os.PathLike[str]) -> list[str]:

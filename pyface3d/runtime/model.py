@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyface3d.foreign.arrays import read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import open_regular
+from pyface3d.foreign.tensors import read_safetensors
 from pyface3d.runtime.geometry import synthesize_shape
 
 FORMAT = "pyface3d morphable model"
@@ -67,27 +69,36 @@ def load_model(path: str | os.PathLike[str]) -> FaceModel:
         >>> runtime.load_model("face.safetensors").n_coeffs  # doctest: +SKIP
         50
     """
-    path = Path(path)
-    with path.open("rb") as stream:
-        is_zip = stream.read(2) == b"PK"
-    arrays, header = _read_npz(path) if is_zip else _read_safetensors(path)
-    try:
+    with reading(path, "runtime.load_model"):
+        with open_regular(path) as stream:
+            is_zip = stream.read(2) == b"PK"
+        arrays, header = _read_npz(path) if is_zip else _read_safetensors(path)
         identity, expression = arrays.pop("identity_basis"), arrays.pop("expression_basis")
         basis = _dense(np.concatenate([identity, expression], axis=2))
         if content_hash(arrays | {"basis": basis}) != header.get("hash"):
             raise ValueError("its content does not have the hash that it names")
-        return FaceModel(
+        model = FaceModel(
             mean=_dense(arrays.pop("mean")),
             basis=basis,
             triangles=arrays.pop("triangles").astype(np.int64),
             n_identity=identity.shape[2],
             landmarks=arrays.pop("landmarks", None),
-            name=header.get("name", ""),
+            name=str(header.get("name", "")),
             hash=header["hash"],
             extra=arrays,
         )
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"runtime.load_model: {path} is damaged: {error}") from error
+        _check(model)
+        return model
+
+
+def _check(model: FaceModel) -> None:
+    """Raises ValueError unless shapes fit each other and every index is a vertex: the kernels rely on it."""
+    n = len(model.mean)
+    if model.mean.shape != (n, 3) or model.basis.shape[:2] != (n, 3) or model.triangles.shape[1:] != (3,):
+        raise ValueError(f"mean {model.mean.shape}, basis {model.basis.shape}, triangles {model.triangles.shape}")
+    for name, ids in (("triangles", model.triangles), ("landmarks", model.landmarks)):
+        if ids is not None and ids.size and not (ids.dtype.kind == "i" and 0 <= ids.min() <= ids.max() < n):
+            raise ValueError(f"its {name} must be vertices in [0, {n})")
 
 
 def content_hash(arrays: dict[str, NDArray]) -> str:
@@ -106,29 +117,28 @@ def _dense(values: NDArray) -> NDArray:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, NDArray], dict]:
+def _read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict]:
     try:
-        from safetensors import SafetensorError, safe_open
+        arrays, metadata = read_safetensors(path, "runtime.load_model", "numpy")
     except ImportError as error:
         raise ImportError(
             "runtime.load_model: safetensors files need the package safetensors; run 'pip install safetensors', "
             "or save the model as .npz"
         ) from error
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a model")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["header"])
-    except SafetensorError as error:
-        raise ValueError(f"runtime.load_model: {path} is damaged or truncated: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a model")
+    return arrays, _header(metadata["header"])
 
 
-def _read_npz(path: Path) -> tuple[dict[str, NDArray], dict]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "header" not in file.files:
-                raise ValueError(f"runtime.load_model: {path} is an npz of something else than a face model")
-            return {name: file[name] for name in file.files if name != "header"}, json.loads(str(file["header"]))
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"runtime.load_model: {path} is damaged or truncated: {error}") from error
+def _read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict]:
+    arrays = read_npz(path, "runtime.load_model")
+    if "header" not in arrays:
+        raise ValueError(f"runtime.load_model: {path} is an npz of something else than a face model")
+    return arrays, _header(str(arrays.pop("header")))
+
+
+def _header(text: str) -> dict:
+    header = json.loads(text)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no object")
+    return header

@@ -122,7 +122,7 @@ def test_damaged_files_are_named(saved, tmp_path):
         with pytest.raises(ValueError, match=f"{name}.safetensors"):
             from_pretrained(tmp_path / f"{name}.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "card.safetensors", metadata={"pyface3d": '{"method": 1}'})
-    with pytest.raises(ValueError, match="card.safetensors has no readable header"):
+    with pytest.raises(ValueError, match="card.safetensors is damaged"):
         from_pretrained(tmp_path / "card.safetensors")
     with pytest.raises(FileNotFoundError, match="no weights 'nowhere'; packaged: "):
         create("mobile_frnet", pretrained="nowhere")

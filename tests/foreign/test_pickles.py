@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse
 import torch
 
+from pyface3d.foreign.pickles import as_array, load_pickle
 from pyface3d.morphable import load_model
-from pyface3d.morphable.pickles import as_array, load_pickle
 
 
 class Command:

@@ -1,0 +1,120 @@
+"""Parsers that can crash run in a process of their own, with limits on memory and time.
+
+A child gets a line of JSON on its standard input and answers with a line of JSON and bytes on its standard output.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+_LONGEST_LINE = 1 << 20
+_ROOM = 2 << 30  # bytes of address space for Python and the parser's library themselves
+
+
+class Child:
+    """A process that runs ``python -m module``.
+
+    Args:
+        module: the module, which reads :func:`requests` and gives each its :func:`answer`.
+    """
+
+    def __init__(self, module: str) -> None:
+        # modules come from where this process has them, but not from the current folder, which may be a stranger's
+        path = [os.path.abspath(entry) for entry in sys.path if entry]
+        code = f"import sys; sys.path[:] = {path!r}; import runpy; runpy.run_module({module!r}, run_name='__main__')"
+        environment = os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._out = self._process.stdout.fileno()
+        self._waiting = b""
+
+    def ask(self, request: dict[str, Any], memory: int) -> None:
+        """Sends a request, with the bytes of address space that it may take beyond what Python itself needs."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({**request, "memory": memory + _ROOM}).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer will be missing
+
+    def line(self, seconds: float) -> dict[str, Any]:
+        """The next line of the answer.
+
+        Raises:
+            ValueError: the child crashed, ran out of memory or did not answer in time.
+        """
+        until = time.monotonic() + seconds
+        while b"\n" not in self._waiting:
+            if len(self._waiting) > _LONGEST_LINE:
+                raise ValueError("its parser answers nonsense")
+            self._waiting += self._some(until, 1 << 16)
+        line, _, self._waiting = self._waiting.partition(b"\n")
+        return json.loads(line)
+
+    def take(self, count: int, seconds: float) -> bytes:
+        """The next ``count`` bytes; errors as ``line``."""
+        until = time.monotonic() + seconds
+        whole = bytearray(self._waiting[:count])
+        self._waiting = self._waiting[count:]
+        while len(whole) < count:
+            whole += self._some(until, min(count - len(whole), 1 << 20))
+        return bytes(whole)
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+        self._process.wait()
+
+    def _some(self, until: float, most: int) -> bytes:
+        ready, _, _ = select.select([self._out], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            raise ValueError("its parser did not answer in time")
+        piece = os.read(self._out, most)
+        if not piece:
+            raise ValueError(f"its parser stopped (exit status {self._process.wait()})")
+        return piece
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def requests() -> Iterator[dict[str, Any]]:
+    """In the child: what is asked, each under its limit on memory."""
+    while line := sys.stdin.buffer.readline(_LONGEST_LINE):
+        asked = json.loads(line)
+        try:
+            import resource
+        except ImportError:  # there is none outside Unix
+            yield asked
+            continue
+        resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        yield asked
+
+
+def answer(line: dict[str, Any], *pieces: Any) -> None:
+    """In the child: writes a line and the bytes that it announces."""
+    sys.stdout.buffer.write(json.dumps(line).encode() + b"\n")
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
