@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pyface3d import MorphableModel, create, nets
+from pyface3d import MorphableModel, create_method, nets
 
 # name in the table, registered name, arguments, batch
 METHODS = [
@@ -31,7 +31,7 @@ def face_model():
 
 @pytest.mark.parametrize(("label", "name", "arguments", "batch"), METHODS, ids=[m[0] for m in METHODS])
 def bench_deployed(bench, face_model, label, name, arguments, batch):
-    method = create(name, model=face_model, **arguments).eval()
+    method = create_method(name, model=face_model, **arguments).eval()
     deployed, size = method.deploy(), method.images.size
     images = torch.randn(batch, 3, size, size)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Targets: rasterise + shade a dense face at 256 x 256 under 5 ms (B=32, 2 threads), 2x a plain scanline loop in C."""
+"""Targets: rasterize + shade a dense face at 256 x 256 under 5 ms (B=32, 2 threads), 2x a plain scanline loop in C."""
 
 import ctypes
 import shutil

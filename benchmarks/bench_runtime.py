@@ -1,4 +1,4 @@
-"""One warm photo through ``runtime.Reconstructor``, in a process without torch.
+"""One warm photo through ``runtime.OnnxReconstructor``, in a process without torch.
 
 Target: 12 ms from a crop to vertices and 4 ms more to a picture of 256x256 on two threads, 300 MB at the peak, 120 ms
 to import.
@@ -14,7 +14,7 @@ import sys
 import pytest
 import torch
 
-from pyface3d import MorphableModel, create
+from pyface3d import MorphableModel, create_method
 
 N_VERTICES, SIDE = 53215, 231
 
@@ -26,7 +26,7 @@ from pyface3d import runtime
 imported = time.perf_counter() - start
 
 folder = sys.argv[1]
-reconstruct = runtime.Reconstructor(f"{folder}/method.onnx", f"{folder}/face.npz", threads=2)
+reconstruct = runtime.OnnxReconstructor(f"{folder}/method.onnx", f"{folder}/face.npz", threads=2)
 photo = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
 times = {"crop to vertices": [], "render 256x256": []}
 for i in range(60):
@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("runtime")
     torch.manual_seed(0)
-    method = create("mobile_frnet", model=shallow_cap()).eval()
+    method = create_method("mobile_frnet", model=shallow_cap()).eval()
     export_onnx(method, folder / "method.onnx")
     method.model.save(folder / "face.npz")
     return folder

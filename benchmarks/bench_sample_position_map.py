@@ -15,7 +15,7 @@ def grid_sampled(maps, uv):
 @pytest.mark.parametrize("batch, points", [(1, 53215), (32, 53215), (32, 9409), (128, 68)])
 def bench_sample(bench, batch, points):
     maps, uv = torch.randn(batch, 3, 256, 256), torch.rand(points, 2)
-    uv = uv[uv[:, 1].mul(64).long().argsort()]  # neighbours in memory are near each other in a chart
+    uv = uv[uv[:, 1].mul(64).long().argsort()]  # neighbors in memory are near each other in a chart
     grad = torch.randn(batch, points, 3)
     samplers = {"pyface3d": ops.sample_position_map, "grid_sample": grid_sampled}
     with torch.no_grad():

@@ -21,7 +21,7 @@ def pool(tmp_path_factory):
 
 
 def test_share_of_the_network(bench, pool):
-    method = pyface3d.create("mobile_frnet", space=parameter_space())
+    method = pyface3d.create_method("mobile_frnet", space=parameter_space())
     module = MethodModule(method, steps_per_epoch=100)
     optimizer = module.configure_optimizers()["optimizer"]
     method.train()

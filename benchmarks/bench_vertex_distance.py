@@ -17,7 +17,7 @@ def model():
 
 
 def faces(batch, error, dtype=torch.float32):
-    """Coefficients and poses (in the hundreds of pixels per metre) of predictions and targets."""
+    """Coefficients and poses (in the hundreds of pixels per meter) of predictions and targets."""
     generator = torch.Generator().manual_seed(1)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
     target_coeffs, target_pose = draw(batch, COUNT), 5 * draw(batch, 3, 4)

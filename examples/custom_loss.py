@@ -1,4 +1,4 @@
-"""pyface3d inside a training loop of your own: a plain PyTorch network, optimiser and loop, and a loss made of ops.
+"""pyface3d inside a training loop of your own: a plain PyTorch network, optimizer and loop, and a loss made of ops.
 
     python examples/custom_loss.py --steps 200
 

@@ -28,7 +28,7 @@ _LAZY: dict[str, str | None] = {
     "load_model": "morphable",
     "ParameterSpace": "camera",
     "UVAtlas": "atlas",
-    "create": "methods",
+    "create_method": "methods",
     "list_methods": "methods",
     "Reconstruction": "methods",
     "Reconstructor": "reconstructor",

@@ -20,7 +20,7 @@ FOREHEAD_ORDER = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
 def aflw21_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Tensor:
     """The (21, 68) matrix that takes iBUG's 68 points to AFLW's 21; each row sums to one.
 
-    Eye and mouth centres are means over their outlines, as 3DDFA's AFLW benchmark takes them.
+    Eye and mouth centers are means over their outlines, as 3DDFA's AFLW benchmark takes them.
 
     Example:
         >>> aflw21_matrix().sum(1).unique()
@@ -54,7 +54,7 @@ def aflw21_from_68(points: Tensor) -> Tensor:
 
 
 def box_size(points: Tensor, visible: Tensor | None = None) -> Tensor:
-    """sqrt(width * height) of the box around the first two coordinates: the usual normaliser.
+    """sqrt(width * height) of the box around the first two coordinates: the usual normalizer.
 
     Args:
         points: (B, L, 2) or (B, L, 3) in pixels.

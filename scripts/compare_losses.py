@@ -24,7 +24,7 @@ from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data import CroppedFaces
 from pyface3d.data.synthetic import PortraitPool, SyntheticFaces, parameter_space, synth_2000
-from pyface3d.evaluation import box_size, evaluate, normalised_mean_error
+from pyface3d.evaluation import box_size, evaluate, normalized_mean_error
 from pyface3d.fitting import fit_landmarks
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
@@ -94,7 +94,7 @@ def criterion(name: str, model: MorphableModel, space: ParameterSpace) -> Criter
     return lambda whitened, batch: loss(whitened, batch["params"])
 
 
-def labelled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
+def labeled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
     """AFLW's training crops with parameters fitted to their visible points, and the 68 landmarks of the fits."""
     crops = CroppedFaces(folder / "train.npz", folder / "train_crops120.zip")
     samples = [crops[index] for index in range(len(crops))]
@@ -139,7 +139,7 @@ def train(method: Method, loss: Criterion, batches: Mixture, options: argparse.N
         batch = batches(step, side)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50) * min(1.0, (steps - step) / (0.6 * steps))
-        pictures = replace(method.images, size=side).normalise(batch["image"])
+        pictures = replace(method.images, size=side).normalize(batch["image"])
         whitened = network(pictures.contiguous(memory_format=torch.channels_last))
         leaf, before = whitened.detach().requires_grad_(), time.process_time()
         value = loss(leaf, batch)
@@ -165,7 +165,7 @@ def measure(method: Method, options: argparse.Namespace, portraits: Batch) -> di
     figures["aflw"] = evaluate(method, "aflw/21", test["table"], draws=0, worst=1).figures
     faces = [method.predict(part).landmarks[..., :2] for part in portraits["image"].split(100)]
     marks = portraits["landmarks"][..., :2]
-    figures["synthetic"] = float(normalised_mean_error(torch.cat(faces), marks, box_size(marks)).mean())
+    figures["synthetic"] = float(normalized_mean_error(torch.cat(faces), marks, box_size(marks)).mean())
     return figures
 
 
@@ -187,7 +187,7 @@ def main() -> None:
     rows = options.out / "rows.jsonl"
     done = {json.loads(line)["row"] for line in rows.read_text().splitlines()} if rows.exists() else set()
     space, model = parameter_space(), MorphableModel.default()
-    real = None if options.data == "synthetic" else labelled_aflw(options.aflw, model, space)
+    real = None if options.data == "synthetic" else labeled_aflw(options.aflw, model, space)
     pool = None if options.data == "aflw" else PortraitPool(options.portraits, SyntheticFaces(seed=1), 65536)
     tested = synth_2000().render(range(SYNTHETIC_TESTED))
     for name in options.losses:
@@ -197,9 +197,9 @@ def main() -> None:
             continue
         torch.manual_seed(options.seed)
         kind, arguments = NETWORKS[options.network]
-        method = pyface3d.create(kind, space=space, **arguments)
+        method = pyface3d.create_method(kind, space=space, **arguments)
         if options.start:
-            method.load_state_dict(pyface3d.create(kind, pretrained=options.start).state_dict())
+            method.load_state_dict(pyface3d.create_method(kind, pretrained=options.start).state_dict())
         began = time.time()
         batches = Mixture(real, pool, options.batch, options.seed)
         cost = train(method, criterion(name, model, space), batches, options)

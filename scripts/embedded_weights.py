@@ -14,13 +14,13 @@ from torch import Tensor
 
 from pyface3d.camera import flip_y
 from pyface3d.data.synthetic import parameter_space, synth_2000
-from pyface3d.evaluation import align_depth, box_size, normalised_mean_error, open_benchmark, summarise
+from pyface3d.evaluation import align_depth, box_size, normalized_mean_error, open_benchmark, summarize
 from pyface3d.methods import Method, Reconstruction, load_weights, save_weights
 from pyface3d.morphable import MorphableModel
 from pyface3d.training.portrait_tasks import TASKS
 
 BATCH, CROP = 50, 120
-LICENCE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
+LICENSE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
 
 
 def predict(method: Method, images: Tensor) -> Reconstruction:
@@ -51,10 +51,10 @@ def on_synthetic(method: Method) -> dict[str, float]:
         faces = predict(method, batch["image"])
         marks, size = batch["landmarks"][..., :2], box_size(batch["landmarks"][..., :2])
         dense = align_depth(to_crop(faces.vertices, method.images.size), "mean")
-        rows["2d_68"].append(normalised_mean_error(to_crop(faces.landmarks, method.images.size)[..., :2], marks, size))
-        rows["dense_3d"].append(normalised_mean_error(dense, align_depth(truth, "mean"), size))
+        rows["2d_68"].append(normalized_mean_error(to_crop(faces.landmarks, method.images.size)[..., :2], marks, size))
+        rows["dense_3d"].append(normalized_mean_error(dense, align_depth(truth, "mean"), size))
         average = mean_face[:, model.landmarks, :2].expand(len(marks), -1, -1)
-        rows["mean_parameters_2d_68"].append(normalised_mean_error(average, marks, size))
+        rows["mean_parameters_2d_68"].append(normalized_mean_error(average, marks, size))
     return {name: round(float(torch.cat(values).mean()), 3) for name, values in rows.items()}
 
 
@@ -82,7 +82,7 @@ def on_photos(method: Method, path: str) -> dict[str, Any]:
 
 
 def _bins(found: Tensor, goal: Tensor, yaw: Tensor) -> dict[str, float]:
-    figures = summarise(normalised_mean_error(found, goal, box_size(goal)), yaw)
+    figures = summarize(normalized_mean_error(found, goal, box_size(goal)), yaw)
     return {name: round(figures[name], 3) for name in ("[0,30]", "(30,60]", "(60,90]", "mean")}
 
 
@@ -101,12 +101,12 @@ def main() -> None:
     method.network.load_state_dict(kept[options.weights])
     training = {"data": options.portraits, "steps": kept["step"], "seed": 1, "command": options.command}
     numbers: dict[str, Any] = {}
-    save_weights(method, options.out, training=training, licence=LICENCE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, license=LICENSE, dtype=torch.float16)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)
     if options.data:
         numbers["aflw2000-3d"] = on_photos(method, options.data)
-    save_weights(method, options.out, training=training, numbers=numbers, licence=LICENCE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, numbers=numbers, license=LICENSE, dtype=torch.float16)
     print(json.dumps({"bytes": Path(options.out).stat().st_size, **numbers}, indent=1))
 
 

@@ -29,7 +29,7 @@ Tile = tuple[str, torch.Tensor, float]  # label, vertices (N, 3), yaw in radians
 
 
 def vertex_colors(model: MorphableModel) -> np.ndarray:
-    """(N, 3) uint8 colours by part."""
+    """(N, 3) uint8 colors by part."""
     colors = np.zeros((model.n_vertices, 3), np.uint8)
     for part, ids in model.parts.items():
         colors[ids] = COLORS[part]
@@ -59,7 +59,7 @@ def tiles() -> list[Tile]:
 
 
 def to_picture(vertices: torch.Tensor, yaw: float, size: int) -> torch.Tensor:
-    """Model-frame centimetres to the image frame: the head, 30 cm high, turned by ``yaw``, fills the tile."""
+    """Model-frame centimeters to the image frame: the head, 30 cm high, turned by ``yaw``, fills the tile."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     turned = vertices @ torch.tensor([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], dtype=vertices.dtype)
     scale = size / 30

@@ -17,7 +17,7 @@ def data_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def keypoint_model(data_folder):
-    """3DDFA's basis of the 68 landmarks, in micrometres, as a model of 68 vertices."""
+    """3DDFA's basis of the 68 landmarks, in micrometers, as a model of 68 vertices."""
     from pyface3d import load_model
 
     return load_model(data_folder / "tddfa" / "keypoint_basis.npz")

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-EDGE = 1e-5  # texels; a texel centre on an edge, up to float32 UV, belongs to the first triangle that touches it
+EDGE = 1e-5  # texels; a texel center on an edge, up to float32 UV, belongs to the first triangle that touches it
 SKINNY = 3.0  # beyond this barycentric weight, extrapolation from a thin triangle is worse than repeating its edge
 
 
 def texel_coordinates(uv: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Texel (column, row) of UV coordinates: texel centres at integers, v up (face3d's ``process_uv``).
+    """Texel (column, row) of UV coordinates: texel centers at integers, v up (face3d's ``process_uv``).
 
     Args:
         uv: (T, 2) in [0, 1], v up.
@@ -25,7 +25,7 @@ def texel_coordinates(uv: np.ndarray, height: int, width: int) -> np.ndarray:
 def rasterize_layout(
     points: np.ndarray, triangles: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the triangle under every texel centre; the first triangle wins where charts overlap.
+    """Finds the triangle under every texel center; the first triangle wins where charts overlap.
 
     Triangles without area, with a NaN corner or wholly outside the grid cover nothing.
 

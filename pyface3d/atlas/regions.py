@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EYES_AND_NOSE = (range(36, 42), range(42, 48), range(27, 36))
 MOUTH = (range(48, 68),)
-PRNET_CENTRE = ((*range(17, 27), *range(36, 48)), range(27, 36), range(48, 68))  # brows and eyes, nose, mouth
+PRNET_CENTER = ((*range(17, 27), *range(36, 48)), range(27, 36), range(48, 68))  # brows and eyes, nose, mouth
 SHI_RATIO = (16.0, 5.0, 4.0, 3.0, 0.0)
 PRNET_RATIO = (16.0, 4.0, 3.0, 0.0)
 MARGIN = 6.0  # texels of a 256 map around the hulls
@@ -73,13 +73,13 @@ def face_areas(texels: np.ndarray, face: np.ndarray, radius: int = 0) -> np.ndar
 def prnet_areas(texels: np.ndarray, face: np.ndarray) -> np.ndarray:
     """PRNet's four areas as numbers 1..4: 68 landmarks, brows-eyes-nose-mouth, the rest of the face, the neck.
 
-    PRNet ships a painted picture; this construction from hulls agrees with its painted centre to an intersection over
+    PRNet ships a painted picture; this construction from hulls agrees with its painted center to an intersection over
     union of 0.75 on the Basel layout.
     """
     areas = np.where(face, 3, 4).astype(np.uint8)
     if len(texels):
-        centre = union_of_hulls(texels, PRNET_CENTRE, PRNET_MARGIN * face.shape[0] / 256, face.shape)
-        areas[centre & face] = 2
+        center = union_of_hulls(texels, PRNET_CENTER, PRNET_MARGIN * face.shape[0] / 256, face.shape)
+        areas[center & face] = 2
         areas[landmark_mask(texels[:68], face.shape)] = 1
     return areas
 

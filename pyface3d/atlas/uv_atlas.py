@@ -1,4 +1,4 @@
-"""The UV atlas: a face model's chart, rasterised once."""
+"""The UV atlas: a face model's chart, rasterized once."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save as serialise
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from pyface3d import ops
@@ -30,7 +30,7 @@ STORED = ("triangle_ids", "corners", "barycentrics", "vertex_uv", "vertex_ids", 
 class UVAtlas(nn.Module):
     """A face model's UV chart as a grid of texels: what position maps are written with and read by.
 
-    Texel centres lie at integers, column ``u (size - 1)`` and row ``(1 - v)(size - 1)``: the grid of face3d and PRNet.
+    Texel centers lie at integers, column ``u (size - 1)`` and row ``(1 - v)(size - 1)``: the grid of face3d and PRNet.
     Where charts overlap the first triangle wins; ``border`` texels around every chart continue it, so that bilinear
     reading at its edge is exact to first order. Buffers follow ``.to(device)`` and keep their dtype.
 
@@ -84,7 +84,7 @@ class UVAtlas(nn.Module):
         landmark_uv: Tensor | np.ndarray | None = None,
         border: int = 2,
     ) -> "UVAtlas":
-        """Rasterises a model's UV layout.
+        """Rasterizes a model's UV layout.
 
         Args:
             model: any model with ``uv`` (T, 2) and ``uv_triangles`` (F, 3); texture tiles outside [0, 1] are left out.
@@ -181,7 +181,7 @@ class UVAtlas(nn.Module):
         """Writes the atlas as safetensors, atomically."""
         tensors = {name: getattr(self, name).cpu().contiguous() for name in STORED}
         with atomic_write(path) as stream:
-            stream.write(serialise(tensors, {"format": FORMAT, "version": "1"}))
+            stream.write(serialize(tensors, {"format": FORMAT, "version": "1"}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "UVAtlas":

@@ -14,7 +14,7 @@ from pyface3d.camera.mapping import (
     pose_to_crop,
     pose_to_image,
 )
-from pyface3d.camera.parameters import LAYOUTS, ParameterSpace, pad_params
+from pyface3d.camera.parameter_space import LAYOUTS, ParameterSpace, pad_params
 from pyface3d.camera.pose import (
     angles_to_rotation,
     compose_pose,

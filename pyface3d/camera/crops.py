@@ -1,6 +1,6 @@
 """Square crops around a face: where they lie, and cutting them out.
 
-A region of interest (roi) is (left, top, right, bottom) in pixels of the original image. All functions are vectorised
+A region of interest (roi) is (left, top, right, bottom) in pixels of the original image. All functions are vectorized
 over faces.
 """
 
@@ -14,7 +14,7 @@ ROUNDINGS = ("none", "matlab")
 def roi_from_landmarks(
     points: Tensor, visible: Tensor | None = None, rounding: str = "none", clip_to: tuple[int, int] | None = None
 ) -> Tensor:
-    """3DDFA's box around landmarks: a square whose side is the diagonal of the tight square, about its centre.
+    """3DDFA's box around landmarks: a square whose side is the diagonal of the tight square, about its center.
 
     ``rounding="matlab"`` with ``clip_to=(450, 450)`` is the rule behind the boxes published for AFLW2000-3D: left and
     top are rounded half away from zero, the side is added and rounded, and the square is cut at the border of the
@@ -68,7 +68,7 @@ def _round_half_away(values: Tensor) -> Tensor:
 
 
 def roi_from_box(box: Tensor, scale: float = 1.58, shift: float = 0.14) -> Tensor:
-    """3DDFA's square around a detector's box: side ``int(scale * (w + h) / 2)``, centre moved down by ``shift * (w +
+    """3DDFA's square around a detector's box: side ``int(scale * (w + h) / 2)``, center moved down by ``shift * (w +
     h) / 2``.
 
     The defaults come from PRNet and were chosen "by experience" for dlib's detector; other detectors want their own.
@@ -76,7 +76,7 @@ def roi_from_box(box: Tensor, scale: float = 1.58, shift: float = 0.14) -> Tenso
     Args:
         box: (B, 4) left, top, right, bottom.
         scale: side of the square over the mean side of the box.
-        shift: downward shift of the centre over the mean side of the box.
+        shift: downward shift of the center over the mean side of the box.
 
     Returns:
         (B, 4) left, top, right, bottom.
@@ -93,9 +93,9 @@ def roi_from_box(box: Tensor, scale: float = 1.58, shift: float = 0.14) -> Tenso
     box = box.to(torch.promote_types(box.dtype, torch.float32))
     low, high = box[..., :2], box[..., 2:]
     mean_side = (high - low).mean(-1, keepdim=True)
-    centre = (low + high) / 2 + mean_side * box.new_tensor([0.0, shift])
+    center = (low + high) / 2 + mean_side * box.new_tensor([0.0, shift])
     side = (mean_side * scale).trunc()
-    return torch.cat([centre - side / 2, centre + side / 2], -1)
+    return torch.cat([center - side / 2, center + side / 2], -1)
 
 
 def crop(image: Tensor | np.ndarray, roi: Tensor | np.ndarray, size: int = 120) -> Tensor | np.ndarray:
@@ -154,7 +154,7 @@ def _whole_pixels(boxes: Tensor) -> Tensor:
 
 
 def _resize(stack: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Bilinear samples at half-pixel centres of each box; reads are clamped to the box and are zero outside the
+    """Bilinear samples at half-pixel centers of each box; reads are clamped to the box and are zero outside the
     image.
     """
     n_images, channels, height, width = stack.shape

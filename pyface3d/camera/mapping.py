@@ -13,7 +13,7 @@ def crop_to_image(vertices: Tensor, roi: Tensor, size: int = 120) -> Tensor:
     """Maps points from crop pixels to pixels of the original image, as 3DDFA does: ``x * (right - left) / size +
     left``.
 
-    z is scaled by the mean of both factors. (A resize about pixel centres would shift by half a pixel of the image
+    z is scaled by the mean of both factors. (A resize about pixel centers would shift by half a pixel of the image
     minus half a pixel of the crop; the field's labels and published numbers leave that out.)
 
     Args:

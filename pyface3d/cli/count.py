@@ -18,10 +18,10 @@ def count(
 
     [bold]Example:[/bold] pyface3d count mobile_frnet --layers
     """
-    from pyface3d.methods import create
+    from pyface3d.methods import create_method
     from pyface3d.nets import count as count_layers
 
-    network = create(method)
+    network = create_method(method)
     size = size or network.images.size
     counted = count_layers(network, size)
     if layers:

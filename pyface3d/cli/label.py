@@ -26,7 +26,7 @@ def label(
     [bold]Example:[/bold] pyface3d label 300W-LP/AFW --model 01_MorphableModel.mat --maps 256 --out labels
     """
     from pyface3d.atlas import UVAtlas
-    from pyface3d.data.labelled import label_faces
+    from pyface3d.data.labeled import label_faces
     from pyface3d.morphable import load_model
 
     face_model = load_model(model) if model else None

@@ -27,7 +27,7 @@ def models(
 
         found = [_describe(MorphableModel.default(parts=parts), parts) for parts in ("face", "head")]
         methods = list_methods()
-        screen.table(["method"], [[name] for name in methods], title="methods (pyface3d.create)")
+        screen.table(["method"], [[name] for name in methods], title="methods (pyface3d.create_method)")
     screen.table(
         ["face model", "vertices", "triangles", "identity", "expression", "unit"],
         [[m[key] for key in ("name", "vertices", "triangles", "identity", "expression", "unit")] for m in found],

@@ -1,4 +1,4 @@
-"""What augmentation does to the look of pictures: colour, blur, occluders."""
+"""What augmentation does to the look of pictures: color, blur, occluders."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ BLUR = 0.015  # largest standard deviation, as a share of the side
 
 
 def recolor(images: Tensor, gain: float, generator: torch.Generator | None) -> Tensor:
-    """Scales each channel of (B, 3, S, S) by 1 +- gain, contrast likewise about mid-grey, and shifts the brightness."""
+    """Scales each channel of (B, 3, S, S) by 1 +- gain, contrast likewise about mid-gray, and shifts the brightness."""
     count = len(images)
 
     def draw(*shape: int) -> Tensor:
@@ -41,20 +41,20 @@ def blur(images: Tensor, probability: float, generator: torch.Generator | None) 
 
 
 def occlude(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Covers parts of some of (B, 3, S, S): a box or an ellipse of a flat colour, of noise, or of another picture."""
+    """Covers parts of some of (B, 3, S, S): a box or an ellipse of a flat color, of noise, or of another picture."""
     count, size, device = len(images), images.shape[-1], images.device
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(count, *shape, generator=generator)
 
-    chosen, centre, radius = draw() < probability, draw(2) * size, (0.05 + 0.17 * draw(2)) * size
+    chosen, center, radius = draw() < probability, draw(2) * size, (0.05 + 0.17 * draw(2)) * size
     box, kind, color = draw() < 0.5, draw(), draw(3) * 255
     for index in chosen.nonzero()[:, 0].tolist():
-        low = (centre[index] - radius[index]).long().clamp(0, size - 1).tolist()
-        high = (centre[index] + radius[index]).ceil().long().clamp(1, size).tolist()
+        low = (center[index] - radius[index]).long().clamp(0, size - 1).tolist()
+        high = (center[index] + radius[index]).ceil().long().clamp(1, size).tolist()
         place = (slice(low[1], high[1]), slice(low[0], high[0]))
         y, x = (torch.arange(s.start, s.stop) for s in place)
-        across, down = (x - centre[index, 0]) / radius[index, 0], (y - centre[index, 1]) / radius[index, 1]
+        across, down = (x - center[index, 0]) / radius[index, 0], (y - center[index, 1]) / radius[index, 1]
         mask = (across.square() + down[:, None].square() <= 1) | bool(box[index])
         if kind[index] < 1 / 3:
             fill = color[index, :, None, None].to(device)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
     from pyface3d.morphable import MorphableModel
 
-GROUP = 32  # pictures warped and coloured together: fewer leave the threads idle, more leave the cache
+GROUP = 32  # pictures warped and colored together: fewer leave the threads idle, more leave the cache
 MIRRORED = (5, 21, 68, 81)  # numbers of landmarks that can be renumbered
 
 
@@ -28,9 +28,9 @@ class Strength:
         rotation: degrees to either side, in the image plane.
         scale: smallest and largest factor.
         shift: share of the picture's side, in x and in y.
-        gain: largest relative change of each colour channel, of contrast, and of brightness.
+        gain: largest relative change of each color channel, of contrast, and of brightness.
         blur: probability of a blur, of up to 1.5 % of the side.
-        occlusion: probability of an occluder: an ellipse or box with a colour, noise or a piece of another picture.
+        occlusion: probability of an occluder: an ellipse or box with a color, noise or a piece of another picture.
         flip: probability of a left-right mirror image.
     """
 
@@ -49,7 +49,7 @@ PRNET = Strength(rotation=45.0, scale=(0.9, 1.2), shift=0.1, gain=0.4, blur=0.0,
 class Augment:
     """Draws one similarity transform (and mirror image) for each sample of a batch and applies it to all that it holds.
 
-    The picture is warped about its centre with pixel centres at integers; ``params`` get the transformed pose and, when
+    The picture is warped about its center with pixel centers at integers; ``params`` get the transformed pose and, when
     mirrored, the mirrored coefficients (:class:`Mirror`); ``landmarks`` are moved and renumbered; ``position_map`` gets
     x and y transformed, z scaled, and its texels exchanged; ``yaw`` follows the pose. ``box`` is taken out, because the
     crop is no longer an upright part of the original; ``transform`` (B, 2, 3) takes old pixels to new ones.
@@ -107,7 +107,7 @@ class Augment:
     def draw(self, batch: dict[str, Any], generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """The random transforms (B, 2, 3) of a batch, mirror image included, and which samples are mirrored (B,)."""
         image, s = batch["image"], self.strength
-        count, centre = image.shape[0], (image.shape[-1] - 1) / 2
+        count, center = image.shape[0], (image.shape[-1] - 1) / 2
 
         def uniform(low: float, high: float, *shape: int) -> Tensor:
             return torch.rand(count, *shape, generator=generator) * (high - low) + low
@@ -118,7 +118,7 @@ class Augment:
         a, b = factor * angle.cos(), factor * angle.sin()
         linear = torch.stack([a, -b, b, a], 1).view(-1, 2, 2)
         linear[:, :, 0] *= 1 - 2 * flipped.float()[:, None]  # mirror first, then turn
-        offset = centre + shift - linear @ torch.full((2,), centre)
+        offset = center + shift - linear @ torch.full((2,), center)
         transform = torch.cat([linear, offset[..., None]], 2)
         return transform.to(image.device), flipped.to(image.device)
 
@@ -130,7 +130,7 @@ class Augment:
         return torch.isin(counts, torch.tensor((0, *MIRRORED)))
 
     def _picture(self, image: Tensor, transform: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Warped, blurred, occluded, coloured: (B, 3, S, S) uint8."""
+        """Warped, blurred, occluded, colored: (B, 3, S, S) uint8."""
         size, s = image.shape[-1], self.strength
         out = torch.empty_like(image)
         for start in range(0, len(image), GROUP):

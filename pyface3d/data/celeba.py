@@ -9,8 +9,7 @@ import torch
 from pyface3d.camera import image_to_crop
 from pyface3d.data.archive import stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, cut
-from pyface3d.data.pictures import Pictures
+from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
 
 PARTS = {"train": 0, "val": 1, "test": 2}
@@ -100,8 +99,8 @@ def five_point_roi(points: torch.Tensor) -> torch.Tensor:
     """The square (4,) that frames a face as 3DDFA's rule does, from eyes, nose tip and mouth corners (5, 2)."""
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
     span = torch.maximum((points[1] - points[0]).norm(), (mouth - eyes).norm())
-    centre = (eyes + mouth) / 2 + SHIFT * (mouth - eyes)
-    return torch.cat([centre - SIDE * span / 2, centre + SIDE * span / 2]).round()
+    center = (eyes + mouth) / 2 + SHIFT * (mouth - eyes)
+    return torch.cat([center - SIDE * span / 2, center + SIDE * span / 2]).round()
 
 
 def _read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:

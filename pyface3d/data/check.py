@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.celeba import CelebA, celeba_files
-from pyface3d.data.crops import CroppedFaces
+from pyface3d.data.cropped_faces import CroppedFaces
 from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.landmark_files import LandmarkFaces
 from pyface3d.data.mat import MatFaces

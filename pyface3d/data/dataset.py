@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.utils.data import Dataset
 
-from pyface3d.data.images import UnreadableError
+from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
 
 REASONS = ("", "missing file", "unreadable image", "unreadable label", "label out of range", "face outside the image")

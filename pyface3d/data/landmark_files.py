@@ -12,9 +12,8 @@ import torch
 from pyface3d.camera import image_to_crop
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, cut
 from pyface3d.data.mat import face_roi
-from pyface3d.data.pictures import Pictures
+from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
 

@@ -22,7 +22,7 @@ from pyface3d.camera import (
 )
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError, cut, decode_image
+from pyface3d.data.pictures import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import is_mirrored, mirror_permutation
 

@@ -1,22 +1,22 @@
 """Predictions and truth to numbers, tables and curves.
 
-:func:`evaluate` measures a method by a named protocol and gives a :class:`Report`; every protocol's metric can be
-used by itself, as any torchmetrics metric.
+:func:`evaluate` measures a method by a named protocol and gives an :class:`EvaluationReport`; every protocol's metric
+can be used by itself, as any torchmetrics metric.
 """
 
 from pyface3d.evaluation.attributes import AttributeAccuracy
 from pyface3d.evaluation.benchmarks import LandmarkBenchmark, open_benchmark
-from pyface3d.evaluation.bins import YAW_BINS, bin_of_yaw, summarise
+from pyface3d.evaluation.bins import YAW_BINS, bin_of_yaw, summarize
 from pyface3d.evaluation.bootstrap import bootstrap_intervals
 from pyface3d.evaluation.curves import area_under_curve, draw_curves, error_curve, failure_rate
 from pyface3d.evaluation.evaluate import evaluate
 from pyface3d.evaluation.head_pose import HeadPoseError
 from pyface3d.evaluation.metric import ImageMetric, LandmarkError
-from pyface3d.evaluation.nme import align_depth, box_size, normalised_mean_error, outer_interocular
+from pyface3d.evaluation.nme import align_depth, box_size, normalized_mean_error, outer_interocular
 from pyface3d.evaluation.protocols import Protocol, create_protocol, list_protocols
 from pyface3d.evaluation.published import PUBLISHED, PublishedRow, published_rows
 from pyface3d.evaluation.reconstruction import ReconstructionError
-from pyface3d.evaluation.report import Report
+from pyface3d.evaluation.report import EvaluationReport
 from pyface3d.evaluation.representation import LinearProbe, draw_representation
 from pyface3d.evaluation.scan_error import FlorenceError, MiccError, NowError
 from pyface3d.evaluation.speed import Speed
@@ -36,7 +36,7 @@ __all__ = [
     "Protocol",
     "PublishedRow",
     "ReconstructionError",
-    "Report",
+    "EvaluationReport",
     "Speed",
     "align_depth",
     "area_under_curve",
@@ -50,9 +50,9 @@ __all__ = [
     "evaluate",
     "failure_rate",
     "list_protocols",
-    "normalised_mean_error",
+    "normalized_mean_error",
     "open_benchmark",
     "outer_interocular",
     "published_rows",
-    "summarise",
+    "summarize",
 ]

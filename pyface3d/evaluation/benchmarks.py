@@ -43,7 +43,7 @@ class LandmarkBenchmark(FaceDataset):
     A sample holds ``image``; ``landmarks`` (68, 3), (68, 2) or (21, 2) float32 in pixels of the crop; ``visible``
     (L,) bool; ``box`` (4,) of the crop in the original image; ``yaw`` degrees; ``name``; ``number``; and where the
     files give them ``reannotated`` (68, 2), ``yaw_label``, ``angles`` (3,) degrees, and ``frame68`` (68, 2), the
-    fitted points that AFLW's normaliser is taken from.
+    fitted points that AFLW's normalizer is taken from.
 
     Args:
         labels: arrays by sample key, points as (M, L, 2|3) in pixels of the original image.

@@ -31,7 +31,7 @@ def bin_of_yaw(yaw: Tensor) -> Tensor:
     return (yaw.abs() > 30).long() + (yaw.abs() > 60).long()
 
 
-def summarise(errors: Tensor, yaw: Tensor | None = None) -> dict[str, float]:
+def summarize(errors: Tensor, yaw: Tensor | None = None) -> dict[str, float]:
     """The figures of a table: mean of each yaw bin, their mean and population standard deviation, and the mean over
     images.
 
@@ -48,7 +48,7 @@ def summarise(errors: Tensor, yaw: Tensor | None = None) -> dict[str, float]:
         "per_image_std": ..., "median": ..., "images": ..., "skipped": ...}``.
 
     Example:
-        >>> summarise(torch.tensor([1.0, 3.0, 5.0, 9.0]), torch.tensor([0.0, 10.0, 45.0, 80.0]))["mean"]
+        >>> summarize(torch.tensor([1.0, 3.0, 5.0, 9.0]), torch.tensor([0.0, 10.0, 45.0, 80.0]))["mean"]
         5.333333333333333
     """
     errors = errors.double()

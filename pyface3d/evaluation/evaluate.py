@@ -14,7 +14,7 @@ from pyface3d.data import FaceDataset, UnreadableError
 from pyface3d.evaluation.bootstrap import bootstrap_intervals
 from pyface3d.evaluation.metric import ImageMetric
 from pyface3d.evaluation.protocols import Protocol, create_protocol
-from pyface3d.evaluation.report import Report
+from pyface3d.evaluation.report import EvaluationReport
 from pyface3d.evaluation.worst import Thumbnail, WorstImages
 
 
@@ -29,7 +29,7 @@ def evaluate(
     worst: int = 20,
     draws: int = 1000,
     **options: Any,
-) -> Report:
+) -> EvaluationReport:
     """Measures a method by a protocol.
 
     Args:
@@ -46,14 +46,14 @@ def evaluate(
         options: settings of the protocol where it is given by name.
 
     Returns:
-        The report: figures, published rows beside them, curve, worst images; :meth:`Report.save` writes everything.
+        Figures, published rows beside them, curve, worst images; :meth:`EvaluationReport.save` writes everything.
 
     Raises:
         ValueError: for an unknown protocol or option, or samples that lack what it needs.
         FileNotFoundError: if there is nothing to evaluate at the path.
 
     Example:
-        >>> report = evaluate(create("mobile_frnet"), "aflw2000-3d/2d-68", "AFLW2000-3D")  # doctest: +SKIP
+        >>> report = evaluate(create_method("mobile_frnet"), "aflw2000-3d/2d-68", "AFLW2000-3D")  # doctest: +SKIP
         >>> report.print()  # doctest: +SKIP
     """
     if isinstance(protocol, str):
@@ -73,7 +73,7 @@ def evaluate(
         figures = metric.compute()
     seconds = time.perf_counter() - start
     kept = metric.per_image() if isinstance(metric, ImageMetric) else None
-    return Report(
+    return EvaluationReport(
         protocol=protocol.name,
         title=protocol.title,
         method=name or getattr(method, "name", "") or type(method).__name__,

@@ -57,13 +57,13 @@ def procrustes(source: np.ndarray, target: np.ndarray, scale: bool = False) -> S
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3 or len(source) < 3:
         got = f"{source.shape} and {target.shape}"
         raise ValueError(f"procrustes: source and target must both be (N, 3) with N >= 3, got {got}")
-    source_centre, target_centre = source.mean(0), target.mean(0)
-    centred = source - source_centre
-    u, stretch, vt = np.linalg.svd((target - target_centre).T @ centred)
+    source_center, target_center = source.mean(0), target.mean(0)
+    centered = source - source_center
+    u, stretch, vt = np.linalg.svd((target - target_center).T @ centered)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = (u * sign) @ vt
-    factor = float((stretch * sign).sum() / (centred**2).sum()) if scale else 1.0
-    return Similarity(factor, rotation, target_centre - factor * rotation @ source_centre)
+    factor = float((stretch * sign).sum() / (centered**2).sum()) if scale else 1.0
+    return Similarity(factor, rotation, target_center - factor * rotation @ source_center)
 
 
 def icp(

@@ -7,13 +7,13 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from pyface3d.evaluation.bins import summarise
-from pyface3d.evaluation.nme import align_depth, box_size, normalised_mean_error, outer_interocular
+from pyface3d.evaluation.bins import summarize
+from pyface3d.evaluation.nme import align_depth, box_size, normalized_mean_error, outer_interocular
 
 
 class ImageMetric(Metric):
     """Keeps one error per image; :meth:`compute` gives the figures of a table
-    (:func:`pyface3d.evaluation.summarise`).
+    (:func:`pyface3d.evaluation.summarize`).
 
     Errors, yaws and image numbers are list states that torchmetrics concatenates over processes. Images that carry a
     number are counted once, however often a distributed sampler repeats them to fill its last batch.
@@ -88,10 +88,10 @@ class ImageMetric(Metric):
     def compute(self) -> dict[str, float]:
         """The figures of the table, over all processes."""
         if not len(self.errors):
-            return summarise(torch.empty(0))
+            return summarize(torch.empty(0))
         kept = self.kept()
         errors, yaws = dim_zero_cat(self.errors)[kept], dim_zero_cat(self.yaws)[kept]
-        return summarise(errors, None if bool(yaws.isnan().all()) else yaws)
+        return summarize(errors, None if bool(yaws.isnan().all()) else yaws)
 
 
 class LandmarkError(ImageMetric):
@@ -101,7 +101,7 @@ class LandmarkError(ImageMetric):
         dims: 2 for x and y alone, 3 for all.
         depth: alignment of depth before a 3-D error, ``"none"``, ``"min"`` or ``"mean"``
             (:func:`pyface3d.evaluation.align_depth`).
-        normaliser: ``"box"`` divides by sqrt(width * height) of the true points' box, ``"interocular"`` by the
+        normalizer: ``"box"`` divides by sqrt(width * height) of the true points' box, ``"interocular"`` by the
             distance of the outer eye corners of 68 true points.
         options: of :class:`torchmetrics.Metric`.
 
@@ -113,13 +113,13 @@ class LandmarkError(ImageMetric):
         50.0
     """
 
-    def __init__(self, dims: int = 2, depth: str = "none", normaliser: str = "box", **options) -> None:
+    def __init__(self, dims: int = 2, depth: str = "none", normalizer: str = "box", **options) -> None:
         super().__init__(**options)
         if dims not in (2, 3):
             raise ValueError(f"LandmarkError: dims must be 2 or 3, got {dims}")
-        if normaliser not in ("box", "interocular"):
-            raise ValueError(f"LandmarkError: normaliser must be 'box' or 'interocular', got {normaliser!r}")
-        self.dims, self.depth, self.normaliser = dims, depth, normaliser
+        if normalizer not in ("box", "interocular"):
+            raise ValueError(f"LandmarkError: normalizer must be 'box' or 'interocular', got {normalizer!r}")
+        self.dims, self.depth, self.normalizer = dims, depth, normalizer
 
     def update(
         self,
@@ -137,14 +137,14 @@ class LandmarkError(ImageMetric):
             target: the true points, likewise.
             yaw: (B,) degrees.
             visible: (B, N) bool; only these points count.
-            frame: (B, L, 2|3) true points that the normaliser is taken from; ``target`` where left out. AFLW's 21
-                points and dense meshes are normalised by the 68.
+            frame: (B, L, 2|3) true points that the normalizer is taken from; ``target`` where left out. AFLW's 21
+                points and dense meshes are normalized by the 68.
             number: (B,) number of each image in its set.
         """
         predicted, target = predicted.double(), target.double()
         frame, frame_visible = (target, visible) if frame is None else (frame.double(), None)
-        size = box_size(frame, frame_visible) if self.normaliser == "box" else outer_interocular(frame)
+        size = box_size(frame, frame_visible) if self.normalizer == "box" else outer_interocular(frame)
         if self.dims == 3:
             predicted, target = align_depth(predicted, self.depth), align_depth(target, self.depth)
-        errors = normalised_mean_error(predicted[..., : self.dims], target[..., : self.dims], size, visible)
+        errors = normalized_mean_error(predicted[..., : self.dims], target[..., : self.dims], size, visible)
         self.record(errors, yaw, number)

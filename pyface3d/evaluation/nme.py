@@ -1,4 +1,4 @@
-"""Normalised mean error (NME): the distance between predicted and true points over the size of the face, in
+"""Normalized mean error (NME): the distance between predicted and true points over the size of the face, in
 percent.
 """
 
@@ -9,7 +9,7 @@ from pyface3d.landmarks import box_size
 
 DEPTH_ALIGNMENTS = ("none", "min", "mean")
 
-__all__ = ["align_depth", "box_size", "normalised_mean_error", "outer_interocular"]
+__all__ = ["align_depth", "box_size", "normalized_mean_error", "outer_interocular"]
 
 
 def outer_interocular(points: Tensor) -> Tensor:
@@ -50,13 +50,13 @@ def align_depth(points: Tensor, how: str) -> Tensor:
     return torch.cat([points[..., :2], depth - offset], -1)
 
 
-def normalised_mean_error(predicted: Tensor, target: Tensor, size: Tensor, visible: Tensor | None = None) -> Tensor:
+def normalized_mean_error(predicted: Tensor, target: Tensor, size: Tensor, visible: Tensor | None = None) -> Tensor:
     """NME of each face in percent: ``100 * mean_i |p_i - t_i| / size``.
 
     Args:
         predicted: (B, N, D).
         target: (B, N, D).
-        size: (B,) normaliser in the unit of the points.
+        size: (B,) normalizer in the unit of the points.
         visible: (B, N) bool; only these points count.
 
     Returns:
@@ -66,14 +66,14 @@ def normalised_mean_error(predicted: Tensor, target: Tensor, size: Tensor, visib
         ValueError: if the shapes differ.
 
     Example:
-        >>> normalised_mean_error(torch.zeros(1, 2, 2), torch.tensor([[[3.0, 4.0], [0.0, 0.0]]]), torch.tensor([10.0]))
+        >>> normalized_mean_error(torch.zeros(1, 2, 2), torch.tensor([[[3.0, 4.0], [0.0, 0.0]]]), torch.tensor([10.0]))
         tensor([25.])
     """
     if predicted.shape != target.shape or predicted.ndim != 3:
         got = f"{tuple(predicted.shape)} and {tuple(target.shape)}"
-        raise ValueError(f"normalised_mean_error: predicted and target must be (B, N, D), got {got}")
+        raise ValueError(f"normalized_mean_error: predicted and target must be (B, N, D), got {got}")
     if size.shape != predicted.shape[:1]:
-        raise ValueError(f"normalised_mean_error: size must be ({predicted.shape[0]},), got {tuple(size.shape)}")
+        raise ValueError(f"normalized_mean_error: size must be ({predicted.shape[0]},), got {tuple(size.shape)}")
     distance = (predicted - target).norm(dim=-1)  # (B, N)
     if visible is None:
         return 100 * distance.mean(-1) / size

@@ -11,7 +11,7 @@ from pyface3d.evaluation.metric import ImageMetric
 from pyface3d.landmarks import box_size
 
 ALIGNMENTS = ("icp", "procrustes")
-NORMALISERS = ("interocular", "box")
+NORMALIZERS = ("interocular", "box")
 
 
 class ReconstructionError(ImageMetric):
@@ -28,33 +28,33 @@ class ReconstructionError(ImageMetric):
 
     Args:
         alignment: ``"icp"`` or ``"procrustes"``.
-        normaliser: ``"interocular"`` or ``"box"``.
+        normalizer: ``"interocular"`` or ``"box"``.
         scale: let the alignment scale the prediction.
         stride: every so many vertices of both meshes take part.
         absolute: fall of the mean distance, in the unit of the points, at which ICP stops; 0: a ten-thousandth of it.
         options: of :class:`torchmetrics.Metric`.
 
     Raises:
-        ValueError: for an unknown alignment or normaliser.
+        ValueError: for an unknown alignment or normalizer.
     """
 
     def __init__(
         self,
         alignment: str = "icp",
-        normaliser: str = "interocular",
+        normalizer: str = "interocular",
         scale: bool = False,
         stride: int = 1,
         absolute: float = 0.0,
         **options,
     ) -> None:
         super().__init__(**options)
-        if alignment not in ALIGNMENTS or normaliser not in NORMALISERS:
+        if alignment not in ALIGNMENTS or normalizer not in NORMALIZERS:
             wanted, got = (
-                f"alignment one of {ALIGNMENTS}, normaliser of {NORMALISERS}",
-                f"{alignment!r} and {normaliser!r}",
+                f"alignment one of {ALIGNMENTS}, normalizer of {NORMALIZERS}",
+                f"{alignment!r} and {normalizer!r}",
             )
             raise ValueError(f"ReconstructionError: wants {wanted}, got {got}")
-        self.alignment, self.normaliser = alignment, normaliser
+        self.alignment, self.normalizer = alignment, normalizer
         self.scale, self.stride, self.absolute = scale, stride, absolute
 
     def update(
@@ -70,7 +70,7 @@ class ReconstructionError(ImageMetric):
         Args:
             predicted: (B, N, 3), or a sequence of (N, 3), in pixels of the image or any unit shared with ``target``.
             target: (B, M, 3), or a sequence of (M, 3); with ``"procrustes"`` M = N, vertex by vertex.
-            eyes: (B, 2, 3) true outer corners of the eyes, needed by the interocular normaliser.
+            eyes: (B, 2, 3) true outer corners of the eyes, needed by the interocular normalizer.
             yaw: (B,) degrees.
             number: (B,) number of each image in its set.
         """
@@ -81,10 +81,10 @@ class ReconstructionError(ImageMetric):
         self.record(errors, yaw, number)
 
     def _sizes(self, target: Tensor | Sequence[Tensor], eyes: Tensor | None) -> Tensor:
-        if self.normaliser == "box":
+        if self.normalizer == "box":
             return torch.cat([box_size(truth[None]) for truth in target]).double()
         if eyes is None:
-            raise ValueError("ReconstructionError.update: the interocular normaliser needs eyes (B, 2, 3), got None")
+            raise ValueError("ReconstructionError.update: the interocular normalizer needs eyes (B, 2, 3), got None")
         return (eyes[:, 0] - eyes[:, 1]).double().norm(dim=-1)
 
     def _distance(self, predicted: np.ndarray, target: np.ndarray) -> float:

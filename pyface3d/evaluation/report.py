@@ -24,7 +24,7 @@ _HEADINGS = {"mean": "Mean", "std": "Std", "per_image_mean": "per image", "per_i
 
 
 @dataclass
-class Report:
+class EvaluationReport:
     """Figures of one method by one protocol, with what is needed to print, save and compare them.
 
     Attributes:

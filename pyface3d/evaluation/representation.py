@@ -74,8 +74,8 @@ def _probe(features: np.ndarray, labels: np.ndarray) -> dict[str, float] | None:
     fitted, held = slice(0, None, 2), slice(1, None, 2)
     if len(np.unique(labels[fitted])) < 2 or len(np.unique(labels[held])) < 2:
         return None
-    centre, spread = features[fitted].mean(0), features[fitted].std(0)
-    features = (features - centre) / np.where(spread > 0, spread, 1.0)
+    center, spread = features[fitted].mean(0), features[fitted].std(0)
+    features = (features - center) / np.where(spread > 0, spread, 1.0)
     found = linear.LogisticRegression(max_iter=1000).fit(features[fitted], labels[fitted]).predict(features[held])
     right = found == labels[held]
     rates = [right[labels[held] == value].mean() for value in (0, 1)]
@@ -96,11 +96,11 @@ def draw_representation(
     method: str = "tsne",
     seed: int = 0,
 ) -> np.ndarray:
-    """Draws features as points in the plane, coloured by one attribute.
+    """Draws features as points in the plane, colored by one attribute.
 
     Args:
         features: (M, D).
-        labels: (M,) 1 for yes, 0 for no, -1 for unknown (grey).
+        labels: (M,) 1 for yes, 0 for no, -1 for unknown (gray).
         path: picture to write; the suffix chooses the format.
         title: title of the picture.
         method: ``"tsne"`` or ``"pca"``.
@@ -115,8 +115,8 @@ def draw_representation(
     """
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if method == "pca":
-        centred = features - features.mean(0)
-        points = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        centered = features - features.mean(0)
+        points = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
     elif method == "tsne":
         perplexity = min(30.0, max(1.0, (len(features) - 1) / 3))
         manifold = _scikit("manifold")
@@ -127,9 +127,9 @@ def draw_representation(
 
     figure = Figure(figsize=(6, 6))
     axes = figure.subplots()
-    for value, colour, name in ((-1, "lightgrey", "unknown"), (0, "tab:blue", "no"), (1, "tab:orange", "yes")):
+    for value, color, name in ((-1, "lightgray", "unknown"), (0, "tab:blue", "no"), (1, "tab:orange", "yes")):
         if (labels == value).any():
-            axes.scatter(points[labels == value, 0], points[labels == value, 1], s=6, c=colour, label=name)
+            axes.scatter(points[labels == value, 0], points[labels == value, 1], s=6, c=color, label=name)
     axes.set(title=title, xticks=[], yticks=[])
     axes.legend()
     save_figure(figure, path)

@@ -28,13 +28,13 @@ class FlorenceError(ImageMetric):
     """Florence protocol of VRN and PRNet: mean distance of the scan to the prediction over the interocular distance,
     in percent.
 
-    The prediction is carried from the picture back to the scan's millimetres by the known camera, moved so that the
+    The prediction is carried from the picture back to the scan's millimeters by the known camera, moved so that the
     nose tips meet (a picture shows no depth), and aligned by rigid ICP without scale; then the mean distance of the
     scan's points within ``radius`` of the nose tip to their nearest predicted vertices, over the 3-D distance of the
     outer corners of the eyes.
 
     Args:
-        radius: millimetres around the nose tip that count.
+        radius: millimeters around the nose tip that count.
         options: of :class:`torchmetrics.Metric`.
     """
 
@@ -69,7 +69,7 @@ class FlorenceError(ImageMetric):
 
 
 class MiccError(ImageMetric):
-    """MICC protocol of Deep3D and MGCNet: point-to-plane root mean square error of the scan in millimetres.
+    """MICC protocol of Deep3D and MGCNet: point-to-plane root mean square error of the scan in millimeters.
 
     Five landmarks give a similarity, the scan is cropped to ``radius`` around its nose tip, ICP with isotropic scale
     refines, and the distance of each scan point to the tangent plane of its nearest predicted vertex counts. No
@@ -77,7 +77,7 @@ class MiccError(ImageMetric):
     ``per_image_std``.
 
     Args:
-        radius: millimetres around the nose tip that count.
+        radius: millimeters around the nose tip that count.
         options: of :class:`torchmetrics.Metric`.
     """
 
@@ -102,7 +102,7 @@ class MiccError(ImageMetric):
 
 
 class NowError(ImageMetric):
-    """NoW-style scan-to-mesh error in millimetres: median, mean and standard deviation over all scan points.
+    """NoW-style scan-to-mesh error in millimeters: median, mean and standard deviation over all scan points.
 
     Seven landmarks give a similarity, rigid ICP of the scan's face refines it, and the distance of each scan point to
     the predicted surface counts. The face is a ball about nose_bottom + 0.3 (bridge - nose_bottom), bridge the middle
@@ -161,7 +161,7 @@ def _named(landmarks: Tensor, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _in_scan_frame(points: Tensor, view: View) -> np.ndarray:
-    """Pixels of a view to the scan's millimetres; depth is free, as weak perspective leaves it."""
+    """Pixels of a view to the scan's millimeters; depth is free, as weak perspective leaves it."""
     size = view.image.shape[-1]
     up = unflip_y(points.detach().cpu().double(), size, "face3d")
     scale, rotation, translation = decompose_pose(view.pose.double())

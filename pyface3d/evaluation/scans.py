@@ -30,21 +30,21 @@ _SUFFIXES = (".obj", ".ply", ".stl", ".off")
 
 @dataclass(frozen=True)
 class Scan:
-    """A scanned face in millimetres: x to the subject's left, y up, z out of the face.
+    """A scanned face in millimeters: x to the subject's left, y up, z out of the face.
 
     Attributes:
         name: of the subject or file.
         vertices: (M, 3) float64.
         triangles: (F, 3) int64.
         landmarks: name (:data:`NAMED_POINTS`) -> (3,).
-        colours: (M, 3) in [0, 1], or None: drawn as grey clay.
+        colors: (M, 3) in [0, 1], or None: drawn as gray clay.
     """
 
     name: str
     vertices: np.ndarray
     triangles: np.ndarray
     landmarks: Mapping[str, np.ndarray]
-    colours: np.ndarray | None = None
+    colors: np.ndarray | None = None
 
     def points(self, names: Sequence[str]) -> np.ndarray:
         """(len(names), 3) landmarks of these names; a missing one is named in the error."""
@@ -55,9 +55,9 @@ class Scan:
             )
         return np.stack([self.landmarks[name] for name in names])
 
-    def region(self, centre: np.ndarray, radius: float) -> np.ndarray:
-        """(R, 3) vertices within ``radius`` of ``centre``."""
-        return self.vertices[np.linalg.norm(self.vertices - centre, axis=1) <= radius]
+    def region(self, center: np.ndarray, radius: float) -> np.ndarray:
+        """(R, 3) vertices within ``radius`` of ``center``."""
+        return self.vertices[np.linalg.norm(self.vertices - center, axis=1) <= radius]
 
 
 def named_points(landmarks68: np.ndarray) -> dict[str, np.ndarray]:
@@ -69,7 +69,7 @@ def load_scan(path: str | Path) -> Scan:
     """Reads a mesh and, beside it, ``<stem>.landmarks.json``.
 
     The JSON holds either ``{"nose_tip": [x, y, z], ...}`` with the names of :data:`NAMED_POINTS` or ``{"ibug68": [[x,
-    y, z], ...]}``, in the mesh's coordinates (millimetres).
+    y, z], ...]}``, in the mesh's coordinates (millimeters).
 
     Args:
         path: .obj, .ply, .stl or .off.
@@ -100,12 +100,12 @@ def load_scan(path: str | Path) -> Scan:
         np.asarray(mesh.vertices, dtype=np.float64),
         np.asarray(mesh.faces, dtype=np.int64),
         landmarks,
-        _colours(mesh),
+        _colors(mesh),
     )
 
 
-def _colours(mesh: trimesh.Trimesh) -> np.ndarray | None:
-    """Colour of each vertex, read off the texture where there is one."""
+def _colors(mesh: trimesh.Trimesh) -> np.ndarray | None:
+    """Color of each vertex, read off the texture where there is one."""
     visual = mesh.visual
     if visual is None or not visual.defined:
         return None
@@ -132,7 +132,7 @@ class View:
     Attributes:
         scan: what is seen.
         image: (3, S, S) uint8 RGB.
-        pose: (3, 4) [f R | t] from the scan's millimetres to the picture's y-up frame (flip ``"face3d"``).
+        pose: (3, 4) [f R | t] from the scan's millimeters to the picture's y-up frame (flip ``"face3d"``).
         pitch: degrees.
         yaw: degrees.
     """
@@ -152,17 +152,17 @@ def draw_view(scan: Scan, pitch: float, yaw: float, size: int, side: float = 210
         pitch: degrees, 300W-LP's sign.
         yaw: degrees.
         size: side of the picture in pixels.
-        side: side of the picture in millimetres; the default frames a face as 3DDFA's landmark rule does.
-        radius: the picture is centred on what lies within this distance of the nose tip, millimetres.
+        side: side of the picture in millimeters; the default frames a face as 3DDFA's landmark rule does.
+        radius: the picture is centered on what lies within this distance of the nose tip, millimeters.
 
     Returns:
-        The view; vertex colours under a light from the camera, or grey clay, on black.
+        The view; vertex colors under a light from the camera, or gray clay, on black.
     """
     rotation = angles_to_rotation(torch.deg2rad(torch.tensor([pitch, yaw, 0.0], dtype=torch.float64)))
     face = torch.from_numpy(scan.region(scan.points(["nose_tip"])[0], radius)) @ rotation.T
-    centre = (face.amin(0) + face.amax(0)) / 2
+    center = (face.amin(0) + face.amax(0)) / 2
     scale = size / side
-    translation = torch.cat([(size - 1) / 2 - scale * centre[:2], -scale * centre[2:]])
+    translation = torch.cat([(size - 1) / 2 - scale * center[:2], -scale * center[2:]])
     pose = compose_pose(torch.tensor(scale, dtype=torch.float64), rotation, translation).float()
     return View(scan, _draw(scan, pose, size), pose, pitch, yaw)
 
@@ -171,7 +171,7 @@ def _draw(scan: Scan, pose: Tensor, size: int) -> Tensor:
     triangles = torch.from_numpy(scan.triangles)
     up = torch.from_numpy(scan.vertices).float() @ pose[:, :3].T + pose[:, 3]
     light = 0.35 + 0.65 * vertex_normals(up[None], triangles)[0, :, 2:].clamp(min=0)  # from the camera
-    colours = torch.full((len(up), 3), 0.7) if scan.colours is None else torch.from_numpy(scan.colours).float()
+    colors = torch.full((len(up), 3), 0.7) if scan.colors is None else torch.from_numpy(scan.colors).float()
     ids, weights, _ = rasterize(flip_y(up, size, "face3d")[None].contiguous(), triangles, size, size)
-    picture = interpolate((colours * light)[None].contiguous(), ids, weights, triangles)[0]
+    picture = interpolate((colors * light)[None].contiguous(), ids, weights, triangles)[0]
     return (255 * picture.clamp(0, 1)).round().to(torch.uint8).permute(2, 0, 1)

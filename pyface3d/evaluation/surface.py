@@ -19,16 +19,16 @@ def point_to_plane(points: np.ndarray, vertices: np.ndarray, normals: np.ndarray
     return np.abs(((points - vertices[nearest]) * normals[nearest]).sum(1))
 
 
-def point_to_mesh(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarray, neighbours: int = 3) -> np.ndarray:
+def point_to_mesh(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarray, neighbors: int = 3) -> np.ndarray:
     """Distance of each point to the surface of a mesh.
 
-    Exact over all triangles around the ``neighbours`` vertices nearest to the point.
+    Exact over all triangles around the ``neighbors`` vertices nearest to the point.
 
     Args:
         points: (P, 3).
         vertices: (N, 3); vertices of no triangle are ignored.
         triangles: (F, 3).
-        neighbours: vertices whose triangles are searched.
+        neighbors: vertices whose triangles are searched.
 
     Returns:
         (P,) not negative.
@@ -39,8 +39,8 @@ def point_to_mesh(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarra
         array([3.])
     """
     used = np.unique(triangles)
-    neighbours = min(neighbours, len(used))
-    nearest = cKDTree(vertices[used]).query(points, k=neighbours)[1].reshape(len(points), neighbours)
+    neighbors = min(neighbors, len(used))
+    nearest = cKDTree(vertices[used]).query(points, k=neighbors)[1].reshape(len(points), neighbors)
     fans = _fans(triangles, len(vertices))[used[nearest]].reshape(len(points), -1)  # (P, T), -1 fills up
     best = np.full(len(points), np.inf)
     for column in fans.T:  # a few dozen columns, each over all points

@@ -91,7 +91,7 @@ def _draw(thumbnail: Thumbnail, side: int) -> Image.Image:
     picture = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side))
     pen = ImageDraw.Draw(picture)
     scale = side / thumbnail.image.shape[-1]
-    for points, colour in ((thumbnail.target, (0, 255, 0)), (thumbnail.predicted, (255, 0, 0))):
+    for points, color in ((thumbnail.target, (0, 255, 0)), (thumbnail.predicted, (255, 0, 0))):
         for x, y in [] if points is None else (points[:, :2] * scale).tolist():
-            pen.ellipse((x - 1, y - 1, x + 1, y + 1), fill=colour)
+            pen.ellipse((x - 1, y - 1, x + 1, y + 1), fill=color)
     return picture

@@ -1,4 +1,4 @@
-"""Binary glTF 2.0 (Khronos), with texture or vertex colours, and morph targets, which trimesh does not write."""
+"""Binary glTF 2.0 (Khronos), with texture or vertex colors, and morph targets, which trimesh does not write."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def _png(picture: np.ndarray) -> bytes:
 
 
 def _linear(colors: np.ndarray) -> np.ndarray:
-    """Colours (N, 3) uint8 sRGB -> (N, 4) uint16 linear, opaque: glTF's vertex colours are linear light."""
+    """Colors (N, 3) uint8 sRGB -> (N, 4) uint16 linear, opaque: glTF's vertex colors are linear light."""
     srgb = colors / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return np.hstack([(linear * 65535).round(), np.full((len(colors), 1), 65535)]).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""A mesh as viewers want it: y up, metres, triangles counter-clockwise seen from outside."""
+"""A mesh as viewers want it: y up, meters, triangles counter-clockwise seen from outside."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,10 +8,10 @@ import torch
 
 from pyface3d import ops
 from pyface3d.morphable import MorphableModel
-from pyface3d.morphable.content import METRES
-from pyface3d.render.pictures import Array, as_pictures, as_tensor, to_uint8
+from pyface3d.morphable.content import METERS
+from pyface3d.render.forms import Array, as_pictures, as_tensor, to_uint8
 
-_FACE_HEIGHT = 0.2  # metres given to a mesh that is known in pixels only
+_FACE_HEIGHT = 0.2  # meters given to a mesh that is known in pixels only
 
 
 @dataclass
@@ -19,13 +19,13 @@ class Mesh:
     """Everything a mesh file holds; NumPy or torch in, NumPy kept.
 
     Args:
-        vertices: (N, 3) metres, x right, y up, z towards the viewer.
-        triangles: (F, 3) vertex indices; turned over when they wind inward (negative volume about the centre).
+        vertices: (N, 3) meters, x right, y up, z towards the viewer.
+        triangles: (F, 3) vertex indices; turned over when they wind inward (negative volume about the center).
         uv: (T, 2) texture coordinates in [0, 1], v up.
         uv_triangles: (F, 3) rows of ``uv``; None: ``triangles``.
         texture: picture laid out by ``uv``, NumPy (H, W, 3) or torch (3, H, W).
-        colors: (N, 3) sRGB vertex colours, uint8 or floating in [0, 1].
-        morph_targets: name to (N, 3) displacements of the vertices, metres.
+        colors: (N, 3) sRGB vertex colors, uint8 or floating in [0, 1].
+        morph_targets: name to (N, 3) displacements of the vertices, meters.
         morph_weights: how far each target is applied in the face shown; as many as targets; None: zeros.
 
     Raises:
@@ -77,7 +77,7 @@ class Mesh:
         Args:
             model: the face model; its unit must be m, dm, cm, mm or um.
             coeffs: (K,) identity then expression; None: the mean face.
-            options: texture, colors; uv and vertex colours are the model's own.
+            options: texture, colors; uv and vertex colors are the model's own.
 
         Raises:
             ValueError: coeffs of another length, or an unknown unit.
@@ -85,14 +85,14 @@ class Mesh:
         Example:
             >>> Mesh.from_model(model).morph_targets.keys()
         """
-        if model.unit not in METRES:
-            raise ValueError(f"Mesh.from_model: the model's unit must be {', '.join(METRES)}, got {model.unit!r}")
+        if model.unit not in METERS:
+            raise ValueError(f"Mesh.from_model: the model's unit must be {', '.join(METERS)}, got {model.unit!r}")
         coeffs = torch.zeros(model.n_coeffs) if coeffs is None else as_tensor(coeffs).float().cpu()
         if coeffs.shape != (model.n_coeffs,):
             raise ValueError(f"Mesh.from_model: coeffs must be ({model.n_coeffs},), got {tuple(coeffs.shape)}")
         identity, expression = model.split(coeffs)
         at_rest = torch.cat([identity, torch.zeros_like(expression)])[None].to(model.mean.device)
-        scale = METRES[model.unit]
+        scale = METERS[model.unit]
         std = model.expression_std.float().cpu()
         moves = (model.expression_basis.float().cpu() * std * scale).permute(2, 0, 1)  # (K_e, N, 3)
         options = {"colors": model.colors, "uv": model.uv, "uv_triangles": model.uv_triangles} | options
@@ -106,7 +106,7 @@ class Mesh:
 
     @classmethod
     def from_image(cls, vertices: Array, triangles: Array, **options: Any) -> "Mesh":
-        """A mesh in a photo's frame (pixels, y down), centred and scaled to a face's 0.2 m.
+        """A mesh in a photo's frame (pixels, y down), centered and scaled to a face's 0.2 m.
 
         Args:
             vertices: (N, 3) pixels, larger z nearer.
@@ -187,9 +187,9 @@ def _indices(name: str, values: Any, shape: tuple[int | None, ...], size: int) -
 
 
 def _volume(vertices: np.ndarray, triangles: np.ndarray) -> float:
-    """Signed volume between the triangles and the centre of the mesh; positive for outward winding."""
+    """Signed volume between the triangles and the center of the mesh; positive for outward winding."""
     a, b, c = (vertices[triangles[:, k]].astype(np.float64) for k in range(3))
     if not len(a):
         return 0.0
-    centre = (a + b + c).mean(0) / 3
-    return float(np.nansum(np.einsum("fi,fi->f", a - centre, np.cross(b - centre, c - centre))))
+    center = (a + b + c).mean(0) / 3
+    return float(np.nansum(np.einsum("fi,fi->f", a - center, np.cross(b - center, c - center))))

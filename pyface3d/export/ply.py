@@ -1,4 +1,4 @@
-"""Binary PLY with normals and vertex colours."""
+"""Binary PLY with normals and vertex colors."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ import torch
 
 from pyface3d.atomic import atomic_write
 from pyface3d.export.exr import save_exr
-from pyface3d.render.pictures import Array
+from pyface3d.render.forms import Array
 
 _KEYWORD = b"position_range"  # of the PNG text chunk that holds the values of 0 and 65535
 _SIGNATURE, _IHDR = 8, 25  # bytes

@@ -18,9 +18,9 @@ def save_mesh(path: str | os.PathLike, mesh: Mesh) -> None:
     """Writes a mesh as OBJ, PLY or GLB, by the file's name; every file whole or not at all.
 
     * ``.obj``: vertices in the order given, uv, normals; the texture as PNG and the material as MTL beside it; vertex
-      colours behind the coordinates where there is no texture.
-    * ``.ply``: binary, vertices in the order given, normals, colours.
-    * ``.glb``: glTF 2.0: normals, uv, texture or colours, morph targets with their names and weights.
+      colors behind the coordinates where there is no texture.
+    * ``.ply``: binary, vertices in the order given, normals, colors.
+    * ``.glb``: glTF 2.0: normals, uv, texture or colors, morph targets with their names and weights.
 
     Args:
         path: file to write.

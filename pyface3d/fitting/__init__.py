@@ -1,7 +1,7 @@
 """Fitting a face model to 2-D landmarks without a network."""
 
 from pyface3d.fitting.contour import contour_candidates
-from pyface3d.fitting.files import read_landmarks
+from pyface3d.fitting.landmark_tables import read_landmarks
 from pyface3d.fitting.landmarks import LandmarkFit, fit_landmarks
 from pyface3d.fitting.pose import fit_pose
 from pyface3d.fitting.shape import fit_shape

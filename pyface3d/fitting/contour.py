@@ -33,12 +33,12 @@ def contour_candidates(model: MorphableModel, count: int = 24) -> Tensor:
     mean = model.mean.float()
     jaw = mean[model.landmarks]
     spacing = (jaw[1:17] - jaw[:16]).norm(dim=1).mean()
-    centre = jaw[:17, 0].mean()
+    center = jaw[:17, 0].mean()
     rows = []
     for point in JAW:
         vertex = model.landmarks[point]
-        position = mean[vertex] - torch.stack([centre, centre * 0, centre * 0])
-        x, height, depth = (mean[:, 0] - centre) * position[0].sign(), mean[:, 1], mean[:, 2]
+        position = mean[vertex] - torch.stack([center, center * 0, center * 0])
+        x, height, depth = (mean[:, 0] - center) * position[0].sign(), mean[:, 1], mean[:, 2]
         near = (height - position[1]).abs() < spacing / 8
         outside = (x > position[0].abs() / 2) & (depth > position[2])
         ids = (near & outside).nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""A face model fitted to 2-D landmarks: closed-form pose alternated with regularised least squares for the shape."""
+"""A face model fitted to 2-D landmarks: closed-form pose alternated with regularized least squares for the shape."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def fit_landmarks(
 ) -> LandmarkFit:
     """Fits a face model to 2-D landmarks, a batch at a time.
 
-    Minimises sum_i w_i |f R (mean_i + B_i a) + t - p_i|^2 / s^2 + sum_k ((a_k - m_k) / sigma_k)^2 by turns: the pose
+    Minimizes sum_i w_i |f R (mean_i + B_i a) + t - p_i|^2 / s^2 + sum_k ((a_k - m_k) / sigma_k)^2 by turns: the pose
     in closed form (:func:`pyface3d.fitting.fit_pose`), then the coefficients a from their normal equations. s is
     ``noise`` times the size of the face. The normal matrix is a combination of six Gram matrices of the basis, so
     that an iteration costs no more for a large basis.

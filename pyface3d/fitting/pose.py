@@ -36,15 +36,15 @@ def fit_pose(shape: Tensor, points: Tensor, weights: Tensor | None = None, ridge
         raise ValueError(f"fit_pose: shape must be (B, L, 3) and points (B, L, 2), got {got}")
     weights = torch.ones_like(points[..., 0]) if weights is None else weights
     share = (weights / weights.sum(1, keepdim=True))[..., None]  # (B, L, 1)
-    shape_centre, points_centre = (share * shape).sum(1), (share * points).sum(1)
-    shape, points = shape - shape_centre[:, None], points - points_centre[:, None]
+    shape_center, points_center = (share * shape).sum(1), (share * points).sum(1)
+    shape, points = shape - shape_center[:, None], points - points_center[:, None]
     moments = (share * shape).mT @ shape  # (B, 3, 3)
     radius = moments.diagonal(dim1=1, dim2=2).mean(1)
     moments = moments + ridge * radius[:, None, None] * torch.eye(3, dtype=moments.dtype, device=moments.device)
     affine = torch.linalg.solve(moments, (share * shape).mT @ points).mT  # (B, 2, 3)
     scale, rows = _polar(affine)
     rotation = torch.cat([rows, torch.linalg.cross(rows[:, 0], rows[:, 1])[:, None]], 1)
-    offset = points_centre - scale[:, None] * (rows @ shape_centre[..., None])[..., 0]
+    offset = points_center - scale[:, None] * (rows @ shape_center[..., None])[..., 0]
     return compose_pose(scale, rotation, torch.cat([offset, 0 * offset[:, :1]], 1))
 
 

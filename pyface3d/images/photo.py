@@ -29,7 +29,7 @@ _TURNS = {
 class Photo:
     """Pixels in memory and the size they have in the file.
 
-    Coordinates everywhere are pixels of the upright picture in the file: x right, y down, pixel centres at integers.
+    Coordinates everywhere are pixels of the upright picture in the file: x right, y down, pixel centers at integers.
 
     Args:
         pixels: (H, W, 3) uint8 RGB, upright, possibly reduced.
@@ -62,7 +62,7 @@ def read_photo(
 ) -> Photo:
     """Read a photo: upright (EXIF), 8-bit RGB, with bounded memory.
 
-    Palette, grey, CMYK and 16-bit pictures are converted, transparency is laid over white, of an animation the first
+    Palette, gray, CMYK and 16-bit pictures are converted, transparency is laid over white, of an animation the first
     picture is taken. Pictures above 12 megapixels are reduced while they are decoded.
 
     Args:

@@ -103,7 +103,7 @@ class AttributeLoss(Loss):
 class JointLoss(Loss):
     """Shape and attributes of one mixed batch: L_shape and L_attr of the joint network (Weng et al., ICPR 2020).
 
-    Each task is averaged over the samples that are labelled for it, so that an absent task adds exactly nothing. The
+    Each task is averaged over the samples that are labeled for it, so that an absent task adds exactly nothing. The
     paper's factors are not published.
 
     Args:

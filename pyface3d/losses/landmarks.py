@@ -1,4 +1,4 @@
-"""Losses on points: Wing on any coordinates, and landmarks of predicted parameters against labelled ones."""
+"""Losses on points: Wing on any coordinates, and landmarks of predicted parameters against labeled ones."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class WingLoss(Loss):
 
 
 class LandmarkLoss(ParameterLoss):
-    """Wing between the 68 landmarks of predicted parameters and labelled ones in the image.
+    """Wing between the 68 landmarks of predicted parameters and labeled ones in the image.
 
     The predicted landmarks are posed and flipped into crop pixels (x right, y down) as the space says; labels may be
     flat (x, y) or deep, and some of them hidden.

@@ -110,8 +110,8 @@ def _expected_distance(gram: Gram, coeffs: Tensor, variance: Tensor, pose: Tenso
     ``sum_r  var(M_r)_x (a^T Q_xx a + var(a) . diag Q_xx) + var(a)_k M_rx M_ry Q_xy[k, k] + W var(t_r)``.
     """
     posed = gram.posed.double()
-    covariance, centre, total = posed[:-1, :-1], posed[-1, :-1], posed[-1, -1]
-    moments = covariance + total * torch.outer(centre, centre)
+    covariance, center, total = posed[:-1, :-1], posed[-1, :-1], posed[-1, -1]
+    moments = covariance + total * torch.outer(center, center)
     blocks = moments.unflatten(0, (3, -1)).unflatten(2, (3, -1))  # (3, K+1, 3, K+1)
     columns = torch.cat([torch.ones_like(coeffs[:1]), coeffs])  # a, (K+1,)
     spread = torch.cat([torch.zeros_like(variance[:1]), variance])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace
-from pyface3d.camera.parameters import T_Z
+from pyface3d.camera.parameter_space import T_Z
 from pyface3d.losses.loss import Loss, check_wing
 from pyface3d.morphable import MorphableModel
 

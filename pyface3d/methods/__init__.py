@@ -1,8 +1,8 @@
 """The published methods: one file each, network, loss and recipe together; all are used the same way.
 
 >>> import torch
->>> from pyface3d import create
->>> faces = create("mobile_frnet").predict(torch.zeros(1, 3, 120, 120, dtype=torch.uint8))
+>>> from pyface3d import create_method
+>>> faces = create_method("mobile_frnet").predict(torch.zeros(1, 3, 120, 120, dtype=torch.uint8))
 >>> faces.vertices.shape
 torch.Size([1, 9409, 3])
 """
@@ -15,11 +15,11 @@ from pyface3d.methods.marn import MARN
 from pyface3d.methods.method import Method
 from pyface3d.methods.mobile_frnet import MobileFRNet
 from pyface3d.methods.onnx import export_onnx
-from pyface3d.methods.parameters import ParameterMethod, default_space
+from pyface3d.methods.parameter_method import ParameterMethod, default_space
 from pyface3d.methods.position_map import PositionMapNet, PRNet, SmallPositionMapNet, WeightMaskNet
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
-from pyface3d.methods.registry import create, list_methods, register
+from pyface3d.methods.registry import create_method, list_methods, register_method
 from pyface3d.methods.synergy import SynergyNet
 from pyface3d.methods.tddfa import TDDFA, read_whitening
 from pyface3d.methods.weights import from_pretrained, load_weights, save_weights
@@ -43,7 +43,7 @@ __all__ = [
     "SynergyNet",
     "TDDFA",
     "WeightMaskNet",
-    "create",
+    "create_method",
     "default_space",
     "export_onnx",
     "from_pretrained",
@@ -52,6 +52,6 @@ __all__ = [
     "positive_weights",
     "read_card",
     "read_whitening",
-    "register",
+    "register_method",
     "save_weights",
 ]

@@ -22,11 +22,11 @@ class ModelCard:
         method: registered name.
         arguments: constructor arguments.
         face_model: name, hash and unit of the face model that the outputs belong to.
-        images: size, channel order, normalisation and crop of the input.
+        images: size, channel order, normalization and crop of the input.
         parameter_space: :meth:`ParameterSpace.to_dict`, or None for methods without parameters.
         training: data, steps, seed and the command that makes the weights again.
         numbers: measured figures by protocol.
-        licence: of the weights.
+        license: of the weights.
         version: of this layout.
     """
 
@@ -37,12 +37,12 @@ class ModelCard:
     parameter_space: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
-    licence: str = ""
+    license: str = ""
     version: int = 1
 
     @classmethod
     def of(cls, method: Method, **about: Any) -> "ModelCard":
-        """The card of a method; ``about`` gives training, numbers and licence."""
+        """The card of a method; ``about`` gives training, numbers and license."""
         space = getattr(method, "space", None)
         model = method.model
         return cls(
@@ -75,8 +75,8 @@ def _checked(card: ModelCard) -> ModelCard:
     if card.parameter_space is not None:
         objects["parameter_space"] = card.parameter_space
     wrong = [name for name, value in objects.items() if not isinstance(value, dict)]
-    if wrong or not isinstance(card.method, str) or not isinstance(card.licence, str):
-        raise ValueError(f"its model card is damaged: {', '.join(wrong) or 'method or licence'}")
+    if wrong or not isinstance(card.method, str) or not isinstance(card.license, str):
+        raise ValueError(f"its model card is damaged: {', '.join(wrong) or 'method or license'}")
     lacking = [name for name in ("name", "hash", "unit") if not isinstance(card.face_model.get(name), str)]
     if lacking:
         raise ValueError(f"its model card lacks the face model's {', '.join(lacking)}")

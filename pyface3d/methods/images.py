@@ -11,9 +11,9 @@ CHANNEL_ORDERS = ("RGB", "BGR")
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """Size, channel order and normalisation of a network's input, and the crop it was trained on.
+    """Size, channel order and normalization of a network's input, and the crop it was trained on.
 
-    Pictures are RGB everywhere in this library. ``normalise`` turns them into what the network wants; only there are
+    Pictures are RGB everywhere in this library. ``normalize`` turns them into what the network wants; only there are
     channels swapped, for networks trained on OpenCV's BGR.
 
     Attributes:
@@ -24,7 +24,7 @@ class ImageFormat:
         crop: name of the function of :mod:`pyface3d.camera` that gives the crop its box around landmarks.
 
     Example:
-        >>> ImageFormat(120).normalise(torch.zeros(1, 3, 120, 120, dtype=torch.uint8)).unique()
+        >>> ImageFormat(120).normalize(torch.zeros(1, 3, 120, 120, dtype=torch.uint8)).unique()
         tensor([-0.9961])
     """
 
@@ -38,7 +38,7 @@ class ImageFormat:
         if self.channels not in CHANNEL_ORDERS:
             raise ValueError(f"ImageFormat: channels must be 'RGB' or 'BGR', got {self.channels!r}")
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """Turns pictures into network input.
 
         Args:
@@ -63,24 +63,24 @@ class ImageFormat:
         return (images - self.offset) / self.scale
 
     def accept(self, images: Tensor) -> Tensor:
-        """Network input from either kind of picture: uint8 is normalised, floating point must be normalised already.
+        """Network input from either kind of picture: uint8 is normalized, floating point must be normalized already.
 
         Args:
-            images: (B, 3, size, size), uint8 RGB, or floating point as :meth:`normalise` returns it.
+            images: (B, 3, size, size), uint8 RGB, or floating point as :meth:`normalize` returns it.
 
         Raises:
-            ValueError: another shape, or floating-point values that show another normalisation: all within 0..1 where
+            ValueError: another shape, or floating-point values that show another normalization: all within 0..1 where
                 the network wants values of both signs, or values beyond its range.
             TypeError: another type.
         """
         if images.dtype == torch.uint8:
-            return self.normalise(images)
+            return self.normalize(images)
         self.check_shape("predict", images)
         if not images.is_floating_point():
             raise TypeError(f"predict: images must be uint8 or floating point, got {images.dtype}")
         low, high = -self.offset / self.scale, (255 - self.offset) / self.scale
         smallest, largest = _extremes(images) or (low, high)
-        wanted = f"predict: float images must be normalised to {low:.3g}..{high:.3g}"
+        wanted = f"predict: float images must be normalized to {low:.3g}..{high:.3g}"
         if low < 0 <= smallest and largest <= 1:
             raise ValueError(f"{wanted}, got values within 0..1: pass uint8, or use preprocess")
         if smallest < low - 0.5 or largest > high + 0.5:

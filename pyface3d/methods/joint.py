@@ -12,17 +12,17 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.methods.attributes import CELEBA_ATTRIBUTES, CELEBA_GROUPS, RACE_GROUP
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Method, Terms
-from pyface3d.methods.parameters import default_space
+from pyface3d.methods.parameter_method import default_space
 from pyface3d.methods.position_map import MapScale
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 Outputs = tuple[Tensor, Tensor]
 
 
-@register("joint")
+@register_method("joint")
 class JointNet(Method):
     """One encoder, a shape head and a grouped attribute head, trained on batches that mix both kinds of samples.
 
@@ -120,7 +120,7 @@ class JointNet(Method):
 
         Wants ``image`` and ``position_map`` (or ``params`` with head "3dmm") and ``attributes`` (B, A), 1, 0 and
         unknown -1, either with its ``has_`` mask. All images go through the encoder at once, each head runs on the
-        samples that it is trained on; each task is normalised by their number, and one without samples gives a loss
+        samples that it is trained on; each task is normalized by their number, and one without samples gives a loss
         and gradients of exactly zero. See :meth:`Method.loss`.
         """
         shape_key = "position_map" if self.space is None else "params"
@@ -162,7 +162,7 @@ class JointNet(Method):
 
     def _shape_loss(self, shape: Tensor, labels: Tensor) -> Tensor:
         if self.atlas is not None:
-            return self._criterion_of("shape")(shape, self.scale.normalise(labels, self.atlas.face_mask))
+            return self._criterion_of("shape")(shape, self.scale.normalize(labels, self.atlas.face_mask))
         return 3 * self._criterion_of("shape")(shape, labels) / self.scale.pixels**2  # VDC is a mean over coordinates
 
 

@@ -7,7 +7,7 @@ import torch
 
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.method import Method
-from pyface3d.methods.registry import create, list_methods
+from pyface3d.methods.registry import create_method, list_methods
 from pyface3d.methods.weights import find_weights
 from pyface3d.morphable import MorphableModel, load_model
 
@@ -50,7 +50,9 @@ def load_method(
         "model": load_model(Path(model)) if isinstance(model, (str, os.PathLike)) else model,
         "space": ParameterSpace.load(space) if isinstance(space, (str, os.PathLike)) else space,
     }
-    return create(name, weights or EMBEDDED, **{key: value for key, value in belongings.items() if value is not None})
+    return create_method(
+        name, weights or EMBEDDED, **{key: value for key, value in belongings.items() if value is not None}
+    )
 
 
 def load_device(name: str | torch.device | None = None) -> torch.device:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod
 from pyface3d.methods.recipe import Recipe
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 BACKBONES: dict[str, Callable[[int], nets.Trunk]] = {
@@ -33,7 +33,7 @@ class SplitHead(nn.Module):
         return torch.cat([head(features) for head in self.parts.values()], 1)
 
 
-@register("marn")
+@register_method("marn")
 class MARN(ParameterMethod):
     """MARN: a trunk, one linear layer to the 62 parameters, and a loss with a term for each of their parts.
 

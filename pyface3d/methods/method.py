@@ -22,7 +22,7 @@ class Method(nn.Module):
     """A published method: picture of a face -> :class:`Reconstruction`.
 
     Args:
-        network: normalised images -> outputs.
+        network: normalized images -> outputs.
         model: the face model the outputs belong to; None: ``MorphableModel.default()``.
         images: what the network wants to see.
         arguments: the constructor's own arguments as JSON-able values, for the model card.
@@ -43,11 +43,11 @@ class Method(nn.Module):
         self.arguments = json.loads(json.dumps(dict(arguments)))  # as a card gives them back
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """RGB pictures (B, 3, S, S), uint8 or float 0..255 -> network input; see :meth:`ImageFormat.normalise`."""
-        return self.images.normalise(images)
+        """RGB pictures (B, 3, S, S), uint8 or float 0..255 -> network input; see :meth:`ImageFormat.normalize`."""
+        return self.images.normalize(images)
 
     def forward(self, images: Tensor) -> Any:
-        """Raw outputs of the network for normalised images (B, 3, S, S)."""
+        """Raw outputs of the network for normalized images (B, 3, S, S)."""
         self.images.check_shape(type(self).__name__, images)
         return self.network(images)
 
@@ -84,13 +84,13 @@ class Method(nn.Module):
         """Reconstructs faces, in eval mode whatever the mode of the module.
 
         Args:
-            images: (B, 3, S, S) crops in RGB: uint8, or floating point normalised as :meth:`preprocess` does it.
+            images: (B, 3, S, S) crops in RGB: uint8, or floating point normalized as :meth:`preprocess` does it.
 
         Returns:
             The faces in crop pixels; ``.to_image(roi)`` carries them to the photo.
 
         Raises:
-            ValueError: another shape, or floating-point values of another normalisation.
+            ValueError: another shape, or floating-point values of another normalization.
         """
         training = self.training
         self.eval()

@@ -8,9 +8,9 @@ from torch import nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod
 from pyface3d.methods.recipe import Recipe
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 BACKBONES: dict[str, Callable[..., nets.Trunk]] = {
@@ -21,7 +21,7 @@ BACKBONES: dict[str, Callable[..., nets.Trunk]] = {
 }
 
 
-@register("mobile_frnet")
+@register_method("mobile_frnet")
 class MobileFRNet(ParameterMethod):
     """Mobile-FRNet: 62 parameters from MobileNetV2's table with multi-scale blocks and two attentions.
 

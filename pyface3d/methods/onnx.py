@@ -72,7 +72,7 @@ class Exported(nn.Module):
         self.network, self.landmarks = network, landmarks
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images (B, 3, S, S) -> the network's outputs, and landmarks (B, 68, 3)."""
+        """Normalized images (B, 3, S, S) -> the network's outputs, and landmarks (B, 68, 3)."""
         outputs = self.network(image)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         return outputs if self.landmarks is None else (*outputs, self.landmarks(outputs[0]))
@@ -89,7 +89,7 @@ def output_names(method: Method, landmarks: bool = False) -> list[str]:
 def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = False) -> None:
     """Writes a method as an ONNX file, atomically.
 
-    The graph takes ``image`` (B, 3, S, S), RGB or BGR and normalised as the metadata says, any batch size; it answers
+    The graph takes ``image`` (B, 3, S, S), RGB or BGR and normalized as the metadata says, any batch size; it answers
     ``params`` (whitened) or ``position_map`` (in (0, 1), to be multiplied by ``position_map_pixels``), ``attributes``
     (logits) of the joint method, and ``landmarks`` (B, 68, 3) in crop pixels on request. Metadata ``pyface3d`` holds
     the model card (:class:`ModelCard`) as JSON: parameter space, image format with the rule of the crop, name and hash
@@ -105,7 +105,7 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
         ValueError: landmarks are asked for and the face model has none.
 
     Example:
-        >>> export_onnx(create("mobile_frnet"), "mobile_frnet.onnx", landmarks=True)  # doctest: +SKIP
+        >>> export_onnx(create_method("mobile_frnet"), "mobile_frnet.onnx", landmarks=True)  # doctest: +SKIP
     """
     try:
         import onnx

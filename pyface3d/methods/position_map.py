@@ -12,7 +12,7 @@ from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Method, Terms, truth
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 MARGIN = 1.1  # a map's values reach 1.1 times the size of the crop: faces may leave it
@@ -27,7 +27,7 @@ class MapScale:
     def __init__(self, size: int) -> None:
         self.pixels = MARGIN * size
 
-    def normalise(self, maps: Tensor, face: Tensor) -> Tensor:
+    def normalize(self, maps: Tensor, face: Tensor) -> Tensor:
         """Maps (B, 3, U, V) in pixels -> targets; ``face`` (U, V) bool says where the face is."""
         nearest = maps[:, 2].masked_fill(~face, torch.inf).amin((1, 2))  # (B,)
         shift = torch.stack([torch.zeros_like(nearest), torch.zeros_like(nearest), nearest], 1)
@@ -92,7 +92,7 @@ class PositionMapNet(Method):
         maps, present = truth(batch, "position_map", outputs.device)
         if maps.shape != outputs.shape:
             raise ValueError(f"loss: position_map must be {tuple(outputs.shape)}, got {tuple(maps.shape)}")
-        target = self.scale.normalise(maps, self.atlas.face_mask)
+        target = self.scale.normalize(maps, self.atlas.face_mask)
         return self.criterion(outputs, target, present, return_terms=True)
 
     def build_criterion(self) -> nn.Module:
@@ -102,7 +102,7 @@ class PositionMapNet(Method):
         return losses.PositionMapLoss(self.atlas.weight_mask(self.ratio), self.squared)
 
 
-@register("weight_mask")
+@register_method("weight_mask")
 class WeightMaskNet(PositionMapNet):
     """Face Reconstruction with Specific Weight Mask (Shi et al., QShine 2020): :class:`PositionMapNet`, 16:5:4:3:0."""
 
@@ -122,7 +122,7 @@ class WeightMaskNet(PositionMapNet):
     )
 
 
-@register("prnet", ratio="prnet")
+@register_method("prnet", ratio="prnet")
 class PRNet(PositionMapNet):
     """PRNet (Feng et al., ECCV 2018): :class:`PositionMapNet`, 16:4:3:0."""
 
@@ -137,6 +137,6 @@ class PRNet(PositionMapNet):
     )
 
 
-@register("position_map_small", size=128, width=8)
+@register_method("position_map_small", size=128, width=8)
 class SmallPositionMapNet(PositionMapNet):
     """:class:`PositionMapNet` at 128 pixels and half the channels: 0.83 M parameters, 0.21 GMAC."""

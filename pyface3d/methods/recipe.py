@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimiser, schedule and batch of one training run.
+    """Optimizer, schedule and batch of one training run.
 
     Attributes:
         optimizer: "sgd" or "adam".

@@ -37,8 +37,8 @@ class Reconstruction:
         roi: (B, 4) box of each crop in its photo (left, top, right, bottom), or None: answers are in crop pixels.
 
     Example:
-        >>> from pyface3d import create
-        >>> faces = create("mobile_frnet").predict(torch.zeros(2, 3, 120, 120, dtype=torch.uint8))
+        >>> from pyface3d import create_method
+        >>> faces = create_method("mobile_frnet").predict(torch.zeros(2, 3, 120, 120, dtype=torch.uint8))
         >>> faces.landmarks.shape
         torch.Size([2, 68, 3])
     """

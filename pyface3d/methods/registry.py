@@ -25,7 +25,7 @@ class Registered:
         return method
 
 
-def register(name: str, **preset: Any) -> Callable[[type[Method]], type[Method]]:
+def register_method(name: str, **preset: Any) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: makes a method known as ``name``, with other defaults than its constructor's where given."""
 
     def add(cls: type[Method]) -> type[Method]:
@@ -36,7 +36,7 @@ def register(name: str, **preset: Any) -> Callable[[type[Method]], type[Method]]
 
 
 def list_methods() -> list[str]:
-    """Names that :func:`create` knows.
+    """Names that :func:`create_method` knows.
 
     Example:
         >>> "mobile_frnet" in list_methods()
@@ -45,7 +45,7 @@ def list_methods() -> list[str]:
     return sorted(_METHODS)
 
 
-def create(name: str, pretrained: str | os.PathLike[str] | None = None, **arguments: Any) -> Method:
+def create_method(name: str, pretrained: str | os.PathLike[str] | None = None, **arguments: Any) -> Method:
     """Builds a method.
 
     Args:
@@ -62,10 +62,10 @@ def create(name: str, pretrained: str | os.PathLike[str] | None = None, **argume
         FileNotFoundError: no such weights.
 
     Example:
-        >>> method = create("mobile_frnet", attention=False)
+        >>> method = create_method("mobile_frnet", attention=False)
     """
     if name not in _METHODS:
-        raise ValueError(f"create: unknown method {name!r}; known: {', '.join(list_methods())}")
+        raise ValueError(f"create_method: unknown method {name!r}; known: {', '.join(list_methods())}")
     if pretrained is None:
         return _METHODS[name].build(**arguments)
     from pyface3d.methods.weights import load_pretrained  # weights build methods through this module

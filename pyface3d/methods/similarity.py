@@ -20,13 +20,13 @@ def fit_similarity(source: Tensor, target: Tensor) -> Tensor:
         tensor([2., 2., 2.])
     """
     source_mean, target_mean = source.mean(0), target.mean(1, keepdim=True)  # (3,), (B, 1, 3)
-    centred = source - source_mean
-    covariance = (target - target_mean).mT @ centred  # (B, 3, 3)
+    centered = source - source_mean
+    covariance = (target - target_mean).mT @ centered  # (B, 3, 3)
     u, singular, vh = torch.linalg.svd(covariance)
     sign = torch.ones_like(singular)
     sign[:, 2] = torch.linalg.det(u @ vh).sign()
     rotation = u * sign[:, None] @ vh
-    scale = (singular * sign).sum(1) / centred.square().sum()  # (B,)
+    scale = (singular * sign).sum(1) / centered.square().sum()  # (B,)
     linear = scale[:, None, None] * rotation
     translation = target_mean.mT - linear @ source_mean[:, None]
     return torch.cat([linear, translation], 2)

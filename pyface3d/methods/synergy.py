@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod, require_geometry
+from pyface3d.methods.parameter_method import ParameterMethod, require_geometry
 from pyface3d.methods.recipe import Recipe
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 _PREFIX = "I2P.backbone."
@@ -35,7 +35,7 @@ class SynergyTrunk(nets.MobileNetV2):
         return torch.cat([getattr(self, name)(features) for name in _HEADS.values()], 1)
 
 
-@register("synergynet")
+@register_method("synergynet")
 class SynergyNet(ParameterMethod):
     """The network SynergyNet predicts with; its landmark refinement, used in training only, is not part of it.
 

@@ -10,16 +10,16 @@ from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.camera.whitening import read_release
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod, require_geometry
+from pyface3d.methods.parameter_method import ParameterMethod, require_geometry
 from pyface3d.methods.recipe import Recipe
-from pyface3d.methods.registry import register
+from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
 # outputs of the released networks that no reconstruction uses: 3DDFA_V2 trains its 68 landmarks beside the parameters
 _AUXILIARY = ("fc_lm.",)
 
 
-@register("tddfa")
+@register_method("tddfa")
 class TDDFA(ParameterMethod):
     """3DDFA and 3DDFA_V2: MobileNetV1 to 62 parameters.
 

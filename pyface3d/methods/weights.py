@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save as serialise
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
@@ -30,17 +30,17 @@ def save_weights(
     *,
     training: Mapping[str, Any] | None = None,
     numbers: Mapping[str, Any] | None = None,
-    licence: str = "",
+    license: str = "",
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Writes a method's network and its card to a safetensors file, atomically.
 
     Args:
-        method: made by :func:`pyface3d.create`, not deployed.
+        method: made by :func:`pyface3d.create_method`, not deployed.
         path: file to write.
         training: data, steps, seed, command.
         numbers: measured figures.
-        licence: of the weights.
+        license: of the weights.
         dtype: storage of matrices and kernels, float32 or float16; vectors (biases, BatchNorm) stay float32.
 
     Raises:
@@ -50,10 +50,10 @@ def save_weights(
         raise ValueError(f"save_weights: dtype must be torch.float32 or torch.float16, got {dtype}")
     if isinstance(method.network, torch.fx.GraphModule):
         raise ValueError("save_weights: this method is deployed, its BatchNorms are gone: save its origin")
-    card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), licence=licence)
+    card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), license=license)
     state = {name: _stored(tensor, dtype) for name, tensor in method.network.state_dict().items()}
     with atomic_write(path) as stream:
-        stream.write(serialise(state, metadata={CARD: json.dumps(asdict(card))}))
+        stream.write(serialize(state, metadata={CARD: json.dumps(asdict(card))}))
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -99,7 +99,9 @@ def find_weights(method: str, pretrained: str | os.PathLike[str]) -> Path:
         if os.sep not in stem and (packaged := folder / f"{stem}.safetensors").is_file():
             return packaged
     known = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
-    raise FileNotFoundError(f"create: no weights {str(pretrained)!r}; packaged: {known}; or give the path of a file")
+    raise FileNotFoundError(
+        f"create_method: no weights {str(pretrained)!r}; packaged: {known}; or give the path of a file"
+    )
 
 
 def load_pretrained(
@@ -138,7 +140,7 @@ def from_pretrained(source: str | os.PathLike[str], *, revision: str | None = No
         source: a ``.safetensors`` file with a card, a folder with ``model.safetensors``, or ``"org/name"``, fetched
             through huggingface_hub (extra ``hub``).
         revision: branch, tag or commit of the repository.
-        arguments: as for :func:`pyface3d.create`.
+        arguments: as for :func:`pyface3d.create_method`.
 
     Returns:
         The method, in eval mode.
@@ -155,8 +157,8 @@ def from_pretrained(source: str | os.PathLike[str], *, revision: str | None = No
         path = _download(str(source), revision)
     card = read_card(path)
     if card is None:
-        raise ValueError(f"from_pretrained: {path.name} has no model card; use create(name, pretrained=path)")
-    return registry.create(card.method, pretrained=path, **arguments)
+        raise ValueError(f"from_pretrained: {path.name} has no model card; use create_method(name, pretrained=path)")
+    return registry.create_method(card.method, pretrained=path, **arguments)
 
 
 def _download(repository: str, revision: str | None) -> Path:

@@ -6,7 +6,7 @@
 * ``Model_Shape.mat``: 3DDFA's already trimmed shape;
 * ``BFM.mat``: face3d's struct ``model`` of all of it.
 
-Micrometres. Identity coefficients are multiples of the orthonormal columns, as in 3DDFA's and 300W-LP's labels. The
+Micrometers. Identity coefficients are multiples of the orthonormal columns, as in 3DDFA's and 300W-LP's labels. The
 ``sigma_exp`` of the expression files has no settled scale: ``expression_std`` stays 1.
 """
 

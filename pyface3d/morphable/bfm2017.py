@@ -1,4 +1,4 @@
-"""Basel Face Model 2017 and 2019 (Gerig et al.): HDF5 files in the statismo layout, millimetres. Needs h5py."""
+"""Basel Face Model 2017 and 2019 (Gerig et al.): HDF5 files in the statismo layout, millimeters. Needs h5py."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pyface3d.morphable.arrays import ArrayOrTensor, as_index, checked_buffers
 from pyface3d.morphable.blendshapes import Blendshapes
 
-METRES = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}  # of the units that models come in
+METERS = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}  # of the units that models come in
 
 
 class ModelContent(nn.Module):

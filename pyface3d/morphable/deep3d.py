@@ -1,6 +1,6 @@
 """Deep3DFaceReconstruction's and HRN's ``BFM_model_front.mat``: 35,709 vertices, 80 identity and 64 expression modes.
 
-Decimetres; both bases are already multiplied by their standard deviations.
+Decimeters; both bases are already multiplied by their standard deviations.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""FLAME (Li et al. 2017): shape and expression parts of ``generic_model.pkl``, in metres. Pose blending is left out."""
+"""FLAME (Li et al. 2017): shape and expression parts of ``generic_model.pkl``, in meters. Pose blending is left out."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ _whole: WeakKeyDictionary = WeakKeyDictionary()  # model -> (state of its arrays
 class Gram(nn.Module):
     """Second moments of a model's columns [mean | basis] over its vertices, for ``ops.vertex_distance`` and WPDC.
 
-    Summed in float64 and stored in the model's dtype (float32 at least). ``posed`` holds the covariance, centred per
+    Summed in float64 and stored in the model's dtype (float32 at least). ``posed`` holds the covariance, centered per
     coordinate, which keeps it well conditioned however far the model lies from the origin.
 
     Build it with :meth:`pyface3d.MorphableModel.gram`; as a module it moves with the loss that holds it.
@@ -24,7 +24,7 @@ class Gram(nn.Module):
     Args:
         posed: (3K+4, 3K+4): ``[[C, 0], [m, W]]`` with the weighted covariance C and mean m of the 3 (K+1) columns,
             coordinate-major, and the sum W of the weights.
-        axes: (3, K+1, K+1) uncentred moments of the columns per coordinate x, y, z.
+        axes: (3, K+1, K+1) uncentered moments of the columns per coordinate x, y, z.
         rows: pose rows that count in posed distances: 3 (x, y, z) or 2 (x, y).
         n_vertices: vertices summed over.
         unit: unit of the model's vertices.
@@ -38,7 +38,7 @@ class Gram(nn.Module):
         super().__init__()
         self.rows, self.n_vertices, self.unit = rows, n_vertices, unit
         unposed = torch.zeros(axes.shape[1] + 1, axes.shape[1] + 1, dtype=axes.dtype, device=axes.device)
-        unposed[:-1, :-1] = axes.sum(0)  # (K+2, K+2): centre and weight stay zero, as nothing is translated
+        unposed[:-1, :-1] = axes.sum(0)  # (K+2, K+2): center and weight stay zero, as nothing is translated
         for name, tensor in (("posed", posed), ("unposed", unposed), ("axes", axes)):
             self.register_buffer(name, tensor, persistent=False)
 
@@ -75,13 +75,13 @@ def _moments(mean: Tensor, basis: Tensor, weights: Tensor | None) -> tuple[Tenso
     columns = torch.cat([mean[:, :, None], basis], 2).flatten(1)  # (N, 3 (K+1))
     chunks = list(zip(columns.split(_CHUNK), weights.split(_CHUNK)))
     total, size = weights.sum(), columns.shape[1]
-    centre = sum((w @ c.double() for c, w in chunks), weights.new_zeros(size)) / total.clamp(min=1e-300)
+    center = sum((w @ c.double() for c, w in chunks), weights.new_zeros(size)) / total.clamp(min=1e-300)
     posed = weights.new_zeros(size + 1, size + 1)
     for c, w in chunks:
-        centred = c.double() - centre
-        posed[:-1, :-1] += centred.T @ (w[:, None] * centred)
-    moments = posed[:-1, :-1] + total * torch.outer(centre, centre)
-    posed[-1, :-1], posed[-1, -1] = centre, total
+        centered = c.double() - center
+        posed[:-1, :-1] += centered.T @ (w[:, None] * centered)
+    moments = posed[:-1, :-1] + total * torch.outer(center, center)
+    posed[-1, :-1], posed[-1, -1] = center, total
     blocks = moments.unflatten(0, (3, -1)).unflatten(2, (3, -1))  # (3, K+1, 3, K+1)
     axes = blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
     dtype = torch.promote_types(mean.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence): the published OBJ files, or one npz."""
+"""ICT-FaceKit light (USC Institute for Creative Technologies, MIT license): the published OBJ files, or one npz."""
 
 from dataclasses import dataclass
 from pathlib import Path

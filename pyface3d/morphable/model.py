@@ -21,8 +21,8 @@ class MorphableModel(ModelContent):
     basis columns; ``identity_std`` and ``expression_std`` say how large a standard deviation of each is. Frame of the
     vertices: x to the subject's left, y up, z towards the viewer, triangles counter-clockwise seen from outside.
 
-    Buffers are not part of ``state_dict``: weights of a network do not carry the face model (nor its licence).
-    The model is stored with ``save`` and recognised by ``hash``.
+    Buffers are not part of ``state_dict``: weights of a network do not carry the face model (nor its license).
+    The model is stored with ``save`` and recognized by ``hash``.
 
     Args:
         mean: (N, 3) mean shape in ``unit``.
@@ -54,7 +54,7 @@ class MorphableModel(ModelContent):
     def default(
         parts: Literal["face", "head"] = "face", expression: Literal["directions", "blendshapes"] = "directions"
     ) -> "MorphableModel":
-        """The embedded model: ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence), in cm.
+        """The embedded model: ICT-FaceKit light (USC Institute for Creative Technologies, MIT license), in cm.
 
         Identity: 40 modes, coefficients in standard deviations. Expression: ten principal directions of the 53 named
         ARKit-like blendshapes, or these themselves.

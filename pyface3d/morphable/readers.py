@@ -1,4 +1,4 @@
-"""``load_model``: any published face model, recognised by what is in its files."""
+"""``load_model``: any published face model, recognized by what is in its files."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.native import load_native
 from pyface3d.morphable.tddfa import read_tddfa_landmarks, read_tddfa_v1, read_tddfa_v2
 
-# A file as it was recognised: its kind, and what its reader takes (a path, or content already read).
+# A file as it was recognized: its kind, and what its reader takes (a path, or content already read).
 Piece = tuple[str, Any]
 
 # model kind -> (its reader, the kinds of further files that it takes, by keyword)
@@ -64,11 +64,11 @@ def load_model(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> M
     for file in (path, *files):
         if not file.exists():
             raise FileNotFoundError(f"load_model: {file} does not exist")
-    pieces = [piece for file in files for piece in [_recognise(file)] if piece]
-    folder = _recognise_folder(path) if path.is_dir() else None
+    pieces = [piece for file in files for piece in [_recognize(file)] if piece]
+    folder = _recognize_folder(path) if path.is_dir() else None
     if folder is None:
         found = sorted(path.iterdir()) if path.is_dir() else [path]
-        pieces = [piece for file in found if file.is_file() for piece in [_recognise(file)] if piece] + pieces
+        pieces = [piece for file in found if file.is_file() for piece in [_recognize(file)] if piece] + pieces
     else:
         pieces.insert(0, folder)
     return _read(path, pieces)
@@ -92,35 +92,35 @@ def _read(path: Path, pieces: list[Piece]) -> MorphableModel:
         raise ValueError(f"load_model: {path} was taken for a {kind} model, but {one_line(error)}") from error
 
 
-def _recognise_folder(folder: Path) -> Piece | None:
+def _recognize_folder(folder: Path) -> Piece | None:
     if (folder / "u_shp.npy").exists() and (folder / "w_shp_sim.npy").exists():
         return "tddfa_v1", folder
     return ("ict", folder) if (folder / "generic_neutral_mesh.obj").exists() else None
 
 
-def _recognise(path: Path) -> Piece | None:
+def _recognize(path: Path) -> Piece | None:
     """What one file is, None for a file that is of no use to any reader."""
     with reading(path), open_regular(path) as stream:
         head = stream.read(128)
     if head.startswith(b"PK"):
-        return _recognise_npz(path)
+        return _recognize_npz(path)
     if head.startswith((b"MATLAB 5.0", b"MATLAB 7.3")):
-        return _recognise_mat(path)
+        return _recognize_mat(path)
     if head.startswith(b"\x89HDF"):
         return "bfm2017", path
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return _recognise_pickle(path)
+        return _recognize_pickle(path)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1e8:
         return "native", path
     if head.lstrip().startswith(b"{"):
-        return _recognise_json(path)
+        return _recognize_json(path)
     kind = eos.kind_of(head)
     if kind:
         return kind, path
-    return _recognise_pickle(path) if head.startswith((b"(", b"}", b"]", b"c")) else None  # protocols 0 and 1
+    return _recognize_pickle(path) if head.startswith((b"(", b"}", b"]", b"c")) else None  # protocols 0 and 1
 
 
-def _recognise_npz(path: Path) -> Piece | None:
+def _recognize_npz(path: Path) -> Piece | None:
     names = npz_names(path)
     if "header" in names:
         return "native", path
@@ -129,13 +129,13 @@ def _recognise_npz(path: Path) -> Piece | None:
     return ("ict", path) if {"part_vertex_range", "identity", "expression"} <= names else None
 
 
-def _recognise_mat(path: Path) -> Piece | None:
+def _recognize_mat(path: Path) -> Piece | None:
     names = mat_names(path)
     kind = deep3d.kind_of(names) or bfm2009.kind_of(names) or ("tri_mat" if names == {"tri"} else None)
     return (kind, path) if kind else None
 
 
-def _recognise_pickle(path: Path) -> Piece | None:
+def _recognize_pickle(path: Path) -> Piece | None:
     content = load_pickle(path)
     if isinstance(content, np.ndarray):
         return ("tri_pickle", content) if content.ndim == 2 and 3 in content.shape else None
@@ -144,7 +144,7 @@ def _recognise_pickle(path: Path) -> Piece | None:
     return ("tddfa_v2", content) if isinstance(content, dict) and {"u", "w_shp", "w_exp"} <= content.keys() else None
 
 
-def _recognise_json(path: Path) -> Piece | None:
+def _recognize_json(path: Path) -> Piece | None:
     content = read_json(path)
     with reading(path):
         tree = content.get("value0", content)

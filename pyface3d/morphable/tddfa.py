@@ -1,6 +1,6 @@
 """3DDFA's ``configs`` folders: version 1 as npy files, version 2 as ``bfm_noneck_v3.pkl`` with ``tri.pkl``.
 
-Both are BFM 2009 in micrometres with the identity and expression modes that the 62-vector counts.
+Both are BFM 2009 in micrometers with the identity and expression modes that the 62-vector counts.
 """
 
 from pathlib import Path

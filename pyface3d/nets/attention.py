@@ -58,7 +58,7 @@ class SpatialGroupEnhance(nn.Module):
         """Scales x (B, C, H, W) by one gate for each sample, group and pixel."""
         means = self._grouped(self.pool(x))  # (B, blocks, size, G / blocks, 1, 1)
         grouped = self._grouped(x)  # (B, blocks, size, G / blocks, H, W)
-        similarity = -means.square().sum(2)  # minus the mean of m: m comes out centred
+        similarity = -means.square().sum(2)  # minus the mean of m: m comes out centered
         for i in range(self.size):
             similarity = torch.addcmul(similarity, grouped[:, :, i], means[:, :, i])
         freedom = torch.sym_max(x.shape[2] * x.shape[3] - 1, 1)  # a map of one pixel deviates by nothing, not by 0 / 0

@@ -5,7 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from pyface3d.nets.layers import Trunk, initialise
+from pyface3d.nets.layers import Trunk, initialize
 
 _GROWTH = 32
 _DEPTHS = (6, 12, 24, 16)
@@ -62,7 +62,7 @@ class DenseNet(Trunk):
         self.relu = nn.ReLU(inplace=True)
         self.num_features = channels
         self.classifier = nn.Linear(channels, num_outputs)
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, 1024, H/32, W/32)."""

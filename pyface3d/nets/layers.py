@@ -1,4 +1,4 @@
-"""Pieces shared by the trunks: convolution with BatchNorm, initialisation, and the trunk base class."""
+"""Pieces shared by the trunks: convolution with BatchNorm, initialization, and the trunk base class."""
 
 from abc import ABC, abstractmethod
 
@@ -16,8 +16,8 @@ def conv_bn(
     return nn.Sequential(*layers)
 
 
-def initialise(network: nn.Module) -> None:
-    """He initialisation of every convolution (fan out); linear layers and BatchNorm keep torch's own."""
+def initialize(network: nn.Module) -> None:
+    """He initialization of every convolution (fan out); linear layers and BatchNorm keep torch's own."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d.nets.attention import SpatialGroupEnhance, SqueezeExcitation
-from pyface3d.nets.layers import Trunk, conv_bn, initialise
+from pyface3d.nets.layers import Trunk, conv_bn, initialize
 from pyface3d.nets.mobile_folded import FoldedMobileBlock
 from pyface3d.nets.mobilenet_v2 import LAYERS
 
@@ -173,7 +173,7 @@ class MobileFRTrunk(Trunk):
             self.tail.append(SqueezeExcitation(self.num_features, se_tail))
         # the table's 1x1 convolution to k channels acts on a 1x1 map: a linear layer with the same weights
         self.fc = nn.Linear(self.num_features, num_outputs)
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, 1280, H/32, W/32)."""

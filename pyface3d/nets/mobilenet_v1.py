@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pyface3d.nets.layers import Trunk, initialise
+from pyface3d.nets.layers import Trunk, initialize
 
 # name, output channels at width 1, stride
 _BLOCKS = (
@@ -57,7 +57,7 @@ class MobileNetV1(Trunk):
             channels = outputs
         self.num_features = channels
         self.add_module(head_name, nn.Linear(channels, num_outputs))
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, num_features, H/32, W/32)."""

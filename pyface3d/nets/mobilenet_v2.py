@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pyface3d.nets.layers import Trunk, conv_bn, initialise
+from pyface3d.nets.layers import Trunk, conv_bn, initialize
 
 # expansion, channels, repeats, stride of the first repeat (Sandler et al., table 2)
 LAYERS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -62,7 +62,7 @@ class MobileNetV2(Trunk):
         features.append(conv_bn(inputs, self.num_features, 1, activation=nn.ReLU6(inplace=True)))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.num_features, num_outputs))
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, 1280, H/32, W/32)."""

@@ -9,7 +9,7 @@ import math
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pyface3d.nets.layers import initialise
+from pyface3d.nets.layers import initialize
 
 _BOTTLENECK_SIDE = 8
 
@@ -85,7 +85,7 @@ class PositionMapEncoder(nn.Module):
         for inputs, outputs in zip(channels, channels[1:]):
             blocks += [ResidualBlock(inputs, outputs, 2), ResidualBlock(outputs, outputs, 1)]
         self.blocks = nn.Sequential(*blocks)
-        initialise(self)
+        initialize(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, size, size) -> (B, num_features, 8, 8)."""
@@ -112,7 +112,7 @@ class PositionMapDecoder(nn.Module):
         layers += [SameTransposedConv(channels, 3, 1), SameTransposedConv(3, 3, 1)]
         layers.append(SameTransposedConv(3, 3, 1, nn.Sigmoid()))
         self.layers = nn.Sequential(*layers)
-        initialise(self)
+        initialize(self)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, num_features, 8, 8) -> (B, 3, size, size)."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pyface3d.nets.layers import Trunk, conv_bn, initialise
+from pyface3d.nets.layers import Trunk, conv_bn, initialize
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
@@ -94,7 +94,7 @@ class ResNet(Trunk):
             self.add_module(f"layer{i + 1}", nn.Sequential(*blocks))
         self.num_features = inputs
         self.fc = nn.Linear(inputs, num_outputs)
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, num_features, H/32, W/32)."""

@@ -13,7 +13,7 @@ _ops = torch.ops.pyface3d
 def attribute_loss(
     logits: Tensor, labels: Tensor, pos_weight: Tensor | None = None, mask: Tensor | None = None
 ) -> Tensor:
-    """Binary cross entropy summed over the labelled attributes of each sample.
+    """Binary cross entropy summed over the labeled attributes of each sample.
 
     ``-sum_m [pos_weight_m y ln s(z) + (1 - y) ln(1 - s(z))]``, ``s`` the sigmoid: L_attr of the joint shape and
     attribute network (Weng et al., ICPR 2020). An entry counts where ``mask`` is set and the label is known; whatever

@@ -1,4 +1,4 @@
-"""Vertex attributes at the pixels of a rasterised mesh."""
+"""Vertex attributes at the pixels of a rasterized mesh."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _ops = torch.ops.pyface3d
 def interpolate(attributes: Tensor, triangle_ids: Tensor, barycentrics: Tensor, triangles: Tensor) -> Tensor:
     """Blends the attributes of a pixel's three corners with its barycentric coordinates.
 
-    ``triangles`` may be another table than the one rasterised, with a row for each of its triangles: UV coordinates
+    ``triangles`` may be another table than the one rasterized, with a row for each of its triangles: UV coordinates
     (T, 2) are interpolated with the UV triangles. Gradients reach the attributes and the barycentrics, and through
     these (``rasterize``) the vertices.
 

@@ -1,4 +1,4 @@
-"""Orthographic rasterisation of triangle meshes."""
+"""Orthographic rasterization of triangle meshes."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _ops = torch.ops.pyface3d
 def rasterize(
     vertices: Tensor, triangles: Tensor, height: int, width: int, cull_backfaces: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Finds, for each pixel centre, the nearest triangle and the barycentric coordinates in it.
+    """Finds, for each pixel center, the nearest triangle and the barycentric coordinates in it.
 
     Orthographic z-buffer in the image frame of the 3DMM codes (3DDFA, face3d, PRNet): x to the right, y down, pixel
-    centres at integer coordinates, larger z nearer; of equally near triangles the first in the table wins. Coverage
+    centers at integer coordinates, larger z nearer; of equally near triangles the first in the table wins. Coverage
     is exact: vertices are snapped to 1/4096 pixel and edges obey the top-left rule, so that a pixel on an edge shared
     by two triangles belongs to exactly one of them and closed meshes have no pinholes. Depth and barycentrics belong
     to the vertices as given; where snapping would put them outside the triangle they are clamped to it.
@@ -26,7 +26,7 @@ def rasterize(
 
     Gradients reach the vertices from the barycentrics and the depth of the covered pixels (the interior). Which
     triangle a pixel shows has no gradient here: silhouettes and occlusions do not pull on the mesh. Renderers whose
-    edges do are nvdiffrast, PyTorch3D's soft rasteriser and SoftRas.
+    edges do are nvdiffrast, PyTorch3D's soft rasterizer and SoftRas.
 
     Args:
         vertices: (B, N, 3) float32 or float64, pixels.

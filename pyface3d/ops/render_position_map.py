@@ -23,7 +23,7 @@ class Gather(Protocol):
 def render_position_map(vertices: Tensor, atlas: Gather) -> Tensor:
     """Writes each face's vertices into the texels of its UV chart (PRNet's position map; Feng et al. 2018, 3.1).
 
-    The layout is rasterised once, in the atlas; here every texel is the barycentric mix of three vertices. The backward
+    The layout is rasterized once, in the atlas; here every texel is the barycentric mix of three vertices. The backward
     is the transposed gather, in a fixed order: the same bits for any number of threads. Texels without one are 0.
 
     Args:

@@ -13,7 +13,7 @@ _ops = torch.ops.pyface3d
 def sample_position_map(maps: Tensor, uv: Tensor) -> Tensor:
     """Reads position maps bilinearly at points of the chart, the same points for every face.
 
-    Texel centres lie at integers: column ``u (V - 1)``, row ``(1 - v)(U - 1)``, as the maps of face3d and PRNet. It is
+    Texel centers lie at integers: column ``u (V - 1)``, row ``(1 - v)(U - 1)``, as the maps of face3d and PRNet. It is
     ``torch.nn.functional.grid_sample`` with ``align_corners=True`` and ``padding_mode="border"``, on coordinates
     ``2 uv - 1`` with v turned over. A NaN coordinate gives NaN.
 

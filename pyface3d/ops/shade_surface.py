@@ -1,4 +1,4 @@
-"""Pictures of rasterised meshes."""
+"""Pictures of rasterized meshes."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def shade_surface(
 ) -> Tensor:
     """Lights what ``rasterize`` found, with Phong's model or as a map of normals, over a canvas.
 
-    Per pixel the vertex normals are interpolated and normalised; the colour is
+    Per pixel the vertex normals are interpolated and normalized; the color is
     ``albedo (ambient + directional max(n.l, 0)) + 255 specular max(r.v, 0)^exponent`` with ``r = 2 (n.l) n - l`` and
     the viewer ``v = (0, 0, 1)`` (Phong 1975), or ``127.5 (n + 1)`` without albedo. The result has no gradient: blend
     ``interpolate``'s outputs for a differentiable picture.
@@ -29,7 +29,7 @@ def shade_surface(
         normals: (B, N, 3) float32, y up, on the seen side: ``vertex_normals`` of the vertices with y negated.
         triangle_ids: (B, H, W) int32 of ``rasterize``.
         barycentrics: (B, H, W, 3) float32 of ``rasterize``.
-        triangles: (F, 3) int64, as rasterised.
+        triangles: (F, 3) int64, as rasterized.
         albedo: (B, H, W, 3) or (3,) float32 of 0 to 255; None: draw the normals.
         canvas: (B, H, W, 3) uint8 behind the mesh; None: black.
         light: unit direction x, y, z (y up, z towards the viewer), ambient, directional, specular, exponent.

@@ -13,7 +13,7 @@ _ops = torch.ops.pyface3d
 def synthesize_shape(
     mean: Tensor, basis: Tensor, coeffs: Tensor, pose: Tensor | None = None, indices: Tensor | None = None
 ) -> Tensor:
-    """Synthesises faces ``S = mean + basis c`` and, with ``pose``, projects them: ``V = M S + t``.
+    """Synthesizes faces ``S = mean + basis c`` and, with ``pose``, projects them: ``V = M S + t``.
 
     Blanz and Vetter 1999, "A Morphable Model for the Synthesis of 3D Faces"; with ``pose`` = ``[f R | t]`` the
     weak-perspective model of Zhu et al. 2016 (3DDFA, eq. 1-2). The unposed shape is never written.
@@ -23,7 +23,7 @@ def synthesize_shape(
         basis: (N, 3, K), units per unit coefficient.
         coeffs: (B, K).
         pose: (B, 3, 4) ``[f R | t]``, or None for unposed shapes.
-        indices: (L,) int64 vertices to synthesise, repeats allowed, or None for all; the cost is that of L vertices.
+        indices: (L,) int64 vertices to synthesize, repeats allowed, or None for all; the cost is that of L vertices.
 
     Returns:
         (B, N, 3), or (B, L, 3) with ``indices``: pixels when posed, the model's units otherwise.

@@ -11,7 +11,7 @@ _ops = torch.ops.pyface3d
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Area-weighted vertex normals: the normalised sum of ``(v1 - v0) x (v2 - v0)`` over the triangles at a vertex.
+    """Area-weighted vertex normals: the normalized sum of ``(v1 - v0) x (v2 - v0)`` over the triangles at a vertex.
 
     They point outward for triangles that wind counter-clockwise seen from outside, in a right-handed frame (y up); in
     an image frame (y down) the same table gives inward normals.

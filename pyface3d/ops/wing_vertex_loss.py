@@ -27,7 +27,7 @@ def wing_vertex_loss(
     """Robust distance between two posed faces, summed over vertices and coordinates, without writing a vertex.
 
     ``sum_n weights_n sum_xyz f(V_n - V'_n)`` with ``V = M (mean + basis c) + t``. Loss and gradient are made in one
-    pass: vertices are synthesised, posed, compared, differentiated and projected back onto the basis while their tile
+    pass: vertices are synthesized, posed, compared, differentiated and projected back onto the basis while their tile
     of the basis is in cache, so the memory needed does not grow with B N. Penalties ``f`` of a coordinate's error x:
 
     * ``"wing"``: ``w ln(1 + |x| / epsilon)`` where ``|x| < w``, else ``|x| - w + w ln(1 + w / epsilon)`` (Feng et al.

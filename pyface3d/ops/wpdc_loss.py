@@ -9,9 +9,9 @@ from pyface3d.ops._registration import register
 
 _ops = torch.ops.pyface3d
 
-#: 3DDFA's weak-perspective scale in pixels per micrometre for crops of 120 pixels
+#: 3DDFA's weak-perspective scale in pixels per micrometer for crops of 120 pixels
 PUBLISHED_SCALE = 0.00057339936
-_MICROMETRES = {"um": 1.0, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6}  # of the units that models come in
+_MICROMETERS = {"um": 1.0, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6}  # of the units that models come in
 
 
 class ParameterTables(Protocol):
@@ -45,7 +45,7 @@ def wpdc_loss(
         space: the whitening tables; texture entries are left out of the loss.
         model: the face model, or a Gram matrix of it (``model.gram(...)``) whose vertices count.
         indices: int64 (L,) vertices that count, for 3DDFA's resampling; None: all.
-        scale: pixels per model unit; None: the published 0.00057339936 pixels per micrometre at 120 pixels, converted
+        scale: pixels per model unit; None: the published 0.00057339936 pixels per micrometer at 120 pixels, converted
             to the model's unit and the space's size.
         epsilon: added to the weights before the division.
 
@@ -110,9 +110,9 @@ def _weighted(
 
 def published_scale(unit: str, size: int) -> float:
     """3DDFA's scale in pixels per ``unit`` for crops of ``size`` pixels."""
-    if unit not in _MICROMETRES:
+    if unit not in _MICROMETERS:
         raise ValueError(f"wpdc_loss: no published scale for unit {unit!r}; pass scale= in pixels per model unit")
-    return PUBLISHED_SCALE * _MICROMETRES[unit] * size / 120
+    return PUBLISHED_SCALE * _MICROMETERS[unit] * size / 120
 
 
 def _fake(pred: Tensor, target: Tensor, *tables: Any) -> tuple[Tensor, Tensor]:

@@ -136,12 +136,12 @@ def _face(face: PageFace, shape: PageModel, payload: Payload, photos: list[dict[
     vertices = shape.vertices(face.coeffs, face.vertices)  # (N, 3) in page units
     residual = vertices - shape.synthesize(coefficients)
     if np.abs(residual).max(initial=0.0) > QUANTUM:
-        entry["residual"] = payload.add_quantised(f"residual{len(payload.table)}", residual)
+        entry["residual"] = payload.add_quantized(f"residual{len(payload.table)}", residual)
     if face.photo is not None and face.pose is not None:
         photo, pose = _crop(face.photo, shape.pose(face.pose), vertices)
         entry["pose"] = np.round(pose, 6).tolist()
         entry["photo"] = len(photos)
-        entry["skin"] = _skin_colour(photo, pose, shape)
+        entry["skin"] = _skin_color(photo, pose, shape)
         height, width = photo.shape[:2]
         photos.append({"width": width, "height": height, "type": "image/jpeg", "source": _jpeg(photo)})
     return entry
@@ -164,20 +164,20 @@ def _crop(photo: np.ndarray, pose: np.ndarray, vertices: np.ndarray) -> tuple[np
         cropped = np.asarray(Image.fromarray(cropped).resize((wanted[0], wanted[1]), Image.Resampling.LANCZOS))
         for row, ratio in ((0, wanted[0] / (right - left)), (1, wanted[1] / (bottom - top)), (2, scale)):
             pose[row] *= ratio
-            pose[row, 3] += (ratio - 1) / 2 if row < 2 else 0.0  # pixel centres are at integers
+            pose[row, 3] += (ratio - 1) / 2 if row < 2 else 0.0  # pixel centers are at integers
     return cropped, pose
 
 
-def _skin_colour(photo: np.ndarray, pose: np.ndarray, shape: PageModel) -> list[float]:
-    """The median colour of the photo between the landmarks, where no hair is expected."""
+def _skin_color(photo: np.ndarray, pose: np.ndarray, shape: PageModel) -> list[float]:
+    """The median color of the photo between the landmarks, where no hair is expected."""
     if shape.model.landmarks is None:
         return list(SKIN)
     middle, radius = shape.landmark_ball()
     inside = shape.mean[np.linalg.norm(shape.mean - middle, axis=1) < 0.8 * radius]
     x, y = np.round(inside @ pose[:2, :3].T + pose[:2, 3]).astype(int).T
     seen = (x >= 0) & (y >= 0) & (x < photo.shape[1]) & (y < photo.shape[0])
-    colours = photo[y[seen], x[seen]]
-    return [round(float(value) / 255, 3) for value in np.median(colours, axis=0)] if len(colours) else list(SKIN)
+    colors = photo[y[seen], x[seen]]
+    return [round(float(value) / 255, 3) for value in np.median(colors, axis=0)] if len(colors) else list(SKIN)
 
 
 def _jpeg(picture: np.ndarray) -> str:

@@ -1,12 +1,12 @@
 #version 300 es
 precision highp float;
 in vec3 viewNormal;
-in vec4 colour;
+in vec4 color;
 in vec3 ownPhoto;
 in vec3 mirrorPhoto;
 uniform sampler2D photo;
-uniform int surface;             // 0 clay, 1 photo, 2 normals, 3 one colour, 4 round points of one colour
-uniform vec4 flatColour;
+uniform int surface;             // 0 clay, 1 photo, 2 normals, 3 one color, 4 round points of one color
+uniform vec4 flatColor;
 uniform float opacity;
 out vec4 pixel;
 
@@ -33,11 +33,11 @@ void main() {
     vec2 p = gl_PointCoord * 2.0 - 1.0;
     float cover = 1.0 - smoothstep(0.72, 1.0, length(p));
     if (cover <= 0.0) discard;
-    pixel = flatColour * cover;
+    pixel = flatColor * cover;
     return;
   }
   if (surface == 3) {
-    pixel = flatColour;
+    pixel = flatColor;
     return;
   }
   vec3 n = normalize(viewNormal) * (gl_FrontFacing ? 1.0 : -1.0);
@@ -45,7 +45,7 @@ void main() {
   if (surface == 2) {
     shaded = n * 0.5 + 0.5;
   } else {
-    shaded = clay(colour.rgb, n);
+    shaded = clay(color.rgb, n);
     if (surface == 1) {
       vec3 own = toLinear(texture(photo, ownPhoto.xy).rgb);
       vec3 mirrored = toLinear(texture(photo, mirrorPhoto.xy).rgb);
@@ -53,7 +53,7 @@ void main() {
       float mirrorWeight = mirrorPhoto.z * (1.0 - ownWeight);
       float total = ownWeight + mirrorWeight;
       vec3 seen = total > 0.0 ? (own * ownWeight + mirrored * mirrorWeight) / total : shaded;
-      shaded = mix(shaded, seen, colour.a * total);
+      shaded = mix(shaded, seen, color.a * total);
     }
     shaded = toScreen(shaded);
   }

@@ -1,20 +1,20 @@
 #version 300 es
-// Reads its vertex from the synthesised textures; the index buffer alone says what is drawn.
+// Reads its vertex from the synthesized textures; the index buffer alone says what is drawn.
 precision highp float;
 precision highp sampler2D;
-layout(location = 0) in vec4 tint;       // colour without a photo; a: how much of the photo it may take
-layout(location = 2) in float skin;      // 1 where the colour is that of the person's skin
+layout(location = 0) in vec4 tint;       // color without a photo; a: how much of the photo it may take
+layout(location = 2) in float skin;      // 1 where the color is that of the person's skin
 layout(location = 1) in uint mirror;     // the vertex on the other side of the face
 uniform sampler2D positions;
 uniform sampler2D normals;
 uniform sampler2D anchors;
-uniform vec3 skinColour;
+uniform vec3 skinColor;
 uniform mat4 toClip;
 uniform mat3 toView;
 uniform float lift;                      // moves lines and points towards the viewer
 uniform float pointSize;
 out vec3 viewNormal;
-out vec4 colour;
+out vec4 color;
 out vec3 ownPhoto;                       // (u, v, weight)
 out vec3 mirrorPhoto;
 
@@ -27,7 +27,7 @@ void main() {
   gl_Position.z -= lift * gl_Position.w;
   gl_PointSize = pointSize;
   viewNormal = toView * texelFetch(normals, texel, 0).xyz;
-  colour = vec4(mix(tint.rgb, skinColour, skin), tint.a);
+  color = vec4(mix(tint.rgb, skinColor, skin), tint.a);
   ownPhoto = texelFetch(anchors, texel, 0).xyz;
   mirrorPhoto = texelFetch(anchors, texelOf(int(mirror), width), 0).xyz;
 }

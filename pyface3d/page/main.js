@@ -97,7 +97,7 @@ class Page {
   }
 
   drawNow() {
-    const style = this.colours();
+    const style = this.colors();
     for (const { face, canvas } of this.views) {
       if (this.compare && face !== this.face) this.follow(face);
       drawFace(this.renderer, canvas, face, this.orbit, style);
@@ -114,7 +114,7 @@ class Page {
     }
   }
 
-  colours() {
+  colors() {
     const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
     const ink = dark ? [0.5, 0.5, 0.5, 0.5] : [0.02, 0.05, 0.08, 0.42];
     const { surface, wire, landmarks } = this.style;
@@ -203,7 +203,7 @@ class Page {
     const name = face.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "face";
     if (kind === "obj") return download(toObj(mesh, face.title), `${name}.obj`);
     const photo = face.photo && { type: face.photo.type, bytes: fromBase64(face.photo.source.split(",")[1]) };
-    return download(toGlb(mesh, face.title, model.metresPerUnit, photo), `${name}.glb`);
+    return download(toGlb(mesh, face.title, model.metersPerUnit, photo), `${name}.glb`);
   }
 
   // Thumbnails are drawn when they come into sight.

@@ -11,7 +11,7 @@ function meshOf(renderer, face, model) {
   };
   for (let i = 0; i < count; ++i) {
     for (let c = 0; c < 3; ++c) {
-      mesh.positions[i * 3 + c] = positions[i * 4 + c] * model.unitScale + model.centre[c];
+      mesh.positions[i * 3 + c] = positions[i * 4 + c] * model.unitScale + model.center[c];
       mesh.normals[i * 3 + c] = normals[i * 4 + c];
     }
     mesh.uv[i * 2] = anchors[i * 4];
@@ -34,9 +34,9 @@ function toObj(mesh, title) {
   return new Blob([lines.join("\n"), "\n"], { type: "model/obj" });
 }
 
-// glTF 2.0 binary; `photo` (JPEG or PNG bytes with their type) becomes the texture. glTF counts in metres.
-function toGlb(mesh, title, metresPerUnit, photo) {
-  const positions = mesh.positions.map((x) => x * metresPerUnit);
+// glTF 2.0 binary; `photo` (JPEG or PNG bytes with their type) becomes the texture. glTF counts in meters.
+function toGlb(mesh, title, metersPerUnit, photo) {
+  const positions = mesh.positions.map((x) => x * metersPerUnit);
   const parts = [
     { data: positions, target: 34962, type: "VEC3", component: 5126, ...boundsOf(positions) },
     { data: mesh.normals, target: 34962, type: "VEC3", component: 5126 },

@@ -1,4 +1,4 @@
-"""The binary part of the page: arrays, quantised where that cannot be seen, in one deflated block of text."""
+"""The binary part of the page: arrays, quantized where that cannot be seen, in one deflated block of text."""
 
 import base64
 import zlib
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# Shapes are scaled to this radius; QUANTUM of it is 10 micrometres on a head of 10 cm.
+# Shapes are scaled to this radius; QUANTUM of it is 10 micrometers on a head of 10 cm.
 RADIUS = 10.0
 QUANTUM = 1e-3
 
@@ -30,7 +30,7 @@ class Payload:
         self._length += len(data)
         return name
 
-    def add_quantised(self, name: str, array: np.ndarray) -> str:
+    def add_quantized(self, name: str, array: np.ndarray) -> str:
         """Store lengths in page units as int16 multiples of ``QUANTUM``, or coarser where they are larger than that."""
         largest = float(np.abs(array).max(initial=0.0))
         scale = max(QUANTUM, largest / 32767)

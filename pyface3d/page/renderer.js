@@ -1,4 +1,4 @@
-// Draws faces with WebGL2. Positions and normals are synthesised from coefficients into textures, one texel per vertex;
+// Draws faces with WebGL2. Positions and normals are synthesized from coefficients into textures, one texel per vertex;
 // drawing reads them by vertex number. One renderer serves every view: it draws off screen, views copy the picture.
 
 const TEXEL_WIDTH = 256;
@@ -211,7 +211,7 @@ class Renderer {
     gl.uniformMatrix4fv(program.at("toClip"), false, camera.toClip);
     gl.uniformMatrix3fv(program.at("toView"), false, camera.toView);
     gl.uniform1f(program.at("opacity"), style.opacity);
-    gl.uniform3fv(program.at("skinColour"), face.skin);
+    gl.uniform3fv(program.at("skinColor"), face.skin);
     gl.colorMask(...Array(4).fill(Boolean(style.surface))); // an unseen surface still hides the lines behind it
     this.part("surface", SURFACES[style.surface || "clay"], 0, [0, 0, 0, 0], 1);
     gl.colorMask(true, true, true, true);
@@ -223,14 +223,14 @@ class Renderer {
     return canvas;
   }
 
-  part(name, surface, lift, colour, size) {
+  part(name, surface, lift, color, size) {
     const { gl } = this;
     const program = this.programs.face;
     const part = this.parts[name];
     gl.uniform1i(program.at("surface"), surface);
     gl.uniform1f(program.at("lift"), lift);
     gl.uniform1f(program.at("pointSize"), size);
-    gl.uniform4fv(program.at("flatColour"), colour);
+    gl.uniform4fv(program.at("flatColor"), color);
     gl.bindVertexArray(part.array);
     gl.drawElements(part.primitive, part.count, gl.UNSIGNED_INT, 0);
   }

@@ -6,14 +6,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pyface3d.morphable import MorphableModel
-from pyface3d.morphable.content import METRES
+from pyface3d.morphable.content import METERS
 from pyface3d.page.payload import RADIUS, Payload
 
 _MAX_MODES = 128  # as many as the shader takes
 _MAX_VALUES = 9_000_000  # numbers in the basis; keeps the page under 8 MB
 
 SKIN = (0.84, 0.73, 0.66)
-# word in a part's name -> colour, and how much of the photo the part may take; all others are skin
+# word in a part's name -> color, and how much of the photo the part may take; all others are skin
 _PARTS = {
     "mouth": ((0.45, 0.20, 0.19), 0.0),
     "gum": ((0.66, 0.34, 0.34), 0.0),
@@ -27,7 +27,7 @@ _IRIS = ((27, (0.32, 0.36, 0.34)), (12, (0.06, 0.06, 0.06)))  # degrees from the
 class PageModel:
     """Converts a face model, its coefficients, vertices and poses into page units.
 
-    In page units the mean shape is centred and has the radius ``RADIUS``; coefficients count standard deviations
+    In page units the mean shape is centered and has the radius ``RADIUS``; coefficients count standard deviations
     (named blendshapes keep their weights). What does not fit the page's budget of modes stays in the faces' residuals.
 
     Args:
@@ -37,9 +37,9 @@ class PageModel:
     def __init__(self, model: MorphableModel):
         self.model = model
         mean = model.mean.double().cpu().numpy()  # (N, 3)
-        self.centre = (mean.min(0) + mean.max(0)) / 2
-        self.unit_scale = float(np.linalg.norm(mean - self.centre, axis=1).max()) / RADIUS
-        self.mean = (mean - self.centre) / self.unit_scale
+        self.center = (mean.min(0) + mean.max(0)) / 2
+        self.unit_scale = float(np.linalg.norm(mean - self.center, axis=1).max()) / RADIUS
+        self.mean = (mean - self.center) / self.unit_scale
         self.kept = self._kept()
         std = model.std.double().cpu().numpy()
         self.named = self._named()
@@ -80,20 +80,20 @@ class PageModel:
             vertices = self.model.mean.double().cpu().numpy() + basis @ np.asarray(coeffs, np.float64)
         if vertices.shape != self.mean.shape:
             raise ValueError(f"PageFace: vertices must be {self.mean.shape}, got {vertices.shape}")
-        return (np.asarray(vertices, np.float64) - self.centre) / self.unit_scale
+        return (np.asarray(vertices, np.float64) - self.center) / self.unit_scale
 
     def pose(self, pose: np.ndarray) -> np.ndarray:
         """The pose (3, 4) that takes page units to where ``pose`` takes the model frame."""
         pose = np.asarray(pose, np.float64)
         if pose.shape != (3, 4):
             raise ValueError(f"PageFace: pose must be (3, 4), got {pose.shape}")
-        return np.concatenate([pose[:, :3] * self.unit_scale, pose[:, :3] @ self.centre[:, None] + pose[:, 3:]], 1)
+        return np.concatenate([pose[:, :3] * self.unit_scale, pose[:, :3] @ self.center[:, None] + pose[:, 3:]], 1)
 
     def describe(self, payload: Payload) -> dict[str, Any]:
         """Put the model's arrays into the payload and return what the page must know beside them."""
         model = self.model
-        payload.add_quantised("mean", self.mean)
-        payload.add_quantised("basis", self.basis.transpose(2, 0, 1))  # (K, N, 3)
+        payload.add_quantized("mean", self.mean)
+        payload.add_quantized("basis", self.basis.transpose(2, 0, 1))  # (K, N, 3)
         payload.add("triangles", model.triangles.cpu().numpy().astype(np.int32))
         payload.add("mirror", self._mirror().astype(np.int32))
         tint, skin = self._tint()
@@ -104,9 +104,9 @@ class PageModel:
         return {
             "name": model.name,
             **self._focus(),
-            "centre": self.centre.tolist(),
+            "center": self.center.tolist(),
             "unitScale": self.unit_scale,
-            "metresPerUnit": METRES.get(model.unit, 1.0),
+            "metersPerUnit": METERS.get(model.unit, 1.0),
             "identityCount": int((self.kept < model.n_identity).sum()),
             "modes": [self._mode(int(column)) for column in self.kept],
         }
@@ -140,7 +140,7 @@ class PageModel:
         return cKDTree(self.mean).query(mirrored)[1]
 
     def _tint(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 4) colour without a photo and how much of the photo the vertex may take; (N,) whether it is skin."""
+        """(N, 4) color without a photo and how much of the photo the vertex may take; (N,) whether it is skin."""
         tint = np.tile(np.array([*SKIN, 1.0]), (len(self.mean), 1))
         skin = np.ones(len(self.mean), bool)
         if self.model.landmarks is not None:  # the photo fades out towards neck and back of the head
@@ -152,9 +152,9 @@ class PageModel:
         if self.model.colors is not None:
             tint[:, :3] = self.model.colors.cpu().numpy()
         for name, ids in self.model.parts.items():
-            for word, (colour, photo) in _PARTS.items():
+            for word, (color, photo) in _PARTS.items():
                 if word in name:
-                    tint[ids.cpu().numpy()] = [*colour, photo]
+                    tint[ids.cpu().numpy()] = [*color, photo]
                     skin[ids.cpu().numpy()] = False
                 if word in name and word == "eyeball":
                     self._paint_iris(tint, ids.cpu().numpy())
@@ -165,5 +165,5 @@ class PageModel:
         ball = self.mean[ids]
         offset = ball - (ball.min(0) + ball.max(0)) / 2
         angle = np.degrees(np.arccos(np.clip(offset[:, 2] / np.linalg.norm(offset, axis=1), -1, 1)))
-        for limit, colour in _IRIS:
-            tint[ids[angle < limit], :3] = colour
+        for limit, color in _IRIS:
+            tint[ids[angle < limit], :3] = color

@@ -23,8 +23,8 @@ class Orbit {
   camera({ focus, radius }, aspect) {
     const fit = (1.06 * radius) / Math.tan(LENS / 2) / Math.min(1, aspect);
     const distance = fit / this.zoom;
-    const centred = multiply(turn(this.yaw, this.pitch), translation(-focus[0], -focus[1], -focus[2]));
-    const view = multiply(translation(0, 0, -distance), centred);
+    const centered = multiply(turn(this.yaw, this.pitch), translation(-focus[0], -focus[1], -focus[2]));
+    const view = multiply(translation(0, 0, -distance), centered);
     const near = Math.max(0.1, distance - 3 * radius);
     return { toClip: multiply(perspective(LENS, aspect, near, distance + 3 * radius), view), toView: rotationOf(view) };
   }

@@ -151,7 +151,7 @@ class Face:
 
     def render(self, style: Literal["overlay", "shaded", "depth", "normals", "landmarks"] = "overlay") -> np.ndarray:
         """A picture (H, W, 3) uint8 of the size of the photo in memory."""
-        from pyface3d.reconstructor.pictures import render_face
+        from pyface3d.reconstructor.styles import render_face
 
         return render_face(self, style)
 
@@ -164,7 +164,7 @@ class Face:
         Raises:
             ValueError: another suffix, or a position map where the method predicts none.
         """
-        from pyface3d.reconstructor.files import save_face
+        from pyface3d.reconstructor.face_files import save_face
 
         return save_face(self, path)
 

@@ -1,6 +1,6 @@
 """Pictures from meshes: NumPy or torch in, uint8 RGB out.
 
-Vertices are in the image frame of a photo: x right, y down, pixel centres at integers, larger z nearer. NumPy pictures
+Vertices are in the image frame of a photo: x right, y down, pixel centers at integers, larger z nearer. NumPy pictures
 are (H, W, 3), torch pictures (3, H, W); both may be batches.
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from pyface3d.atomic import atomic_write
-from pyface3d.render.pictures import Array, as_pictures, to_uint8
+from pyface3d.render.forms import Array, as_pictures, to_uint8
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -16,7 +16,7 @@ def save_picture(path: str | os.PathLike, picture: Array) -> None:
 
     Args:
         path: file to write; an existing one is replaced only by a whole new one.
-        picture: NumPy (H, W, 3) or torch (3, H, W); also grey or 16-bit.
+        picture: NumPy (H, W, 3) or torch (3, H, W); also gray or 16-bit.
 
     Raises:
         ValueError: another ending, or a batch.

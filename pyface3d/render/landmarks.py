@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from pyface3d.render.pictures import Array, as_float, as_pictures, to_uint8
+from pyface3d.render.forms import Array, as_float, as_pictures, to_uint8
 
 # iBUG's 68 points as polylines: first, one past the last, closed
 _CONTOURS = ((0, 17, False), (17, 22, False), (22, 27, False), (27, 31, False), (31, 36, False), (36, 42, True),
@@ -28,7 +28,7 @@ def draw_landmarks(
 
     Args:
         image: picture as ``overlay`` takes it, NumPy (H, W, 3) or torch (3, H, W).
-        landmarks: (L, 2) or (L, 3) pixels, pixel centres at integers; points that are not finite are left out.
+        landmarks: (L, 2) or (L, 3) pixels, pixel centers at integers; points that are not finite are left out.
         visible: (L,) bool; the others are drawn in ``hidden_color``. None: all.
         contours: join the points of jaw, brows, nose, eyes and mouth.
         radius: of the dots, in pixels; None: by the size of the picture.

@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 
-from pyface3d.render.pictures import Array, as_float, as_table, as_vertices, to_uint8
+from pyface3d.render.forms import Array, as_float, as_table, as_vertices, to_uint8
 from pyface3d.render.shading import shade
 from pyface3d.render.surface import rasterized
 
 
 def depth_map(vertices: Array, triangles: Array, height: int, width: int) -> Any:
-    """Depth as grey: the farthest visible point of each mesh black, the nearest white; black outside.
+    """Depth as gray: the farthest visible point of each mesh black, the nearest white; black outside.
 
     Args:
         vertices: (N, 3) or (B, N, 3), image frame; NumPy or torch.
@@ -29,12 +29,12 @@ def depth_map(vertices: Array, triangles: Array, height: int, width: int) -> Any
     depth, covered = surface.depth, surface.covered
     low = depth.masked_fill(~covered, torch.inf).amin((1, 2), keepdim=True)
     high = depth.masked_fill(~covered, -torch.inf).amax((1, 2), keepdim=True)
-    grey = (depth - low) / (high - low).clamp(min=1e-12) * 255
-    return form.give(to_uint8(grey.masked_fill(~covered, 0))[..., None].expand(*grey.shape, 3))
+    gray = (depth - low) / (high - low).clamp(min=1e-12) * 255
+    return form.give(to_uint8(gray.masked_fill(~covered, 0))[..., None].expand(*gray.shape, 3))
 
 
 def normal_map(vertices: Array, triangles: Array, height: int, width: int) -> Any:
-    """Normals as colours, ``(n + 1) / 2``: red right, green up, blue towards the viewer; black outside.
+    """Normals as colors, ``(n + 1) / 2``: red right, green up, blue towards the viewer; black outside.
 
     Arguments and result are those of ``depth_map``.
 
@@ -45,7 +45,7 @@ def normal_map(vertices: Array, triangles: Array, height: int, width: int) -> An
 
 
 def pncc_codes(mean: Array) -> Any:
-    """Projected normalised coordinate code of each vertex: the mean shape, each axis scaled to [0, 1].
+    """Projected normalized coordinate code of each vertex: the mean shape, each axis scaled to [0, 1].
 
     The code of 3DDFA (Zhu et al. 2016, eq. 6): NCC_d = (S_d - min S_d) / (max S_d - min S_d). The table published with
     it is that of the mean identity (``u_shp``), to which the mean expression is not added.
@@ -54,7 +54,7 @@ def pncc_codes(mean: Array) -> Any:
         mean: (N, 3) mean shape of the model, in any unit.
 
     Returns:
-        (N, 3) colours for ``pncc``, NumPy or torch as given.
+        (N, 3) colors for ``pncc``, NumPy or torch as given.
 
     Example:
         >>> codes = pncc_codes(model.mean)
@@ -69,7 +69,7 @@ def pncc_codes(mean: Array) -> Any:
 
 
 def pncc(vertices: Array, triangles: Array, height: int, width: int, codes: Array) -> Any:
-    """The projected normalised coordinate code: which point of the mean face each pixel shows, as a colour.
+    """The projected normalized coordinate code: which point of the mean face each pixel shows, as a color.
 
     Args:
         vertices: (N, 3) or (B, N, 3), image frame; NumPy or torch.

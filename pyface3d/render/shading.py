@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pyface3d import ops
-from pyface3d.render.pictures import Array, as_colors, as_float, as_pictures, as_table, as_vertices, to_uint8
+from pyface3d.render.forms import Array, as_colors, as_float, as_pictures, as_table, as_vertices, to_uint8
 from pyface3d.render.surface import Surface, rasterized
 
 Style = Literal["phong", "normals"]
@@ -21,7 +21,7 @@ class Light:
 
     Args:
         direction: from the surface to the light: x right, y up, z towards the viewer; any length.
-        ambient: share of the colour seen without light.
+        ambient: share of the color seen without light.
         directional: share added where the surface faces the light.
         specular: strength of the white highlight.
         exponent: sharpness of the highlight.
@@ -62,7 +62,7 @@ def shade(
     background: Array | None = None,
     alpha: float = 1.0,
 ) -> Any:
-    """Pictures of meshes in the image frame: x right, y down, pixel centres at integers, larger z nearer.
+    """Pictures of meshes in the image frame: x right, y down, pixel centers at integers, larger z nearer.
 
     Args:
         vertices: (N, 3) or (B, N, 3), pixels; NumPy or torch.
@@ -70,7 +70,7 @@ def shade(
         height: pixels.
         width: pixels.
         style: "phong" (lit) or "normals" (the normal as RGB: x right, y up, z towards the viewer).
-        colors: (N, 3) or (B, N, 3) vertex colours, uint8 or floating in [0, 1]; a ``Texture``; None: clay.
+        colors: (N, 3) or (B, N, 3) vertex colors, uint8 or floating in [0, 1]; a ``Texture``; None: clay.
         light: the light of the Phong style.
         background: picture of height x width behind the mesh; None: black.
         alpha: opacity of the mesh.
@@ -110,7 +110,7 @@ def overlay(image: Array, vertices: Array, triangles: Array, *, alpha: float = 0
     """``shade`` over a photo whose pixels the vertices are given in; ``options`` are those of ``shade``.
 
     Args:
-        image: the photo, grey, RGB or RGBA, 8-bit, 16-bit or floating: (H, W, 3) NumPy or (3, H, W) torch, or a batch.
+        image: the photo, gray, RGB or RGBA, 8-bit, 16-bit or floating: (H, W, 3) NumPy or (3, H, W) torch, or a batch.
         vertices: (N, 3) or (B, N, 3), pixels of the photo.
         triangles: (F, 3) vertex indices.
         alpha: opacity of the mesh.

@@ -12,7 +12,7 @@ _SPARSE = 4  # pixels between those that are asked
 
 
 class Surface(NamedTuple):
-    """A mesh rasterised once, to read any attribute from."""
+    """A mesh rasterized once, to read any attribute from."""
 
     vertices: Tensor  # (B, N, 3)
     triangles: Tensor  # (F, 3)
@@ -42,5 +42,5 @@ class Surface(NamedTuple):
 
 
 def rasterized(vertices: Tensor, triangles: Tensor, height: int, width: int) -> Surface:
-    """Rasterises (B, N, 3) image-frame vertices."""
+    """Rasterizes (B, N, 3) image-frame vertices."""
     return Surface(vertices, triangles, *ops.rasterize(vertices, triangles, height, width))

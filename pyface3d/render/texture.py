@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pyface3d import ops
-from pyface3d.render.pictures import Array, as_float, as_pictures, as_table, as_vertices, to_uint8
+from pyface3d.render.forms import Array, as_float, as_pictures, as_table, as_vertices, to_uint8
 from pyface3d.render.surface import rasterized
 
 _GRAZING = 0.15  # cosine between normal and viewer below which a photo says little about the skin
@@ -94,7 +94,7 @@ def _unwrapped(
 
 
 def _sampled(photo: Tensor, points: Tensor) -> Tensor:
-    """Bilinear colours (1, U, V, 3) of the photo (1, H, W, 3) at image points."""
+    """Bilinear colors (1, U, V, 3) of the photo (1, H, W, 3) at image points."""
     extent = points.new_tensor([photo.shape[2] - 1, photo.shape[1] - 1]).clamp(min=1)
     grid = points[..., :2] / extent * 2 - 1
     picture = photo.movedim(-1, 1)
@@ -109,7 +109,7 @@ def _feathered(trust: Tensor) -> Tensor:
 
 
 def _blended(colors: Tensor, trust: Tensor, mirror: bool) -> Tensor:
-    """Colours (1, U, V, 3), weighted with their mirror image, holes filled from around."""
+    """Colors (1, U, V, 3), weighted with their mirror image, holes filled from around."""
     total = trust[..., None]
     colors = colors * total
     if mirror:
@@ -118,7 +118,7 @@ def _blended(colors: Tensor, trust: Tensor, mirror: bool) -> Tensor:
 
 
 def _without_holes(weighted: Tensor, weight: Tensor) -> Tensor:
-    """Colour (1, 3, h, w) of weighted sums; where the weight is 0, that of the next coarser level (pull-push)."""
+    """Color (1, 3, h, w) of weighted sums; where the weight is 0, that of the next coarser level (pull-push)."""
     known = weight > 0
     colors = weighted / weight.where(known, weight.new_ones(()))
     if known.all() or max(weight.shape[2:]) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.render.pictures import Array, as_pictures, as_vertices, to_uint8
+from pyface3d.render.forms import Array, as_pictures, as_vertices, to_uint8
 from pyface3d.render.shading import shade
 
 _MARGIN = 0.92  # share of the picture's side that the turning mesh fills
@@ -77,7 +77,7 @@ def side_by_side(*pictures: Array) -> Any:
     """Joins pictures of one height, and batches of them, from left to right.
 
     Args:
-        pictures: NumPy (H, W, 3) or (B, H, W, 3); torch (3, H, W) or (B, 3, H, W); also grey or 16-bit.
+        pictures: NumPy (H, W, 3) or (B, H, W, 3); torch (3, H, W) or (B, 3, H, W); also gray or 16-bit.
 
     Returns:
         uint8 RGB (H, sum of W, 3), or (3, H, sum of W) where the first is torch.

@@ -1,6 +1,6 @@
 """The library's kernels without torch: NumPy in, NumPy out, for programs that deploy a trained method.
 
-Needs numpy; ``Reconstructor`` also onnxruntime and, for models in safetensors files, safetensors.
+Needs numpy; ``OnnxReconstructor`` also onnxruntime and, for models in safetensors files, safetensors.
 
 Example:
     >>> import numpy as np
@@ -20,13 +20,13 @@ from pyface3d.runtime.geometry import (
     vertex_normals,
 )
 from pyface3d.runtime.model import FaceModel, load_model
-from pyface3d.runtime.reconstructor import Reconstruction, Reconstructor
+from pyface3d.runtime.onnx_reconstructor import OnnxReconstructor, PlacedFace
 from pyface3d.runtime.render import render
 
 __all__ = [
     "FaceModel",
-    "Reconstruction",
-    "Reconstructor",
+    "PlacedFace",
+    "OnnxReconstructor",
     "interpolate",
     "load_model",
     "project_weak_perspective",

@@ -53,7 +53,9 @@ class Card:
             ValueError: there is none, it is damaged, or it is of a method that answers position maps.
         """
         if KEY not in metadata:
-            raise ValueError(f"runtime.Reconstructor: {name} carries no model card; write it with 'pyface3d export'")
+            raise ValueError(
+                f"runtime.OnnxReconstructor: {name} carries no model card; write it with 'pyface3d export'"
+            )
         try:
             card = json.loads(metadata[KEY])
             images, space, face = card["images"], card["parameter_space"], card["face_model"]
@@ -81,9 +83,9 @@ class Card:
             )
         except (KeyError, TypeError, ValueError) as error:
             reason = f"its model card lacks {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"runtime.Reconstructor: {name} cannot be used: {reason}") from error
+            raise ValueError(f"runtime.OnnxReconstructor: {name} cannot be used: {reason}") from error
 
-    def normalise(self, image: NDArray) -> NDArray:
+    def normalize(self, image: NDArray) -> NDArray:
         """A crop (S, S, 3) uint8 RGB -> network input (1, 3, S, S) float32."""
         planes = image[:, :, ::-1] if self.bgr else image
         return np.ascontiguousarray((planes.astype(np.float32) - self.offset) / self.scale).transpose(2, 0, 1)[None]

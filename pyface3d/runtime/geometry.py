@@ -35,14 +35,14 @@ def synthesize_shape(
     *,
     threads: int = 0,
 ) -> NDArray:
-    """Synthesises faces ``S = mean + basis c`` and projects them with ``pose``; see ``pyface3d.ops.synthesize_shape``.
+    """Synthesizes faces ``S = mean + basis c`` and projects them with ``pose``; see ``pyface3d.ops.synthesize_shape``.
 
     Args:
         mean: (N, 3) float32 or float64.
         basis: (N, 3, K).
         coeffs: (B, K).
         pose: (B, 3, 4) ``[f R | t]`` or None.
-        indices: (L,) vertices to synthesise, or None for all.
+        indices: (L,) vertices to synthesize, or None for all.
         threads: at most so many; 0 for as many as the machine has.
 
     Returns:
@@ -89,7 +89,7 @@ def rasterize(
     """Orthographic z-buffer; see ``pyface3d.ops.rasterize``.
 
     Args:
-        vertices: (B, N, 3) in the image: x right, y down, larger z nearer, pixel centres at integers.
+        vertices: (B, N, 3) in the image: x right, y down, larger z nearer, pixel centers at integers.
         triangles: (F, 3).
         height: rows H of the image.
         width: columns W of the image.

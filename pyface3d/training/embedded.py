@@ -60,7 +60,7 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
 
 
 class Run:
-    """The network of a run with its optimiser and its average, and the file that keeps them between two calls.
+    """The network of a run with its optimizer and its average, and the file that keeps them between two calls.
 
     Args:
         options: of the command line.

@@ -1,4 +1,4 @@
-"""Position maps as labels, made from labelled parameters."""
+"""Position maps as labels, made from labeled parameters."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ from pyface3d.methods import Method
 
 
 class MapLabels:
-    """Position maps of labelled parameters, in pixels of a method's pictures.
+    """Position maps of labeled parameters, in pixels of a method's pictures.
 
     Args:
         method: one with an ``atlas``.
@@ -20,7 +20,7 @@ class MapLabels:
         flip: how their y axis reaches pixels, see :func:`pyface3d.camera.flip_y`.
 
     Example:
-        >>> maps = MapLabels(pyface3d.create("position_map_small"), size=120)  # doctest: +SKIP
+        >>> maps = MapLabels(pyface3d.create_method("position_map_small"), size=120)  # doctest: +SKIP
         >>> maps(batch["params"]).shape  # doctest: +SKIP
         torch.Size([16, 3, 128, 128])
     """
@@ -36,5 +36,5 @@ class MapLabels:
         pose, coeffs = self.space.split(params)
         maps = ops.synthesize_position_map(self.basis, coeffs, pose)
         points = flip_y(maps.flatten(2).mT, self.space.size, self.space.flip)  # (B, U V, 3)
-        half = torch.tensor([0.5, 0.5, 0.0], device=points.device)  # pixel centres are whole numbers
+        half = torch.tensor([0.5, 0.5, 0.0], device=points.device)  # pixel centers are whole numbers
         return ((points + half) * self.ratio - half).mT.reshape(maps.shape)

@@ -22,7 +22,7 @@ class MethodModule(lightning.LightningModule):
     where a set has none.
 
     Args:
-        method: from :func:`pyface3d.create`.
+        method: from :func:`pyface3d.create_method`.
         steps_per_epoch: steps that the recipe's epochs count.
         seed: of everything random inside a step: it restarts at each step, so that a resumed training goes on with
             the same numbers.
@@ -31,7 +31,7 @@ class MethodModule(lightning.LightningModule):
         freeze_norm: BatchNorm keeps its statistics (fine-tuning, and batches of one sample for each process).
 
     Example:
-        >>> module = MethodModule(pyface3d.create("marn"), steps_per_epoch=100)  # doctest: +SKIP
+        >>> module = MethodModule(pyface3d.create_method("marn"), steps_per_epoch=100)  # doctest: +SKIP
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class MethodModule(lightning.LightningModule):
         return rest if rest.any() else None
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """The recipe's optimiser and learning rates by epoch."""
+        """The recipe's optimizer and learning rates by epoch."""
         recipe, parameters = self.recipe, [p for p in self.parameters() if p.requires_grad]
         if recipe.optimizer == "sgd":
             inertia: dict[str, Any] = {"momentum": recipe.momentum, "nesterov": recipe.nesterov}

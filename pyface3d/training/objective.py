@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d.camera import ParameterSpace
-from pyface3d.camera.parameters import T_Z
+from pyface3d.camera.parameter_space import T_Z
 from pyface3d.morphable import MorphableModel
 
 WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # pixels (DAMDNet)
@@ -13,7 +13,7 @@ WING_WIDTH, WING_CURVATURE = 10.0, 2.0  # pixels (DAMDNet)
 class PortraitObjective(nn.Module):
     """Wing losses on 68 landmarks and on sampled vertices, and the squared error of the whitened parameters.
 
-    The landmarks are those of the picture, perspective included; the vertices those of the labelled weak-perspective
+    The landmarks are those of the picture, perspective included; the vertices those of the labeled weak-perspective
     parameters. Depths are compared without their mean.
 
     Args:

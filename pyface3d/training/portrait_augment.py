@@ -1,4 +1,4 @@
-"""Augmentation of portraits that are seen more than once: moved crops, colours, noise and erased patches."""
+"""Augmentation of portraits that are seen more than once: moved crops, colors, noise and erased patches."""
 
 import math
 
@@ -16,7 +16,7 @@ class PortraitAugment:
     and lights vary already, by little, and warps them to the network's size in the same step.
 
     Args:
-        size: side of the labelled crops.
+        size: side of the labeled crops.
         turn, zoom, shift: standard deviations of the rotation in degrees, of the logarithm of the scale and of the
             shift as a share of the side.
     """
@@ -72,7 +72,7 @@ class PortraitAugment:
 
 
 def _erase(images: Tensor, draw: Tensor, generator: torch.Generator) -> Tensor:
-    """A rectangle of one colour over a third of the pictures; draw (B, 5) in [0, 1]."""
+    """A rectangle of one color over a third of the pictures; draw (B, 5) in [0, 1]."""
     n, _, size, _ = images.shape
     axis = (torch.arange(size) + 0.5) / size
     half = 0.05 + 0.2 * draw[:, 1:3]  # of its sides

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from pyface3d.data.synthetic import parameter_space
-from pyface3d.methods import Method, PositionMapNet, create
+from pyface3d.methods import Method, PositionMapNet, create_method
 from pyface3d.training.maps import MapLabels
 from pyface3d.training.objective import PortraitObjective
 
 Terms = dict[str, Tensor]
-CROP = 120  # side of the labelled portraits
+CROP = 120  # side of the labeled portraits
 
 
 class ParameterTask:
@@ -20,7 +20,7 @@ class ParameterTask:
 
     def __init__(self) -> None:
         space = parameter_space()
-        self.method: Method = create("mobile_frnet", space=space)
+        self.method: Method = create_method("mobile_frnet", space=space)
         self.objective = PortraitObjective(self.method.model, space)
 
     def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:
@@ -31,10 +31,10 @@ class ParameterTask:
 
 
 class PositionMapTask:
-    """The small position-map network by its own loss; the maps are made from the labelled parameters."""
+    """The small position-map network by its own loss; the maps are made from the labeled parameters."""
 
     def __init__(self) -> None:
-        self.method = cast(PositionMapNet, create("position_map_small", size=64, map_size=64, width=16))
+        self.method = cast(PositionMapNet, create_method("position_map_small", size=64, map_size=64, width=16))
         self.maps = MapLabels(self.method, CROP)
 
     def loss(self, batch: Mapping[str, Any]) -> tuple[Tensor, Terms]:

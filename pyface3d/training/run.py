@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from pyface3d.camera import ParameterSpace
 from pyface3d.data import Augment
 from pyface3d.data.synthetic import parameter_space
-from pyface3d.methods import Method, create, save_weights
+from pyface3d.methods import Method, create_method, save_weights
 from pyface3d.training.batches import StepLoader, StepSampler
 from pyface3d.training.callbacks import LastCheckpoint, MovingAverage, StepRate
 from pyface3d.training.module import MethodModule, shortened
@@ -61,7 +61,7 @@ def train(
     the same weights as one that was not, on a CPU with the same number of threads to the last bit.
 
     Args:
-        method: from :func:`pyface3d.create`; it is changed.
+        method: from :func:`pyface3d.create_method`; it is changed.
         data: a data set, several in equal shares of each batch, or a mapping from sets to shares. An epoch is a pass
             over the first one.
         folder: for ``last.ckpt`` and ``metrics.csv``.
@@ -85,7 +85,7 @@ def train(
         FloatingPointError: the loss is not finite.
 
     Example:
-        >>> method = pyface3d.create("mobile_frnet", space=parameter_space())  # doctest: +SKIP
+        >>> method = pyface3d.create_method("mobile_frnet", space=parameter_space())  # doctest: +SKIP
         >>> train(method, SyntheticFaces(seed=1), "runs/frnet", epochs=1)  # doctest: +SKIP
     """
     sets, shares = _shares(data, batch_size or method.recipe.batch_size)
@@ -158,9 +158,9 @@ def run_training(
         weights (path), steps, speed.
     """
     seed = options.get("seed", 0)
-    method, labels = create(name), parameter_space()
+    method, labels = create_method(name), parameter_space()
     if getattr(method, "space", None) is not None and method.images.size == labels.size:
-        method = create(name, space=labels)  # a measured whitening, not the rough default
+        method = create_method(name, space=labels)  # a measured whitening, not the rough default
     sets = [data for source in sources for data in open_source(source, method, seed)]
     model, size = method.model, method.images.size
     space = ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=labels.flip)

@@ -16,7 +16,7 @@ def open_source(name: str, method: Method, seed: int = 0) -> list[Dataset]:
 
     Args:
         name: ``synthetic`` or ``synthetic:COUNT`` for rendered portraits of the embedded head, else the path of a
-            folder or zip, recognised as :func:`pyface3d.data.check` does.
+            folder or zip, recognized as :func:`pyface3d.data.check` does.
         method: what is to be trained.
         seed: of the portraits.
 
@@ -25,7 +25,7 @@ def open_source(name: str, method: Method, seed: int = 0) -> list[Dataset]:
         ValueError: the folder holds no set that is known, or the count is not a number.
 
     Example:
-        >>> open_source("synthetic:1000", pyface3d.create("mobile_frnet"))  # doctest: +SKIP
+        >>> open_source("synthetic:1000", pyface3d.create_method("mobile_frnet"))  # doctest: +SKIP
     """
     kind, _, count = name.partition(":")
     if kind == "synthetic":

@@ -58,8 +58,8 @@ def test_prnets_painted_weights_are_near_the_constructed_ones(atlas, prnet):
     _, face, painted = prnet
     weights = atlas.weight_mask("prnet").numpy()
     assert np.array_equal(weights == 16, painted == 255)
-    centre, ours = (painted >= 56) & face, weights >= 4
-    assert (centre & ours).sum() / (centre | ours).sum() > 0.7
+    center, ours = (painted >= 56) & face, weights >= 4
+    assert (center & ours).sum() / (center | ours).sum() > 0.7
 
 
 def test_default_face_mask_leaves_out_the_neck(basel, prnet):

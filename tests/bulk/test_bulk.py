@@ -37,7 +37,7 @@ def weights(tmp_path_factory):
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    save_weights(pyface3d.create("mobile_frnet"), path)
+    save_weights(pyface3d.create_method("mobile_frnet"), path)
     return path
 
 

@@ -30,7 +30,7 @@ def test_published_boxes_of_aflw2000(data_folder):
 
 
 def test_roi_from_box_by_hand():
-    # w = 100, h = 120: old = 110; centre (150, 160 + 15.4); side int(173.8) = 173
+    # w = 100, h = 120: old = 110; center (150, 160 + 15.4); side int(173.8) = 173
     roi = roi_from_box(torch.tensor([[100, 100, 200, 220]]))
     torch.testing.assert_close(roi, torch.tensor([[63.5, 88.9, 236.5, 261.9]]))
 

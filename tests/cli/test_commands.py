@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import pyface3d
 from pyface3d import MorphableModel
 from pyface3d.cli import app
-from pyface3d.methods import create, save_weights
+from pyface3d.methods import create_method, save_weights
 
 
 def run(*arguments):
@@ -40,7 +40,7 @@ def model_file(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "tddfa.safetensors"
-    save_weights(create("tddfa", width=0.25).eval(), path)
+    save_weights(create_method("tddfa", width=0.25).eval(), path)
     return path
 
 
@@ -138,7 +138,7 @@ def test_train_writes_weights_that_load_and_reads_its_options(tmp_path):
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout[result.stdout.index("{") :])
     assert report["steps"] == 1  # the command line wins over the file
-    assert create("tddfa", pretrained=report["weights"]).name == "tddfa"
+    assert create_method("tddfa", pretrained=report["weights"]).name == "tddfa"
     assert run("train", "tddfa", "--out", out).exit_code == 2  # on what?
     assert_refused(run("train", "tddfa", "--data", tmp_path / "none", "--out", tmp_path / "x"), "none")
     (tmp_path / "list.yaml").write_text("- 1\n")
@@ -190,7 +190,7 @@ def test_a_mesh_survives_the_way_to_a_map_and_back(points_file, tmp_path):
     assert run("convert", tmp_path / "face.glb", tmp_path / "face.npy").exit_code == 0
     assert run("convert", tmp_path / "face.npy", tmp_path / "back.ply").exit_code == 0
     face, back = (trimesh.load(tmp_path / name, force="mesh", process=False) for name in ("face.glb", "back.ply"))
-    assert np.abs(face.bounds - back.bounds).max() < 0.003  # metres: neither turned over nor scaled
+    assert np.abs(face.bounds - back.bounds).max() < 0.003  # meters: neither turned over nor scaled
     values = np.load(tmp_path / "face.npy") * [1000, -1000, 1000] + 100  # as in a photo, y down
     np.save(tmp_path / "photo.npy", values.astype(np.float32))
     assert run("convert", tmp_path / "photo.npy", tmp_path / "photo.ply").exit_code == 0

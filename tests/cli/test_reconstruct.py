@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 from pyface3d.cli import app
 from pyface3d.data.synthetic import SyntheticFaces
 from pyface3d.evaluation import box_size
-from pyface3d.methods import create, save_weights
+from pyface3d.methods import create_method, save_weights
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(create("mobile_frnet").eval(), path)
+    save_weights(create_method("mobile_frnet").eval(), path)
     return path
 
 
@@ -77,9 +77,9 @@ def test_bad_files_are_named_and_the_rest_is_done(photos, weights, tmp_path):
 
 
 def test_nothing_done(photos, weights, tmp_path):
-    grey = tmp_path / "grey.png"
-    Image.new("RGB", (200, 200), "grey").save(grey)
-    nobody = run(grey, "--weights", weights, "--out", tmp_path / "o")
+    gray = tmp_path / "gray.png"
+    Image.new("RGB", (200, 200), "gray").save(gray)
+    nobody = run(gray, "--weights", weights, "--out", tmp_path / "o")
     assert nobody.exit_code == 1 and "no face found" in nobody.stderr
     assert run(tmp_path / "none.jpg", "--weights", weights, "--out", tmp_path / "o").exit_code == 1
     (tmp_path / "empty").mkdir()

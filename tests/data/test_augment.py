@@ -21,7 +21,7 @@ def atlas(model):
     return UVAtlas.from_model(model, 96)
 
 
-def labelled(model, atlas, flip="face3d", count=8):
+def labeled(model, atlas, flip="face3d", count=8):
     """A batch whose landmarks, maps and yaw are those of its parameters."""
     space = ParameterSpace(n_identity=40, n_expression=10, flip=flip)
     generator = torch.Generator().manual_seed(3)
@@ -46,14 +46,14 @@ def labelled(model, atlas, flip="face3d", count=8):
 
 @pytest.mark.parametrize("flip", ["face3d", "3ddfa", "3ddfa_v2"])
 def test_parameters_landmarks_and_maps_stay_the_same_face(model, atlas, flip):
-    space, batch = labelled(model, atlas, flip)
+    space, batch = labeled(model, atlas, flip)
     augment = Augment(space, model, atlas, GEOMETRY)
     result = augment(batch, torch.Generator().manual_seed(0))
     flipped = torch.linalg.det(result["transform"][..., :2]) < 0
     assert 0 < flipped.sum() < 8
     pose, coeffs = space.split(result["params"])
     vertices = flip_y(model.synthesize(coeffs, pose), 120, flip)
-    # the default model is closed under mirroring up to a fraction of a millimetre; z's offset is free in "3ddfa_v2"
+    # the default model is closed under mirroring up to a fraction of a millimeter; z's offset is free in "3ddfa_v2"
     error = (vertices[:, model.landmarks] - result["landmarks"])[..., :2].norm(dim=2)
     assert error[~flipped].max() < 1e-3 and error[flipped].max() < 0.5 and error[flipped].mean() < 0.1
     maps = atlas.render(vertices)
@@ -64,7 +64,7 @@ def test_parameters_landmarks_and_maps_stay_the_same_face(model, atlas, flip):
     assert (depth - depth.mean(1, keepdim=True)).abs().mean() < 0.2
     torch.testing.assert_close(result["yaw"], torch.rad2deg(pose_to_angles(pose)[:, 1]))
     assert (result["yaw"][flipped].sign() == -batch["yaw"][flipped].sign()).float().mean() > 0.5
-    assert "box" not in result and torch.equal(batch["landmarks"], labelled(model, atlas, flip)[1]["landmarks"])
+    assert "box" not in result and torch.equal(batch["landmarks"], labeled(model, atlas, flip)[1]["landmarks"])
 
 
 def test_landmarks_move_with_the_picture():
@@ -102,7 +102,7 @@ def test_a_mirror_of_68_points_uses_their_numbers(model):
 
 
 def test_same_generator_same_batch_and_other_seed_another(model, atlas):
-    space, batch = labelled(model, atlas)
+    space, batch = labeled(model, atlas)
     augment = Augment(space, model, atlas, PRNET)
     a, b, c = (augment(batch, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert all(torch.equal(a[key], b[key]) for key in a) and not torch.equal(a["image"], c["image"])
@@ -143,7 +143,7 @@ def test_appearance_changes_pictures_and_nothing_else():
     [((), "pass space="), ((ParameterSpace(n_identity=40, n_expression=10),), "needs their model")],
 )
 def test_missing_knowledge_is_named(model, atlas, arguments, message):
-    _, batch = labelled(model, atlas)
+    _, batch = labeled(model, atlas)
     with pytest.raises(ValueError, match=message):
         Augment(*arguments, strength=Strength(flip=1))(batch)
 

@@ -14,7 +14,7 @@ def test_every_kind_of_picture_becomes_rgb(mode, kind, picture):
     assert image.shape == (3, 5, 7) and image.dtype == torch.uint8
 
 
-def test_sixteen_bit_grey_single_pixels_and_orientation(picture):
+def test_sixteen_bit_gray_single_pixels_and_orientation(picture):
     stream = io.BytesIO()
     Image.fromarray(np.array([[0, 65535], [32896, 0]], np.uint16)).save(stream, "PNG")
     assert decode_image(stream.getvalue())[0].tolist() == [[0, 255], [128, 0]]

@@ -92,7 +92,7 @@ def test_visible_landmarks_are_on_the_near_side(faces, batch):
     assert left[looks_left].mean() < right[looks_left].mean()  # image left is hidden when the face turns left
 
 
-def test_pictures_show_the_labelled_face(faces):
+def test_pictures_show_the_labeled_face(faces):
     """The pictures follow the labels: moved crops of one face move with its landmarks."""
     still = SyntheticFaces(faces.model, seed=7, jitter=0.0)
     jittered = faces.render([5])
@@ -152,7 +152,7 @@ def test_synth_2000_is_what_it_was():
     torch.testing.assert_close(batch["yaw"], torch.tensor(SYNTH_2000_YAW), atol=1e-2, rtol=0)
 
 
-# mean grey of the four quarters of the first and the last portrait, and their yaw
+# mean gray of the four quarters of the first and the last portrait, and their yaw
 SYNTH_2000_TILES = [[142.12, 164.05, 150.14, 158.28], [162.89, 160.76, 144.42, 149.14]]
 SYNTH_2000_YAW = [19.112, -20.44]
 

@@ -55,7 +55,7 @@ def test_three_dimensions_and_depth():
         assert "mean" not in figures  # no yaw, no bins
 
 
-def test_frame_sets_the_normaliser():
+def test_frame_sets_the_normalizer():
     metric = LandmarkError()
     frame = torch.tensor([[[0.0, 0.0], [20.0, 5.0], [3.0, 3.0]]])
     metric.update(TARGET[:1] + torch.tensor([1.0, 0.0, 0.0]), TARGET[:1], frame=frame)

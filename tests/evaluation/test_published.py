@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pyface3d.evaluation import summarise
+from pyface3d.evaluation import summarize
 from pyface3d.evaluation.published import PUBLISHED, SLIPS
 
 PAPERS = {"MARN", "Mobile-FRNet", "Mobile-FRNet, ablation"}
@@ -22,7 +22,7 @@ def key(row):
 
 
 def bins_of(row):
-    return summarise(torch.tensor(row.bins, dtype=torch.float64), torch.tensor([0.0, 45.0, 75.0]))
+    return summarize(torch.tensor(row.bins, dtype=torch.float64), torch.tensor([0.0, 45.0, 75.0]))
 
 
 def test_all_31_rows_of_the_papers_tables_are_here():

@@ -25,7 +25,7 @@ def coeffs(model):
 
 @pytest.fixture(scope="module")
 def scan(model, coeffs):
-    """A face of the model in millimetres, away from the origin."""
+    """A face of the model in millimeters, away from the origin."""
     vertices = model.synthesize(coeffs)[0].double().numpy() * 10 + [5.0, -20.0, 300.0]
     return Scan("one", vertices, model.triangles.numpy(), named_points(vertices[model.landmarks.numpy()]))
 
@@ -86,7 +86,7 @@ def test_florence_curve_by_yaw(scan, model):
     assert figures["yaw +0"] < 0.01 < figures["yaw -80"] == figures["(60,90]"]
 
 
-def test_micc_is_free_of_similarity_and_measures_millimetres(scan, model):
+def test_micc_is_free_of_similarity_and_measures_millimeters(scan, model):
     view = draw_view(scan, 0, 30, 128)
     vertices, landmarks = seen(scan, model, view)
     exact, larger = MiccError(), MiccError()
@@ -131,7 +131,7 @@ def test_region_of_now_by_hand():
         "outer_eye_left": [45.0, 40, 0],
         "nose_bottom": [0.0, 0, 0],
     }
-    # bridge (0, 40, 0): centre (0, 12, 0), radius 1.4 (90 + 40) / 2 = 91
+    # bridge (0, 40, 0): center (0, 12, 0), radius 1.4 (90 + 40) / 2 = 91
     vertices = np.array([[0.0, 12 + 90.9, 0], [0.0, 12 + 91.1, 0], [90.9, 12, 0], [0.0, 12, -91.1]])
     scan = Scan(
         "x",
@@ -157,7 +157,7 @@ def test_files_round_trip(scan, model, tmp_path):
     write_scan(scan, tmp_path, scan.vertices[model.landmarks.numpy()])
     (read,) = load_scans(tmp_path)
     np.testing.assert_allclose(read.vertices, scan.vertices, atol=1e-3)
-    assert np.array_equal(read.triangles, scan.triangles) and read.colours.shape == scan.vertices.shape
+    assert np.array_equal(read.triangles, scan.triangles) and read.colors.shape == scan.vertices.shape
     assert set(read.landmarks) == set(NAMED_POINTS)
     np.testing.assert_allclose(read.landmarks["nose_tip"], scan.landmarks["nose_tip"], atol=1e-3)
 
@@ -168,7 +168,7 @@ def test_protocols_run_from_files(scan, model, coeffs, tmp_path, protocol, oracl
     settings = {"pitches": (0.0,), "yaws": (-40.0, 0.0)} if protocol == "florence" else {}
     views = [draw_view(scan, 0, yaw, 256) for yaw in settings.get("yaws", (0.0,))]
     poses = []
-    for view in views:  # the model's centimetres, moved as the scan was
+    for view in views:  # the model's centimeters, moved as the scan was
         pose = view.pose.clone()
         pose[:, 3] += pose[:, :3] @ torch.tensor([5.0, -20.0, 300.0])
         pose[:, :3] *= 10

@@ -55,7 +55,7 @@ def test_the_three_formats_hold_the_same_face(tmp_path, face, ending):
     save_mesh(tmp_path / f"face.{ending}", mesh)
     loaded = read(tmp_path / f"face.{ending}")
     assert loaded.vertices.shape == (face.n_vertices, 3) and len(loaded.faces) == len(face.triangles)
-    assert 0.15 < np.ptp(loaded.vertices[:, 1]) < 0.4  # metres
+    assert 0.15 < np.ptp(loaded.vertices[:, 1]) < 0.4  # meters
     nose, chin = loaded.vertices[face.landmarks[30]], loaded.vertices[face.landmarks[8]]
     assert nose[1] > chin[1] and nose[2] > loaded.vertices[face.landmarks[[0, 16]], 2].max()  # y up, z to the viewer
     if ending != "ply":

@@ -41,7 +41,7 @@ def test_unknown_detectors():
 
 
 def test_cascades_find_the_faces_of_aflw2000(data_folder):
-    """Every fifth picture; a hit is a box of the landmarks' size whose centre lies within half a face of theirs."""
+    """Every fifth picture; a hit is a box of the landmarks' size whose center lies within half a face of theirs."""
     dev = np.load(data_folder / "aflw2000" / "dev.npz")
     detector = CascadeDetector()
     bins = np.digitize(np.abs(dev["yaw_fitted"]), [30, 60])
@@ -77,7 +77,7 @@ def test_photos_give_one_box_for_each_frontal_face(data_folder, name, frontal, m
 
 
 def test_small_faces_among_others_are_found(data_folder):
-    """Twelve faces of about 40 pixels side by side on grey: found again one by one."""
+    """Twelve faces of about 40 pixels side by side on gray: found again one by one."""
     dev = np.load(data_folder / "aflw2000" / "dev.npz")
     frontal = [i for i in np.flatnonzero(np.abs(dev["yaw_fitted"]) < 20)[:12]]
     sheet = np.full((3 * 150, 4 * 150, 3), 128, np.uint8)
@@ -87,6 +87,6 @@ def test_small_faces_among_others_are_found(data_folder):
             picture = Image.fromarray(read_photo(archive.read(f"{dev['names'][i]}.jpg")).pixels)
             sheet[top : top + 120, left : left + 120] = np.asarray(picture.resize((120, 120)))
     boxes = CascadeDetector()(sheet, False)
-    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
-    cells = {(int(y // 150), int(x // 150)) for x, y in centres}
+    centers = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    cells = {(int(y // 150), int(x // 150)) for x, y in centers}
     assert len(cells) >= 10

@@ -76,7 +76,7 @@ def test_sixteen_bits_are_scaled():
 
 
 def test_an_animation_gives_its_first_picture():
-    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (20, 10), color) for color in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert (read_photo(data).pixels == [255, 0, 0]).all()
 

@@ -27,7 +27,7 @@ def ict_model(data_folder):
 
 
 def keypoint_model(data_folder):
-    """3DDFA's basis of the 68 landmarks, in micrometres."""
+    """3DDFA's basis of the 68 landmarks, in micrometers."""
     file = np.load(data_folder / "tddfa" / "keypoint_basis.npz")
     points = [torch.from_numpy(file[name]).float() for name in ("u", "w_shp", "w_exp", "param_std_v1")]
     model = MorphableModel(

@@ -60,7 +60,7 @@ def test_position_maps_under_autocast():
     assert value.dtype == torch.float32 and torch.autograd.grad(value, pred)[0].dtype == torch.bfloat16
 
 
-def test_attributes_average_over_labelled_samples():
+def test_attributes_average_over_labeled_samples():
     logits, labels = torch.randn(4, 6, requires_grad=True), torch.randint(0, 2, (4, 6))
     groups = torch.tensor([0, 0, 1, 1, 1, 2])
     alpha = torch.rand(6) * 5

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyface3d import MorphableModel, create
+from pyface3d import MorphableModel, create_method
 from pyface3d.methods import Method
 
 # every method at the smallest honest size
@@ -32,7 +32,7 @@ def small_method(face_model) -> Callable[..., Method]:
 
     def build(name: str, **arguments) -> Method:
         torch.manual_seed(0)
-        method = create(name, model=face_model, **{**SMALL[name], **arguments})
+        method = create_method(name, model=face_model, **{**SMALL[name], **arguments})
         norms = [m for m in method.network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
         for norm in norms:
             nn.init.uniform_(norm.weight, 0.8, 1.2)

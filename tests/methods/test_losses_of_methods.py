@@ -1,4 +1,4 @@
-"""Each method learns sixteen pictures by heart with its own loss; what is not labelled does not matter."""
+"""Each method learns sixteen pictures by heart with its own loss; what is not labeled does not matter."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyface3d import create, list_methods
+from pyface3d import create_method, list_methods
 from pyface3d.camera import flip_y
 from pyface3d.methods import JointNet, default_space, positive_weights
 
@@ -75,7 +75,7 @@ def one_thread():
 def test_learns_sixteen_samples_by_heart(name, samples, face_model, one_thread):
     rate, steps, floor = LEARNING[name]
     torch.manual_seed(0)
-    method = create(name, model=face_model, **TINY[name]).train()
+    method = create_method(name, model=face_model, **TINY[name]).train()
     for module in method.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -94,8 +94,8 @@ def test_learns_sixteen_samples_by_heart(name, samples, face_model, one_thread):
 
 
 @pytest.mark.parametrize("name", ["mobile_frnet", "weight_mask", "joint"])
-def test_what_is_not_labelled_does_not_matter(name, samples, face_model):
-    method = create(name, model=face_model, **TINY[name]).eval()
+def test_what_is_not_labeled_does_not_matter(name, samples, face_model):
+    method = create_method(name, model=face_model, **TINY[name]).eval()
     batch = samples(method, 4)
     keys = [key for key in ("params", "position_map", "attributes") if key in batch]
     present = torch.tensor([True, False, True, False])
@@ -115,18 +115,18 @@ def test_what_is_not_labelled_does_not_matter(name, samples, face_model):
 
 
 def test_missing_labels_are_named(samples, face_model):
-    method = create("marn", model=face_model, **TINY["marn"])
+    method = create_method("marn", model=face_model, **TINY["marn"])
     batch = samples(method, 2)
     with pytest.raises(KeyError, match="the batch has no 'params'"):
         method.loss({"image": batch["image"]})
-    maps = create("weight_mask", model=face_model, **TINY["weight_mask"])
+    maps = create_method("weight_mask", model=face_model, **TINY["weight_mask"])
     with pytest.raises(ValueError, match=r"position_map must be \(2, 3, 32, 32\), got \(2, 3, 16, 16\)"):
         maps.loss({"image": samples(maps, 2)["image"], "position_map": torch.zeros(2, 3, 16, 16)})
 
 
 def test_outputs_can_be_handed_in(samples, face_model):
     for name in ("tddfa", "weight_mask", "joint"):
-        method = create(name, model=face_model, **TINY[name]).eval()
+        method = create_method(name, model=face_model, **TINY[name]).eval()
         batch = samples(method, 3)
         outputs = method(method.preprocess(batch["image"]))
         torch.testing.assert_close(method.loss(batch, outputs)[0], method.loss(batch)[0])

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from pyface3d import create, list_methods
+from pyface3d import create_method, list_methods
 from pyface3d.methods import MARN, JointNet, MobileFRNet
 
 NAMES = [
@@ -18,7 +18,7 @@ def _tensors(outputs):
 def test_every_method_is_listed():
     assert list_methods() == NAMES
     with pytest.raises(ValueError, match="unknown method 'mobilefrnet'; known: .*mobile_frnet"):
-        create("mobilefrnet")
+        create_method("mobilefrnet")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,7 +119,7 @@ def test_bad_arguments_are_named(face_model):
     with pytest.raises(ValueError, match="JointNet: head must be"):
         JointNet("mesh", model=face_model)
     with pytest.raises(ValueError, match="size must be 16, 32, 64"):
-        create("prnet", size=100, model=face_model)
+        create_method("prnet", size=100, model=face_model)
     with pytest.raises(ValueError, match=r"parameter space must have the \(30, 10\) identity"):
         MobileFRNet(model=face_model.truncated(30, 10), space=MobileFRNet(model=face_model).space)
     with pytest.raises(ValueError, match="parameter space must be of crops of 96 pixels, got 120"):

@@ -6,14 +6,16 @@ import pytest
 import torch
 from PIL import Image
 
-from pyface3d import ParameterSpace, create
+from pyface3d import ParameterSpace, create_method
 from pyface3d.methods import SynergyNet, read_whitening
 
 
 @pytest.fixture(scope="module")
 def mb05(data_folder, keypoint_model):
     space = read_whitening(data_folder / "tddfa" / "keypoint_basis.npz")
-    return create("tddfa", pretrained=data_folder / "tddfa" / "mb05_120x120.pth", model=keypoint_model, space=space)
+    return create_method(
+        "tddfa", pretrained=data_folder / "tddfa" / "mb05_120x120.pth", model=keypoint_model, space=space
+    )
 
 
 def _nme_of_bins(landmarks, dev):
@@ -45,9 +47,9 @@ def test_mb05_reproduces_its_published_figures(data_folder, mb05):
 def test_geometry_must_be_given(data_folder, keypoint_model):
     path = data_folder / "tddfa" / "mb05_120x120.pth"
     with pytest.raises(ValueError, match="belong to a face model and a whitening table: pass model and space"):
-        create("tddfa", pretrained=path)
+        create_method("tddfa", pretrained=path)
     with pytest.raises(ValueError, match="pass space"):
-        create("tddfa", pretrained=path, model=keypoint_model)
+        create_method("tddfa", pretrained=path, model=keypoint_model)
 
 
 def test_whitening_tables_differ(data_folder):
@@ -64,9 +66,9 @@ def test_whitening_tables_differ(data_folder):
 
 def test_weights_of_another_network_are_refused(tmp_path, face_model):
     torch.save({"state_dict": {"module.stem.weight": torch.zeros(3)}}, tmp_path / "other.pth")
-    space = create("tddfa", model=face_model).space
+    space = create_method("tddfa", model=face_model).space
     with pytest.raises(ValueError, match="another architecture: conv1.weight is missing"):
-        create("tddfa", pretrained=tmp_path / "other.pth", model=face_model, space=space)
+        create_method("tddfa", pretrained=tmp_path / "other.pth", model=face_model, space=space)
 
 
 def test_synergynet_checkpoints_load(tmp_path, face_model):
@@ -75,5 +77,5 @@ def test_synergynet_checkpoints_load(tmp_path, face_model):
     assert "module.I2P.backbone.classifier_ori.1.weight" in state
     state["module.forwardDirection.conv1.weight"] = torch.zeros(64, 3, 1)
     torch.save({"state_dict": state}, tmp_path / "best.pth.tar")
-    loaded = create("synergynet", pretrained=tmp_path / "best.pth.tar", model=face_model, space=donor.space)
+    loaded = create_method("synergynet", pretrained=tmp_path / "best.pth.tar", model=face_model, space=donor.space)
     assert torch.equal(loaded.network.classifier_exp[1].weight, donor.network.classifier_exp[1].weight)

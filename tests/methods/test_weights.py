@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from pyface3d import MorphableModel, create
+from pyface3d import MorphableModel, create_method
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods import from_pretrained, load_weights, read_card, save_weights
 
@@ -18,7 +18,7 @@ def saved(tmp_path_factory, small_method):
     space = ParameterSpace(torch.arange(62) / 62, torch.full((62,), 2.0))
     method = small_method("mobile_frnet", se_reduction=4, kernels=(3, 3), space=space)
     path = tmp_path_factory.mktemp("weights") / "model.safetensors"
-    save_weights(method, path, training={"data": "none", "seed": 0}, numbers={"nme": 1.5}, licence="Apache-2.0")
+    save_weights(method, path, training={"data": "none", "seed": 0}, numbers={"nme": 1.5}, license="Apache-2.0")
     return method, path
 
 
@@ -27,7 +27,7 @@ def test_the_card_tells_everything(saved, face_model):
     card = read_card(path)
     assert card.method == "mobile_frnet" and card.arguments["kernels"] == [3, 3]
     assert card.face_model == {"name": face_model.name, "hash": face_model.hash(), "unit": "cm"}
-    assert card.training["seed"] == 0 and card.numbers == {"nme": 1.5} and card.licence == "Apache-2.0"
+    assert card.training["seed"] == 0 and card.numbers == {"nme": 1.5} and card.license == "Apache-2.0"
     assert card.images["channels"] == "RGB" and card.images["crop"] == "roi_from_landmarks"
     torch.testing.assert_close(ParameterSpace.from_dict(card.parameter_space).mean, method.space.mean, rtol=0, atol=0)
 
@@ -36,7 +36,7 @@ def test_weights_build_the_method_again(saved, pictures):
     method, path = saved
     images = pictures(method)
     expected = method.predict(images).params
-    for again in (create("mobile_frnet", pretrained=path), from_pretrained(path), from_pretrained(path.parent)):
+    for again in (create_method("mobile_frnet", pretrained=path), from_pretrained(path), from_pretrained(path.parent)):
         assert not again.training
         assert torch.equal(again.predict(images).params, expected)
 
@@ -83,7 +83,7 @@ def test_another_face_model_is_an_error(saved, face_model):
         landmarks=face_model.landmarks, name="other",
     )  # fmt: skip
     with pytest.raises(ValueError, match="trained for the face model ict_face .* not for other .* distorted faces"):
-        create("mobile_frnet", pretrained=path, model=other)
+        create_method("mobile_frnet", pretrained=path, model=other)
 
 
 def test_a_face_model_that_is_not_embedded_must_be_given(saved, tmp_path):
@@ -99,11 +99,11 @@ def test_a_face_model_that_is_not_embedded_must_be_given(saved, tmp_path):
 def test_weights_of_something_else_are_refused(saved, small_method, tmp_path, face_model):
     _, path = saved
     with pytest.raises(ValueError, match="weights of mobile_frnet, not of marn"):
-        create("marn", pretrained=path)
+        create_method("marn", pretrained=path)
     with pytest.raises(ValueError, match=r"weights of mobile_frnet\(.*do not fit mobile_frnet\(.*se_reduction=8"):
-        create("mobile_frnet", pretrained=path, se_reduction=8)
+        create_method("mobile_frnet", pretrained=path, se_reduction=8)
     with pytest.raises(ValueError, match="trained with another parameter space"):
-        create("mobile_frnet", pretrained=path, space=ParameterSpace())
+        create_method("mobile_frnet", pretrained=path, space=ParameterSpace())
     bare = tmp_path / "bare.safetensors"
     save_file({k: v.contiguous() for k, v in small_method("synergynet").network.state_dict().items()}, bare)
     with pytest.raises(ValueError, match="bare.safetensors: weights of another architecture"):
@@ -125,7 +125,7 @@ def test_damaged_files_are_named(saved, tmp_path):
     with pytest.raises(ValueError, match="card.safetensors is damaged"):
         from_pretrained(tmp_path / "card.safetensors")
     with pytest.raises(FileNotFoundError, match="no weights 'nowhere'; packaged: "):
-        create("mobile_frnet", pretrained="nowhere")
+        create_method("mobile_frnet", pretrained="nowhere")
 
 
 def test_a_failed_write_leaves_the_old_file(saved, tmp_path, monkeypatch):

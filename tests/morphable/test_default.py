@@ -160,7 +160,7 @@ def test_bad_blendshape_input(face):
         MorphableModel.default(expression="visemes")
 
 
-def test_licence_comes_with_the_asset():
+def test_license_comes_with_the_asset():
     folder = resources.files("pyface3d.assets")
     assert "USC Institute for Creative Technologies" in folder.joinpath("LICENSE-ICT-FaceKit.txt").read_text()
     assert 4e6 < len(folder.joinpath("ict_face.npz").read_bytes()) < 6e6

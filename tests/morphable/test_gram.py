@@ -4,7 +4,7 @@ import torch
 from pyface3d import MorphableModel
 
 
-def test_axes_are_the_uncentred_moments_of_each_coordinate():
+def test_axes_are_the_uncentered_moments_of_each_coordinate():
     model = MorphableModel.default().truncated(4, 3)
     columns = torch.cat([model.mean[:, :, None], model.basis], 2).double()  # (N, 3, K+1)
     expected = torch.einsum("nxi,nxj->xij", columns, columns).float()

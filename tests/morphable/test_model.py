@@ -140,7 +140,7 @@ def test_half_is_storage(model):
     torch.testing.assert_close(got, whole, rtol=0.02, atol=0.02)
 
 
-def test_half_refuses_micrometres(fields):
+def test_half_refuses_micrometers(fields):
     model = MorphableModel(**{**fields, "mean": fields["mean"] * 1e5})
     with pytest.raises(ValueError, match="float16 ends at 65504"):
         model.half()

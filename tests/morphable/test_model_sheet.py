@@ -14,6 +14,6 @@ def test_every_tile_shows_a_face(tmp_path, monkeypatch):
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     tiles = sheet.reshape(len(sheet) // 24, 24, -1, 24, 3).swapaxes(1, 2).reshape(-1, 24, 24, 3)
     shown = tiles[: 10 + 2 * (8 + 10) + 53]
-    centres = shown[:, 8:16, 8:16].reshape(len(shown), -1, 3)
-    assert ((centres < 255).any(axis=2).mean(axis=1) > 0.9).all()  # the face covers the middle of its tile
+    centers = shown[:, 8:16, 8:16].reshape(len(shown), -1, 3)
+    assert ((centers < 255).any(axis=2).mean(axis=1) > 0.9).all()  # the face covers the middle of its tile
     assert len(np.unique(shown.reshape(len(shown), -1), axis=0)) == len(shown)

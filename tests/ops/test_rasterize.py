@@ -76,8 +76,8 @@ def test_sphere_has_no_pinholes(pose):
     size = int(torch.randint(8, 90, (), generator=generator))
     mesh = trimesh.creation.icosphere(subdivisions=int(torch.randint(1, 4, (), generator=generator)))
     radius = size * (0.2 + 0.5 * float(torch.rand((), generator=generator)))
-    centre = torch.rand(3, generator=generator, dtype=torch.float64) * size
-    vertices = torch.from_numpy(mesh.vertices) @ random_rotation(generator).T * radius + centre
+    center = torch.rand(3, generator=generator, dtype=torch.float64) * size
+    vertices = torch.from_numpy(mesh.vertices) @ random_rotation(generator).T * radius + center
     vertices = (vertices * torch.tensor([1.0, -1.0, 1.0])).float()[None]  # to y down ...
     vertices[..., 1] += size  # ... and into the picture
     triangles = torch.from_numpy(mesh.faces).long()
@@ -89,7 +89,7 @@ def test_sphere_has_no_pinholes(pose):
     assert torch.equal(ids, ops.rasterize(vertices, triangles, size, size)[0][0])
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     inner = radius * float((mesh.face_normals * mesh.triangles[:, 0]).sum(1).min())  # the inscribed sphere
-    disc = (x - centre[0]) ** 2 + (y - (size - centre[1])) ** 2 < (inner - 0.01) ** 2
+    disc = (x - center[0]) ** 2 + (y - (size - center[1])) ** 2 < (inner - 0.01) ** 2
     assert (ids >= 0)[disc].all()
 
 
@@ -105,15 +105,15 @@ def test_plane_has_no_pinholes_and_no_double_pixels(pose):
     angle = float(torch.rand((), generator=generator)) * 2 * math.pi if pose % 5 else 0.0  # every fifth: pixel aligned
     turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float64)
     scale = size * (0.3 + 0.5 * float(torch.rand((), generator=generator))) if pose % 5 else (steps - 1) / 2
-    centre = size / 2 if pose % 5 else scale + 1
-    xy = grid @ turn.T * scale + centre
+    center = size / 2 if pose % 5 else scale + 1
+    xy = grid @ turn.T * scale + center
     vertices = torch.cat([xy, torch.zeros(len(xy), 1, dtype=torch.float64)], 1).float()[None]
     owners = counts(vertices[0, triangles], size, size, False)
     assert owners.max() <= 1
     ids = ops.rasterize(vertices, triangles, size, size)[0][0]
     assert torch.equal(ids >= 0, owners > 0)
     y, x = torch.meshgrid(torch.arange(size).double(), torch.arange(size).double(), indexing="ij")
-    local = (torch.stack([x, y], -1) - centre) @ turn / scale
+    local = (torch.stack([x, y], -1) - center) @ turn / scale
     assert (ids >= 0)[(local.abs() < 1 - 0.01 / scale).all(-1)].all()
 
 
@@ -155,7 +155,7 @@ def test_thin_triangles_keep_barycentrics_within_the_triangle():
     b = torch.rand(4000, 1, 3, generator=generator) * 8
     middle = (a + b) / 2 + (torch.rand(4000, 1, 3, generator=generator) - 0.5) * 1e-3
     corners = torch.cat([a, b, middle], 1)
-    kept = torch.rand(4000, 3, 1, generator=generator) > 0.5  # the others lie on pixel centres
+    kept = torch.rand(4000, 3, 1, generator=generator) > 0.5  # the others lie on pixel centers
     corners[..., :2] = corners[..., :2].where(kept, corners[..., :2].round())
     ids, barycentrics, depth = ops.rasterize(corners, CORNER, 8, 8)
     drawn = ids >= 0

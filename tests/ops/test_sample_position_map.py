@@ -36,7 +36,7 @@ def test_is_grid_sample_with_aligned_corners_and_border():
         torch.testing.assert_close(ops.sample_position_map(maps, uv), expected, rtol=1e-5, atol=2e-6)
 
 
-def test_texel_centres_are_exact():
+def test_texel_centers_are_exact():
     maps = arguments(shape=(5, 4))[0].detach()
     row, column = torch.meshgrid(torch.arange(5), torch.arange(4), indexing="ij")
     uv = torch.stack([column / 3, 1 - row / 4], -1).reshape(-1, 2)

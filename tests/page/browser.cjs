@@ -89,7 +89,7 @@ async function useSliders(page) {
   await save(page, "obj");
   await save(page, "glb");
   report.readout = await page.textContent("#parameter-rows");
-  report.unlabelled = await page.evaluate(() => (
+  report.unlabeled = await page.evaluate(() => (
     [...document.querySelectorAll("input[type=range]")].filter((input) => !input.labels.length).length
   ));
   await act(page, "as in the photo", () => page.click("#restore"));

@@ -81,7 +81,7 @@ def test_sliders_move_the_face(visit, model):
     assert visit["changed"]["identity slider"] > 0.01
     assert visit["changed"]["expression slider"] > 0.001
     assert visit["changed"]["as in the photo"] > 0.01
-    assert visit["unlabelled"] == 0
+    assert visit["unlabeled"] == 0
     assert "2.00" in visit["readout"] and "yaw" in visit["readout"]
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pyface3d.data.synthetic import SyntheticFaces
-from pyface3d.methods import create, save_weights
+from pyface3d.methods import create_method, save_weights
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def portrait():
 @pytest.fixture(scope="session")
 def method():
     torch.manual_seed(0)
-    return create("mobile_frnet").eval()
+    return create_method("mobile_frnet").eval()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from PIL import Image
 from pyface3d import camera
 from pyface3d.images import Source, find_sources, read_photo
 from pyface3d.images.detection import whole_picture
-from pyface3d.methods import create
+from pyface3d.methods import create_method
 from pyface3d.reconstructor import Face, Reconstructor
 from pyface3d.reconstructor.given_places import Places
 
@@ -140,7 +140,7 @@ def test_streams_compute_side_by_side_and_leave_torch_as_it_was(method, portrait
 
 def test_position_maps_are_faces_too(portrait):
     photo, _, roi = portrait
-    face = Reconstructor(create("position_map_small"))(photo, rois=roi)[0]
+    face = Reconstructor(create_method("position_map_small"))(photo, rois=roi)[0]
     assert face.position_map.shape == (3, 128, 128) and face.params is None
     assert face.shape.shape == face.vertices.shape and face.triangles.max() < len(face.vertices)
 
@@ -156,7 +156,7 @@ def test_files_by_suffix(face, tmp_path):
     for suffix in (".obj", ".glb", ".ply"):
         mesh = trimesh.load(face.save(tmp_path / f"face{suffix}"), force="mesh", process=False)
         assert len(mesh.faces) == len(face.triangles)
-        size = np.ptp(face.shape, axis=0) / 100  # cm to metres
+        size = np.ptp(face.shape, axis=0) / 100  # cm to meters
         assert np.allclose(np.ptp(mesh.vertices, axis=0), size, atol=0.01)
     assert Image.open(face.save(tmp_path / "face.png")).size == (face.photo.width, face.photo.height)
     facts = json.loads(face.save(tmp_path / "face.json").read_text())
@@ -171,11 +171,11 @@ def test_files_by_suffix(face, tmp_path):
         face.save(tmp_path / "face.npy")
 
 
-@pytest.mark.parametrize(("unit", "metres"), [("um", 1e-6), ("cm", 1e-2), ("dm", 1e-1), ("m", 1.0)])
-def test_meshes_are_in_metres_whatever_the_unit_of_the_model(face, unit, metres, tmp_path):
+@pytest.mark.parametrize(("unit", "meters"), [("um", 1e-6), ("cm", 1e-2), ("dm", 1e-1), ("m", 1.0)])
+def test_meshes_are_in_meters_whatever_the_unit_of_the_model(face, unit, meters, tmp_path):
     other = replace(face.reconstruction, model=face.reconstruction.model._replaced(unit=unit))
     mesh = trimesh.load(Face(other, face.photo).save(tmp_path / "face.ply"), process=False)
-    assert np.allclose(np.ptp(mesh.vertices, axis=0), np.ptp(face.shape, axis=0) * metres, rtol=1e-3)
+    assert np.allclose(np.ptp(mesh.vertices, axis=0), np.ptp(face.shape, axis=0) * meters, rtol=1e-3)
 
 
 def test_notebooks_show_the_page(face):

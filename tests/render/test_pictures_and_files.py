@@ -52,7 +52,7 @@ def test_contours_join_68_points():
         render.draw_landmarks(with_lines, points[0])
 
 
-def test_side_by_side_joins_batches_and_greys():
+def test_side_by_side_joins_batches_and_grays():
     red = np.zeros((2, 4, 3, 3), np.uint8) + np.uint8([255, 0, 0])
     strip = render.side_by_side(red, np.full((4, 5), 7, np.uint8))
     assert strip.shape == (4, 11, 3) and strip[0, 0].tolist() == [255, 0, 0] and strip[0, 10].tolist() == [7, 7, 7]

@@ -15,21 +15,21 @@ def ball():
     return mesh.vertices * [28, -28, 28] + [31.5, 31.5, 0], mesh.faces
 
 
-def grey(picture):
+def gray(picture):
     return picture.astype(int).sum(2)
 
 
 def test_light_from_the_viewer_is_brightest_in_the_middle(ball):
     picture = render.shade(*ball, SIZE, SIZE)
     assert picture.shape == (SIZE, SIZE, 3) and picture.dtype == np.uint8
-    line = grey(picture)[32, 32:59]
+    line = gray(picture)[32, 32:59]
     assert (np.diff(line) <= 3).all() and line[0] > line[-1] + 100
     assert (picture[0] == 0).all() and (picture[32, 32] > 150).all()
 
 
 @pytest.mark.parametrize("direction, bright, dark", [((-1, 0, 1), (32, 14), (32, 50)), ((0, 1, 1), (14, 32), (50, 32))])
 def test_light_comes_from_where_it_is_said(ball, direction, bright, dark):
-    picture = grey(render.shade(*ball, SIZE, SIZE, light=render.Light(direction=direction)))
+    picture = gray(render.shade(*ball, SIZE, SIZE, light=render.Light(direction=direction)))
     assert picture[bright] > picture[dark] + 100
 
 
@@ -94,14 +94,14 @@ def test_torch_gets_torch_and_batches_stay_batches(ball):
     assert torch.equal(batch[0], picture) and batch[1].eq(0).all()  # the second is wholly outside
 
 
-@pytest.mark.parametrize("kind", ["rgb", "grey", "grey16", "rgba", "float", "torch"])
+@pytest.mark.parametrize("kind", ["rgb", "gray", "gray16", "rgba", "float", "torch"])
 def test_overlay_takes_any_photo(ball, kind):
     photo = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     photo[..., 1] = photo[..., 2] = photo[..., 0]
     given = {
         "rgb": photo,
-        "grey": photo[..., 0],
-        "grey16": photo[..., 0].astype(np.uint16) * 257,
+        "gray": photo[..., 0],
+        "gray16": photo[..., 0].astype(np.uint16) * 257,
         "rgba": np.dstack([photo, photo[..., :1]]),
         "float": photo / 255,
         "torch": torch.from_numpy(photo).permute(2, 0, 1),

@@ -17,12 +17,12 @@ def face():
 
 def turned(vertices, degrees):
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    centre = np.array([SIZE / 2, SIZE / 2, 0])
-    return (vertices - centre) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T + centre
+    center = np.array([SIZE / 2, SIZE / 2, 0])
+    return (vertices - center) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T + center
 
 
 def photo_of(vertices):
-    """A photo whose colour says where it was taken: red grows to the right, green downwards."""
+    """A photo whose color says where it was taken: red grows to the right, green downwards."""
     y, x = np.mgrid[:SIZE, :SIZE]
     return np.stack([x, y, np.full_like(x, 100)], 2).astype(np.uint8)
 

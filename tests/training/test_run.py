@@ -20,7 +20,7 @@ SMALL = {"steps": 2, "batch_size": 4, "workers": 0, "enable_progress_bar": False
 
 def test_weights_of_a_run_can_be_created(tmp_path):
     report = run_training("mobile_frnet", ["synthetic:8"], tmp_path, **SMALL)
-    method = pyface3d.create("mobile_frnet", pretrained=report["weights"])
+    method = pyface3d.create_method("mobile_frnet", pretrained=report["weights"])
     assert method.space.to_dict() == parameter_space().to_dict()
     assert report["steps"] == 2
 
@@ -39,7 +39,7 @@ def test_the_command_trains(tmp_path):
 
 
 def test_sources_that_are_not_there():
-    method = pyface3d.create("mobile_frnet")
+    method = pyface3d.create_method("mobile_frnet")
     with pytest.raises(ValueError, match="wants a number"):
         open_source("synthetic:many", method)
     with pytest.raises(FileNotFoundError):

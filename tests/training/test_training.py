@@ -20,7 +20,7 @@ import pyface3d
 from pyface3d.data import CroppedFaces
 from pyface3d.methods import Recipe
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameters import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod
 from pyface3d.training import MovingAverage, StepLoader, StepSampler, train
 from pyface3d.training.batches import Mixed
 from pyface3d.training.module import MethodModule, shortened
@@ -29,7 +29,7 @@ SCRIPT = Path(__file__).with_name("small_training.py")
 
 
 class Faces(Dataset):
-    """Random pictures whose colour tells the translation; ``landmarks=True`` labels nothing else."""
+    """Random pictures whose color tells the translation; ``landmarks=True`` labels nothing else."""
 
     def __init__(self, count: int = 64, landmarks: bool = False, deadly: str | None = None):
         stream = torch.Generator().manual_seed(count)

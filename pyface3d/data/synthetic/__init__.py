@@ -1,4 +1,4 @@
-"""Synthetic portraits: endless labelled faces rendered from a face model."""
+"""Synthetic portraits: endless labeled faces rendered from a face model."""
 
 from pyface3d.data.synthetic.benchmark import synth_2000
 from pyface3d.data.synthetic.faces import SyntheticFaces

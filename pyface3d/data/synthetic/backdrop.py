@@ -13,13 +13,13 @@ from pyface3d.data.synthetic.paint import SKIN_TONES, TONE_WEIGHTS, linear, tone
 
 
 def _pixels(size: int) -> Tensor:
-    """(S, S, 2) pixel centres, x and y from -1 to 1."""
+    """(S, S, 2) pixel centers, x and y from -1 to 1."""
     axis = (torch.arange(size) + 0.5) / size * 2 - 1
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
 
 
 def backdrop(draws: Draws, size: int, shapes: int = 5) -> Tensor:
-    """Backgrounds (B, 3, S, S), linear: a gradient, noise and soft shapes of random colours; out of focus."""
+    """Backgrounds (B, 3, S, S), linear: a gradient, noise and soft shapes of random colors; out of focus."""
     pixels = _pixels((size + 1) // 2)  # painted at half the resolution
     slope = draws.normal(0.35, 2)
     ramp = (0.5 + (pixels @ slope[:, None, :, None])[..., 0]).clamp(0, 1)[:, None]  # (B, 1, S, S)
@@ -55,7 +55,7 @@ def occlude(draws: Draws, picture: Tensor) -> Tensor:
 
 
 def _over(picture: Tensor, present: Tensor, mask: Callable[[Tensor], Tensor], color: Tensor) -> None:
-    """Blend a colour (B, 3) into the pictures (B, 3, S, S) where it is present (B,)."""
+    """Blend a color (B, 3) into the pictures (B, 3, S, S) where it is present (B,)."""
     rows = present.nonzero()[:, 0]
     blended = torch.lerp(picture.index_select(0, rows), color[rows, :, None, None], mask(rows)[:, None])
     picture.index_copy_(0, rows, blended)
@@ -77,7 +77,7 @@ def _strands(bend: Tensor, pixels: Tensor) -> Tensor:
 
 
 def _muted(draws: Draws) -> Tensor:
-    """(B, 3) display colours, many of them close to grey."""
+    """(B, 3) display colors, many of them close to gray."""
     color = draws.color()
     return torch.lerp(color.mean(1, keepdim=True).expand(-1, 3), color, draws.uniform(0, 1)[:, None])
 

@@ -69,7 +69,7 @@ class Draws:
         return torch.bucketize(self.uniform().double() * edges[-1], edges[:-1], right=True)
 
     def color(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """(B, 3) linear colours."""
+        """(B, 3) linear colors."""
         return self.uniform(low, high, 3)
 
 

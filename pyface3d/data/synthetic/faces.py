@@ -1,4 +1,4 @@
-"""Endless labelled portraits, rendered from a face model."""
+"""Endless labeled portraits, rendered from a face model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ class SyntheticFaces(Dataset):
         return (points - self.regions.eye_center) / self.regions.eye_distance
 
     def _dress(self, draws: Draws, points: Tensor) -> "_Dressed":
-        """The head ``points`` (B, N, 3) with its hair and glasses, in eye distances about the eye centre."""
+        """The head ``points`` (B, N, 3) with its hair and glasses, in eye distances about the eye center."""
         points = self._look(draws, points)
         wide, top, back = (points[:, k, axis].abs() for k, axis in zip(self._extremes, range(3)))
         head = torch.stack([wide, top, back], 1)
@@ -135,7 +135,7 @@ class SyntheticFaces(Dataset):
     def _color(
         self, draws: Draws, dressed: "_Dressed", posed: Tensor, rotation: Tensor, triangle_ids: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Colours (B, 3, P) of the vertices that any picture of the batch shows, and their triangles (F, 3).
+        """Colors (B, 3, P) of the vertices that any picture of the batch shows, and their triangles (F, 3).
 
         Most of a head is hidden in every picture: its vertices are neither painted nor lit.
         """
@@ -155,7 +155,7 @@ class SyntheticFaces(Dataset):
         return shade(draws, self._visibility, ids, rotation, normals, albedo, gloss), place[self._triangles]
 
     def _look(self, draws: Draws, points: Tensor) -> Tensor:
-        """Turn the eyeballs about their centres."""
+        """Turn the eyeballs about their centers."""
         gaze = pose.turn(draws.normal(0.2).clamp(-0.5, 0.5), 1) @ pose.turn(draws.normal(0.1).clamp(-0.3, 0.3), 0)
         for name in ("eyeball_left", "eyeball_right"):
             if name in self.model.parts:
@@ -189,7 +189,7 @@ class _Dressed:
     """Heads with hair and glasses.
 
     Attributes:
-        points: (B, V, 3) of the head and the pieces, in eye distances about the eye centre.
+        points: (B, V, 3) of the head and the pieces, in eye distances about the eye center.
         color: (B, 3) linear, of the hair;  bald: (B,) bool.
         pieces: hair and glasses.
     """

@@ -45,7 +45,7 @@ def hair(draws: Draws, color: Tensor, present: Tensor, head: Tensor) -> Piece:
 
     Args:
         draws: random numbers of the batch.
-        color: (B, 3) linear colour.
+        color: (B, 3) linear color.
         present: (B,) bool.
         head: (B, 3) half width, height over the eyes and depth behind the eyes of the head, in eye distances.
     """

@@ -54,7 +54,7 @@ def shade(
     albedo: Tensor,
     gloss: Tensor,
 ) -> Tensor:
-    """Linear colours (B, 3, P) of vertices.
+    """Linear colors (B, 3, P) of vertices.
 
     Args:
         draws: random numbers of the batch.
@@ -92,7 +92,7 @@ def _lamp(draws: Draws) -> Tensor:
 
 
 def _harmonics(draws: Draws, normals: Tensor) -> Tensor:
-    """(B, 3, P) colours of a random sky in nine spherical harmonics of normals (B, 3, P).
+    """(B, 3, P) colors of a random sky in nine spherical harmonics of normals (B, 3, P).
 
     Ramamoorthi and Hanrahan 2001.
     """

@@ -7,13 +7,13 @@ from pyface3d.data.synthetic.draws import Draws
 from pyface3d.data.synthetic.noise import look_up
 from pyface3d.data.synthetic.regions import Regions
 
-# sRGB skin tones, light to dark; an image mixes two neighbours and tints the result.
+# sRGB skin tones, light to dark; an image mixes two neighbors and tints the result.
 SKIN_TONES = (
     (0.96, 0.80, 0.71), (0.92, 0.72, 0.60), (0.85, 0.63, 0.50), (0.74, 0.52, 0.39),
     (0.58, 0.39, 0.28), (0.42, 0.27, 0.20), (0.27, 0.17, 0.13),
 )  # fmt: skip
-TONE_WEIGHTS = (2.0, 3.0, 3.0, 2.0, 1.2, 1.0)  # chance of each pair of neighbours
-# sRGB hair: black, dark brown, brown, light brown, blond, red, grey.
+TONE_WEIGHTS = (2.0, 3.0, 3.0, 2.0, 1.2, 1.0)  # chance of each pair of neighbors
+# sRGB hair: black, dark brown, brown, light brown, blond, red, gray.
 HAIR_TONES = (
     (0.05, 0.04, 0.04), (0.16, 0.10, 0.07), (0.30, 0.20, 0.13), (0.45, 0.32, 0.20),
     (0.75, 0.60, 0.38), (0.50, 0.22, 0.10), (0.65, 0.64, 0.62),
@@ -31,7 +31,7 @@ def linear(srgb: Tensor) -> Tensor:
 
 
 def tone(draws: Draws, tones: tuple[tuple[float, ...], ...], weights: tuple[float, ...], spread: float) -> Tensor:
-    """(B, 3) linear colours: a tone mixed with its lighter or darker neighbour and tinted."""
+    """(B, 3) linear colors: a tone mixed with its lighter or darker neighbor and tinted."""
     table = torch.tensor(tones)
     first = draws.pick(weights)
     mixed = torch.lerp(table[first], table[(first + 1).clamp_max(len(tones) - 1)], draws.uniform()[:, None])
@@ -52,7 +52,7 @@ class Paint:
 
         Args:
             draws: random numbers of the batch.
-            hair: (B, 3) linear colour of the hair.
+            hair: (B, 3) linear color of the hair.
             bald: (B,) bool, no hair painted on the scalp.
             shown: (N,) bool.
 
@@ -171,5 +171,5 @@ def _clothes(draws: Draws, f: Fields, albedo: Tensor) -> Tensor:
 
 
 def _cover(albedo: Tensor, mask: Tensor, color: Tensor) -> Tensor:
-    """Colour (B, 3) over albedo (B, 3, S) where mask (B, S) is 1."""
+    """Color (B, 3) over albedo (B, 3, S) where mask (B, S) is 1."""
     return torch.lerp(albedo, color[..., None], mask[:, None])

@@ -24,7 +24,7 @@ class Regions:
         eyes: (N,) signed distance to the outline of the nearer eye.
         beard: (N,) 1 where hair grows on the cheeks and chin;  moustache: (N,) the same above the mouth.
         cheeks: (N,) 1 where a face blushes;  nose: (N,) 1 at the tip of the nose;  ears: (N,) 1 at the ears.
-        points: (N, 3) mean face in eye distances about the eye centre;  azimuth: (N,) radians, 0 in front.
+        points: (N, 3) mean face in eye distances about the eye center;  azimuth: (N,) radians, 0 in front.
         skin: (N,) bool;  part: masks (N,) bool of what is not skin, by name.
         eye_distance, eye_center: scale and origin of the unit in the model frame.
     """
@@ -63,7 +63,7 @@ class Regions:
         self.ears = (beside & self.skin).float()
 
     def gaze_angle(self, part: str) -> Tensor:
-        """(n,) angle in radians between each vertex of an eyeball and straight ahead, seen from its centre."""
+        """(n,) angle in radians between each vertex of an eyeball and straight ahead, seen from its center."""
         points = self.points[self.part[part]]
         rays = points - points.mean(0)
         return torch.acos((rays[:, 2] / rays.norm(dim=1).clamp_min(1e-6)).clamp(-1, 1))

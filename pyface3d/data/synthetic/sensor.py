@@ -1,4 +1,4 @@
-"""From light to a photograph: exposure, colour, blur, noise, borders and JPEG."""
+"""From light to a photograph: exposure, color, blur, noise, borders and JPEG."""
 
 import functools
 
@@ -58,7 +58,7 @@ def _grain_bank(size: int) -> Tensor:
 
 
 def _grain(draws: Draws, size: int) -> Tensor:
-    """(B, 3, S, S) white noise cut from one bank; grey for half of the pictures."""
+    """(B, 3, S, S) white noise cut from one bank; gray for half of the pictures."""
     corner = draws.uniform(0, GRAIN_SIDE, 6).long().view(-1, 3, 2)
     corner = torch.where(draws.chance(0.5)[:, None, None], corner[:, :1], corner)
     return _grain_bank(size)[corner[..., 0], corner[..., 1]]

@@ -22,7 +22,7 @@ class LandmarkProtocol(PredictionProtocol):
     Attributes:
         dims: 2 or 3.
         depth: alignment of depth before a 3-D error: ``"none"``, ``"min"`` (2DASL) or ``"mean"`` (SADRNet).
-        normaliser: ``"box"`` or ``"interocular"``.
+        normalizer: ``"box"`` or ``"interocular"``.
         labels: ``"original"`` or ``"reannotated"`` (LS3D-W; 2-D).
         yaw: ``"fitted"`` bins (3DDFA's default list, 1312/383/305) or ``"label"`` bins (its "-new" list,
             1306/462/232).
@@ -32,7 +32,7 @@ class LandmarkProtocol(PredictionProtocol):
 
     dims: int = 2
     depth: str = "none"
-    normaliser: str = "box"
+    normalizer: str = "box"
     labels: str = "original"
     yaw: str = "fitted"
     legacy_roi: bool = True
@@ -46,7 +46,7 @@ class LandmarkProtocol(PredictionProtocol):
 
     @override
     def metric(self, method: Any) -> LandmarkError:
-        return LandmarkError(dims=self.dims, depth=self.depth, normaliser=self.normaliser)
+        return LandmarkError(dims=self.dims, depth=self.depth, normalizer=self.normalizer)
 
     @override
     def update(self, metric: LandmarkError, faces: "Reconstruction", batch: Batch) -> Points:
@@ -65,13 +65,13 @@ class Aflw21Protocol(PredictionProtocol):
     """NME of AFLW's 21 points, visible ones only, over the box of the 68 fitted points.
 
     Attributes:
-        normaliser: ``"frame68"``, the published one, needs the fitted points (``AFLW_GT_pts68.npy``); ``"crop"``
+        normalizer: ``"frame68"``, the published one, needs the fitted points (``AFLW_GT_pts68.npy``); ``"crop"``
             takes the side of the tight square that the crop was cut around (its box over sqrt 2), which exceeds
             sqrt(width * height) of the 68 points by 4 % on average of AFLW2000-3D, so that errors come out lower by
             that; ``"auto"``: the first where the samples have it.
     """
 
-    normaliser: str = "auto"
+    normalizer: str = "auto"
     points: ClassVar[int] = 21
 
     @override
@@ -86,7 +86,7 @@ class Aflw21Protocol(PredictionProtocol):
         box = box_of(batch, truth, faces.size)
         points = aflw21_from_68(faces.landmarks)
         predicted, target = (crop_to_image(p[..., :2], box, faces.size) for p in (points, truth))
-        if self.normaliser == "frame68" or (self.normaliser == "auto" and "frame68" in batch):
+        if self.normalizer == "frame68" or (self.normalizer == "auto" and "frame68" in batch):
             frame = crop_to_image(need(batch, "frame68", self.name)[..., :2], box, faces.size)
         else:
             side = (box[:, 2:] - box[:, :2]).amax(1) / 2**0.5

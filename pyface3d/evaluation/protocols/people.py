@@ -138,16 +138,16 @@ class SpeedProtocol(Protocol):
 @torch.no_grad()
 def features_of(method: Any, images: Tensor) -> Tensor:
     """(B, D) the method's shared feature of pictures (B, 3, S, S)."""
-    normalised = method.preprocess(images)
+    normalized = method.preprocess(images)
     if hasattr(method, "features"):
-        return method.features(normalised).flatten(1)
+        return method.features(normalized).flatten(1)
     encoder = getattr(getattr(method, "network", None), "encoder", None)
     if encoder is None:
         raise ValueError("representation: the method has neither features(images) nor a network with an encoder")
     training = method.training
     method.eval()
     try:
-        return encoder(normalised).flatten(2).mean(2)
+        return encoder(normalized).flatten(2).mean(2)
     finally:
         method.train(training)
 

@@ -23,7 +23,7 @@ class ScanProtocol(Protocol):
     Attributes:
         pitches: degrees.
         yaws: degrees; every pitch is combined with every yaw.
-        radius: millimetres around the nose tip that count (Florence, MICC).
+        radius: millimeters around the nose tip that count (Florence, MICC).
         size: side of the pictures in pixels where the method does not say.
     """
 
@@ -83,7 +83,7 @@ class FlorenceProtocol(ScanProtocol):
 
 @dataclass(frozen=True, kw_only=True)
 class MiccProtocol(ScanProtocol):
-    """MICC RMSE in millimetres on frontal views."""
+    """MICC RMSE in millimeters on frontal views."""
 
     limit: float = 5.0
 
@@ -94,7 +94,7 @@ class MiccProtocol(ScanProtocol):
 
 @dataclass(frozen=True, kw_only=True)
 class NowProtocol(ScanProtocol):
-    """NoW-style median, mean and deviation in millimetres on frontal views."""
+    """NoW-style median, mean and deviation in millimeters on frontal views."""
 
     limit: float = 5.0
     columns: tuple[str, ...] = ("median", "mean", "std")

@@ -24,13 +24,13 @@ class DenseProtocol(PredictionProtocol):
     Attributes:
         dims: 2 or 3.
         depth: alignment of depth: ``"min"`` (2DASL), ``"mean"`` (SADRNet, PRNet's PyTorch ports) or ``"none"``.
-        normaliser: ``"landmarks"``, the box of the 68 true points (2DASL), or ``"vertices"``, the box of all true
+        normalizer: ``"landmarks"``, the box of the 68 true points (2DASL), or ``"vertices"``, the box of all true
             vertices (SADRNet).
     """
 
     dims: int = 3
     depth: str = "mean"
-    normaliser: str = "landmarks"
+    normalizer: str = "landmarks"
 
     @override
     def metric(self, method: Any) -> LandmarkError:
@@ -43,7 +43,7 @@ class DenseProtocol(PredictionProtocol):
         box = box_of(batch, vertices, faces.size)
         predicted, target = (crop_to_image(v, box, faces.size) for v in (faces.vertices, vertices))
         landmarks = batch["landmarks"] if truth is None else truth.landmarks
-        frame = crop_to_image(landmarks, box, faces.size) if self.normaliser == "landmarks" else None
+        frame = crop_to_image(landmarks, box, faces.size) if self.normalizer == "landmarks" else None
         metric.update(predicted, target, batch.get("yaw"), frame=frame, number=batch.get("number"))
         return faces.landmarks, landmarks
 
@@ -55,21 +55,21 @@ class ReconstructionProtocol(PredictionProtocol):
 
     Attributes:
         alignment: ``"icp"`` or ``"procrustes"``.
-        normaliser: ``"interocular"`` or ``"box"``.
+        normalizer: ``"interocular"`` or ``"box"``.
         scale: let the alignment scale.
         stride: every so many vertices take part.
         absolute: fall of the mean distance at which ICP stops; 0: a ten-thousandth of it.
     """
 
     alignment: str = "icp"
-    normaliser: str = "interocular"
+    normalizer: str = "interocular"
     scale: bool = False
     stride: int = 1
     absolute: float = 0.0
 
     @override
     def metric(self, method: Any) -> ReconstructionError:
-        return ReconstructionError(self.alignment, self.normaliser, self.scale, self.stride, self.absolute)
+        return ReconstructionError(self.alignment, self.normalizer, self.scale, self.stride, self.absolute)
 
     @override
     def update(self, metric: ReconstructionError, faces: "Reconstruction", batch: Batch) -> Points:

@@ -1,4 +1,4 @@
-"""Plain-torch rasterisation: every pixel against every triangle."""
+"""Plain-torch rasterization: every pixel against every triangle."""
 
 import torch
 from torch import Tensor

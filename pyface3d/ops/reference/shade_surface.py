@@ -18,7 +18,7 @@ def shade_surface(
     light: Sequence[float],
     alpha: float = 1.0,
 ) -> Tensor:
-    """Phong's colour per pixel, or the normal's: see ``ops.shade_surface``; (B, H, W, 3) uint8."""
+    """Phong's color per pixel, or the normal's: see ``ops.shade_surface``; (B, H, W, 3) uint8."""
     blended = interpolate(normals, triangle_ids, barycentrics, triangles)
     n = torch.nn.functional.normalize(blended, dim=-1)  # (B, H, W, 3)
     direction, (ambient, directional, specular, exponent) = normals.new_tensor(light[:3]), light[3:]

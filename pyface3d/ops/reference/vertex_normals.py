@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Normalised sums of the cross products at each vertex: (B, N, 3), (F, 3) -> (B, N, 3)."""
+    """Normalized sums of the cross products at each vertex: (B, N, 3), (F, 3) -> (B, N, 3)."""
     corners = vertices[:, triangles]  # (B, F, 3, 3)
     edges = corners[:, :, 1:] - corners[:, :, :1]
     products = torch.linalg.cross(edges[:, :, 0], edges[:, :, 1])  # (B, F, 3)

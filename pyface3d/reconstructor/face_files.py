@@ -11,8 +11,8 @@ import numpy as np
 from pyface3d import render
 from pyface3d.atomic import atomic_write
 from pyface3d.export import Mesh, save_mesh, save_position_map
-from pyface3d.morphable.content import METRES
-from pyface3d.reconstructor.pictures import in_memory
+from pyface3d.morphable.content import METERS
+from pyface3d.reconstructor.styles import in_memory
 
 if TYPE_CHECKING:
     from pyface3d.reconstructor.face import Face
@@ -28,7 +28,7 @@ def save_face(face: "Face", path: str | os.PathLike[str]) -> Path:
 
 
 def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
-    """The face in metres, with the photo as texture where the model has a chart, else as vertex colours.
+    """The face in meters, with the photo as texture where the model has a chart, else as vertex colors.
 
     Args:
         face: the face.
@@ -43,16 +43,16 @@ def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
     elif model.uv is not None and model.uv_triangles is not None:
         look = {"uv": model.uv.cpu().numpy(), "uv_triangles": model.uv_triangles.cpu().numpy()}
     if look["uv"] is None:
-        look["colors"] = _vertex_colours(face)
+        look["colors"] = _vertex_colors(face)
     elif len(face.triangles):
         vertices = in_memory(face, face.vertices)
         look["texture"] = render.extract_texture(face.photo.pixels, vertices, face.triangles, **look, size=512).image
-    if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in METRES:
+    if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in METERS:
         return Mesh.from_model(model, answer.coeffs[0].cpu(), **look)
-    return Mesh(face.shape * METRES.get(model.unit, 1.0), face.triangles, **look)
+    return Mesh(face.shape * METERS.get(model.unit, 1.0), face.triangles, **look)
 
 
-def _vertex_colours(face: "Face") -> np.ndarray:
+def _vertex_colors(face: "Face") -> np.ndarray:
     """(N, 3) uint8: what the photo shows at each vertex, hidden or not."""
     pixels = face.photo.pixels
     x, y = np.round(in_memory(face, face.vertices)[:, :2]).astype(int).T
@@ -65,7 +65,7 @@ def _save_model(face: "Face", path: Path) -> None:
 
 def _save_ply(face: "Face", path: Path) -> None:
     mesh = textured_mesh(face)
-    mesh.colors = _vertex_colours(face)
+    mesh.colors = _vertex_colors(face)
     save_mesh(path, mesh)
 
 

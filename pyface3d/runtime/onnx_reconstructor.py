@@ -16,7 +16,7 @@ from pyface3d.runtime.render import render
 
 
 @dataclass(frozen=True, eq=False)
-class Reconstruction:
+class PlacedFace:
     """One reconstructed face, in pixels of the photo: x right, y down, larger z nearer.
 
     Vertices and landmarks are computed when they are asked for.
@@ -60,7 +60,7 @@ class Reconstruction:
             ValueError: the face model has no landmarks.
         """
         if self.model.landmarks is None:
-            raise ValueError(f"Reconstruction.landmarks: the face model {self.model.name} has none")
+            raise ValueError(f"PlacedFace.landmarks: the face model {self.model.name} has none")
         return self._place(self.model.landmarks)
 
     @property
@@ -83,7 +83,7 @@ class Reconstruction:
             ValueError: neither a photo nor a size is given.
         """
         if photo is None and size is None:
-            raise ValueError("Reconstruction.render: pass the photo, or size=(height, width) of an empty picture")
+            raise ValueError("PlacedFace.render: pass the photo, or size=(height, width) of an empty picture")
         height, width = photo.shape[:2] if photo is not None else size  # type: ignore[misc]
         options = {"background": photo, "threads": self.threads, **options}
         return render(self.vertices, self.model.triangles, height, width, **options)
@@ -102,7 +102,7 @@ class Reconstruction:
         return np.column_stack([axis - origin for axis in axes] + [origin]).astype(np.float32)
 
 
-class Reconstructor:
+class OnnxReconstructor:
     """Runs an exported method on photos: onnxruntime for the network, the library's kernels for everything else.
 
     Args:
@@ -119,7 +119,7 @@ class Reconstructor:
 
     Example:
         >>> from pyface3d import runtime
-        >>> reconstruct = runtime.Reconstructor("mobile_frnet.onnx", "face.npz")  # doctest: +SKIP
+        >>> reconstruct = runtime.OnnxReconstructor("mobile_frnet.onnx", "face.npz")  # doctest: +SKIP
         >>> face = reconstruct(photo, roi=(40, 30, 200, 190))  # doctest: +SKIP
         >>> face.vertices.shape, face.landmarks.shape  # doctest: +SKIP
         ((9409, 3), (68, 3))
@@ -135,7 +135,7 @@ class Reconstructor:
     ) -> None:
         path = Path(onnx_path)
         if not path.is_file():
-            raise FileNotFoundError(f"runtime.Reconstructor: no file {path}")
+            raise FileNotFoundError(f"runtime.OnnxReconstructor: no file {path}")
         self._session = _session(path, threads, providers)
         self.card = Card.read(self._session.get_modelmeta().custom_metadata_map, path.name)
         self.model = load_model(model_path)
@@ -144,7 +144,7 @@ class Reconstructor:
 
     def __call__(
         self, image: NDArray, roi: ArrayLike | None = None, *, landmarks: ArrayLike | None = None
-    ) -> Reconstruction:
+    ) -> PlacedFace:
         """The face of one photo.
 
         Args:
@@ -159,27 +159,27 @@ class Reconstructor:
             ValueError: another image, an empty box, or both ``roi`` and ``landmarks``.
         """
         if roi is not None and landmarks is not None:
-            raise ValueError("runtime.Reconstructor: pass roi or landmarks, not both")
+            raise ValueError("runtime.OnnxReconstructor: pass roi or landmarks, not both")
         if landmarks is not None:
             roi = CROP_RULES[self.card.crop_rule](np.asarray(landmarks))
         if roi is None:
             roi = (0, 0, *np.shape(image)[1::-1])
-        picture = self.card.normalise(crops.crop(image, roi, self.card.size))
+        picture = self.card.normalize(crops.crop(image, roi, self.card.size))
         (whitened,) = self._session.run(["params"], {"image": picture})
         params = whitened[0] * self.card.std + self.card.mean
-        return Reconstruction(
-            self.model, params, np.asarray(roi, np.float32), self.card.size, self.card.flip, self.threads
-        )
+        return PlacedFace(self.model, params, np.asarray(roi, np.float32), self.card.size, self.card.flip, self.threads)
 
     def _check_model(self, name: str) -> None:
         if self.model.hash != self.card.face_hash:
             raise ValueError(
-                f"runtime.Reconstructor: {name} belongs to the face model {self.card.face_model} "
+                f"runtime.OnnxReconstructor: {name} belongs to the face model {self.card.face_model} "
                 f"({self.card.face_hash[:12]}), got {self.model.name} ({self.model.hash[:12]}): pass the right model"
             )
         if self.model.n_coeffs != self.card.n_coeffs:
             got, wanted = self.model.n_coeffs, self.card.n_coeffs
-            raise ValueError(f"runtime.Reconstructor: {name} answers {wanted} coefficients, the face model has {got}")
+            raise ValueError(
+                f"runtime.OnnxReconstructor: {name} answers {wanted} coefficients, the face model has {got}"
+            )
 
 
 def _session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
@@ -187,7 +187,7 @@ def _session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
         import onnxruntime
     except ImportError as error:
         raise ImportError(
-            "runtime.Reconstructor needs onnxruntime, which is not installed: pip install onnxruntime"
+            "runtime.OnnxReconstructor needs onnxruntime, which is not installed: pip install onnxruntime"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -195,4 +195,4 @@ def _session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # onnxruntime's own types, which are not exported by name
-        raise ValueError(f"runtime.Reconstructor: {path.name} is no ONNX file that can be run: {error}") from error
+        raise ValueError(f"runtime.OnnxReconstructor: {path.name} is no ONNX file that can be run: {error}") from error

@@ -17,9 +17,8 @@ from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.archive import Archive
 from pyface3d.data.dataset import FaceDataset, Report
-from pyface3d.data.images import UnreadableError
 from pyface3d.data.mat import MatFaces
-from pyface3d.data.pictures import Pictures
+from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def label_faces(
     Writes into the folder ``out``: ``labels.npz`` (``names``, ``params`` (N, P), ``landmarks`` (N, 68 or 81, 2 or 3),
     ``yaw``, ``box``), ``crops.zip`` (PNG), with an atlas ``maps.zip`` (float32 ``.npy``, (3, U, V)), and
     ``report.json`` with everything refused and why. Each file appears whole, at the end, or not at all;
-    :class:`LabelledFaces` reads them.
+    :class:`LabeledFaces` reads them.
 
     Args:
         source: folder or zip of images with ``.mat`` files.
@@ -167,7 +166,7 @@ def _write(
             positions.writestr(f"{name}.npy", content.getvalue())
 
 
-class LabelledFaces(FaceDataset):
+class LabeledFaces(FaceDataset):
     """What :func:`label_faces` wrote, as a dataset of samples.
 
     Args:
@@ -181,7 +180,7 @@ class LabelledFaces(FaceDataset):
         folder = Path(folder)
         missing = [name for name in (TABLE, CROPS) if not (folder / name).is_file()]
         if missing:
-            raise ValueError(f"LabelledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
+            raise ValueError(f"LabeledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
         with np.load(folder / TABLE, allow_pickle=False) as tables:
             super().__init__([str(name) for name in tables["names"]])
             self.tables = {key: torch.from_numpy(tables[key]) for key in TABLES}

@@ -19,7 +19,7 @@ def exported(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("exported")
     torch.manual_seed(0)
-    method = pyface3d.create("mobile_frnet").eval()
+    method = pyface3d.create_method("mobile_frnet").eval()
     export_onnx(method, folder / "method.onnx")
     method.model.save(folder / "face.npz")
     return method, folder
@@ -39,7 +39,7 @@ def close(actual, expected, relative=1e-4):
 def test_agrees_with_torch(exported, photo):
     method, folder = exported
     roi = np.float32([-10.4, 12.2, 170.1, 192.7])
-    face = runtime.Reconstructor(folder / "method.onnx", folder / "face.npz", threads=2)(photo, roi)
+    face = runtime.OnnxReconstructor(folder / "method.onnx", folder / "face.npz", threads=2)(photo, roi)
     crop = camera.crop(photo, roi, 120)
     difference = np.abs(crop.astype(int) - runtime.crops.crop(photo, roi, 120))
     assert difference.max() <= 1 and (difference > 0).mean() < 0.01
@@ -62,7 +62,7 @@ def test_mirrored_and_tilted_angles():
 
 
 def test_crops_around_landmarks(exported, photo):
-    reconstruct = runtime.Reconstructor(exported[1] / "method.onnx", exported[1] / "face.npz")
+    reconstruct = runtime.OnnxReconstructor(exported[1] / "method.onnx", exported[1] / "face.npz")
     points = np.random.default_rng(1).uniform(50, 150, (68, 2)).astype(np.float32)
     roi = camera.roi_from_landmarks(torch.from_numpy(points)[None])[0]
     close(reconstruct(photo, landmarks=points).roi, roi, 1e-6)
@@ -71,7 +71,7 @@ def test_crops_around_landmarks(exported, photo):
 
 
 def test_draws_over_the_photo(exported, photo):
-    reconstruct = runtime.Reconstructor(exported[1] / "method.onnx", exported[1] / "face.npz")
+    reconstruct = runtime.OnnxReconstructor(exported[1] / "method.onnx", exported[1] / "face.npz")
     face = reconstruct(photo, (20, 20, 180, 180))
     drawn = face.render(photo)
     assert drawn.shape == photo.shape and drawn.dtype == np.uint8
@@ -89,7 +89,7 @@ def test_another_face_model_is_refused(exported, tmp_path):
     bases = {"identity_basis": default.identity_basis, "expression_basis": default.expression_basis}
     MorphableModel(**tensors, **bases, name="other").save(tmp_path / "other.npz")
     with pytest.raises(ValueError, match="belongs to the face model ict_face.*got other"):
-        runtime.Reconstructor(exported[1] / "method.onnx", tmp_path / "other.npz")
+        runtime.OnnxReconstructor(exported[1] / "method.onnx", tmp_path / "other.npz")
 
 
 def test_a_changed_model_file_is_refused(exported, tmp_path):
@@ -113,14 +113,14 @@ def test_files_that_are_something_else(exported, tmp_path):
 
     (tmp_path / "text.onnx").write_text("no graph")
     with pytest.raises(ValueError, match="no ONNX file"):
-        runtime.Reconstructor(tmp_path / "text.onnx", exported[1] / "face.npz")
+        runtime.OnnxReconstructor(tmp_path / "text.onnx", exported[1] / "face.npz")
     with pytest.raises(FileNotFoundError, match="no file"):
-        runtime.Reconstructor(tmp_path / "absent.onnx", exported[1] / "face.npz")
+        runtime.OnnxReconstructor(tmp_path / "absent.onnx", exported[1] / "face.npz")
     graph = onnx.load(exported[1] / "method.onnx")
     del graph.metadata_props[:]
     onnx.save(graph, tmp_path / "bare.onnx")
     with pytest.raises(ValueError, match="no model card"):
-        runtime.Reconstructor(tmp_path / "bare.onnx", exported[1] / "face.npz")
+        runtime.OnnxReconstructor(tmp_path / "bare.onnx", exported[1] / "face.npz")
 
 
 def test_needs_no_torch(exported):
@@ -131,7 +131,7 @@ sys.modules["torch"] = None
 import numpy as np, pyface3d
 from pyface3d import runtime
 folder = {str(exported[1])!r}
-face = runtime.Reconstructor(folder + "/method.onnx", folder + "/face.npz")(np.zeros((120, 120, 3), np.uint8))
+face = runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz")(np.zeros((120, 120, 3), np.uint8))
 print(face.vertices.shape, face.render(size=(120, 120)).shape)
 try:
     pyface3d.ops

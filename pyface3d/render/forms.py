@@ -52,7 +52,7 @@ def as_table(op: str, triangles: Array, device: torch.device) -> Tensor:
 def as_pictures(op: str, image: Array, device: torch.device | None = None) -> Tensor:
     """Any picture as (B, H, W, 3) float32 of 0 to 255.
 
-    NumPy: (H, W), (H, W, C) or (B, H, W, C); torch: (H, W), (C, H, W) or (B, C, H, W), with C = 1 (grey), 3 (RGB) or
+    NumPy: (H, W), (H, W, C) or (B, H, W, C); torch: (H, W), (C, H, W) or (B, C, H, W), with C = 1 (gray), 3 (RGB) or
     4 (RGBA, its alpha dropped); uint8, uint16 (of 65535), bool, or floating (of 1).
     """
     tensor = as_tensor(image)
@@ -62,7 +62,7 @@ def as_pictures(op: str, image: Array, device: torch.device | None = None) -> Te
         tensor = tensor.movedim(-3, -1)
     if tensor.ndim not in (3, 4) or tensor.shape[-1] not in (1, 3, 4):
         wanted = "(H, W, 3)" if isinstance(image, np.ndarray) else "(3, H, W)"
-        raise ValueError(f"{op}: image must be {wanted}, grey or with alpha, got {tuple(image.shape)}")
+        raise ValueError(f"{op}: image must be {wanted}, gray or with alpha, got {tuple(image.shape)}")
     full = {torch.uint8: 255.0, torch.uint16: 65535.0, torch.bool: 1.0}.get(tensor.dtype)
     if full is None and not tensor.is_floating_point():
         raise ValueError(f"{op}: image must be uint8, uint16, bool or floating, got {tensor.dtype}")
@@ -72,7 +72,7 @@ def as_pictures(op: str, image: Array, device: torch.device | None = None) -> Te
 
 
 def as_colors(op: str, colors: Array, n_vertices: int, device: torch.device) -> Tensor:
-    """Vertex colours (N, 3) or (B, N, 3), uint8 or floating of 1 -> float32 of 0 to 255."""
+    """Vertex colors (N, 3) or (B, N, 3), uint8 or floating of 1 -> float32 of 0 to 255."""
     if colors.ndim not in (2, 3) or tuple(colors.shape[-2:]) != (n_vertices, 3):
         raise ValueError(f"{op}: colors must be ({n_vertices}, 3) or (B, {n_vertices}, 3), got {tuple(colors.shape)}")
     scale = 1.0 if colors.dtype in (np.uint8, torch.uint8) else 255.0

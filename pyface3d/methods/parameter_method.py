@@ -17,7 +17,7 @@ class ParameterMethod(Method):
     """Image -> whitened parameters (B, P).
 
     Args:
-        network: normalised images -> (B, P).
+        network: normalized images -> (B, P).
         model: face model; None: ``MorphableModel.default()``.
         space: whitening of the parameters; None: :func:`default_space`.
         images: what the network wants to see.
@@ -88,9 +88,9 @@ def default_space(model: MorphableModel, size: int = 120) -> ParameterSpace:
     points = model.mean if model.landmarks is None else model.mean[model.landmarks]  # (L, 3)
     low, high = points[:, :2].amin(0), points[:, :2].amax(0)
     scale = float(size / 2**0.5 / (high - low).amax())
-    centre = torch.cat([(low + high) / 2, points[:, 2].mean()[None]])  # (3,)
+    center = torch.cat([(low + high) / 2, points[:, 2].mean()[None]])  # (3,)
     middle = torch.tensor([size / 2, size / 2, 0.0])
-    pose_mean = torch.cat([scale * torch.eye(3), (middle - scale * centre.cpu().float())[:, None]], 1)
+    pose_mean = torch.cat([scale * torch.eye(3), (middle - scale * center.cpu().float())[:, None]], 1)
     pose_std = torch.tensor([scale / 2] * 3 + [size / 8]).repeat(3, 1)
     coeffs = model.std.detach().cpu().float()
     return ParameterSpace(

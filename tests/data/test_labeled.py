@@ -10,7 +10,7 @@ from scipy.io import savemat
 from pyface3d import MorphableModel, ParameterSpace, UVAtlas
 from pyface3d.camera import flip_y, pose_from_para
 from pyface3d.data import Augment, MatFaces, collate
-from pyface3d.data.labelled import LabelledFaces, label_faces
+from pyface3d.data.labeled import LabeledFaces, label_faces
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_labels_of_a_folder_and_what_was_refused(source, model, tmp_path):
     assert written == {"labels.npz", "crops.zip", "maps.zip", "report.json"}
     assert json.loads((tmp_path / "out/report.json").read_text())["refused"] == report.refused
 
-    faces = LabelledFaces(tmp_path / "out")
+    faces = LabeledFaces(tmp_path / "out")
     assert faces.names == ["fits"]
     sample = faces[0]
     assert sample["image"].shape == (3, 64, 64) and sample["landmarks"].shape == (81, 3)
@@ -70,7 +70,7 @@ def test_zip_in_and_landmarks_without_a_model(source, tmp_path):
             archive.write(path, f"inner/{path.name}")
     report = label_faces(tmp_path / "faces.zip", tmp_path / "out")
     assert list(report.refused) == ["inner/broken"]  # nothing to compare the foreign one with
-    faces = LabelledFaces(tmp_path / "out")
+    faces = LabeledFaces(tmp_path / "out")
     assert faces[0]["landmarks"].shape == (68, 3) and faces[0]["image"].shape == (3, 120, 120)
     assert "position_map" not in faces[0]
 
@@ -78,11 +78,11 @@ def test_zip_in_and_landmarks_without_a_model(source, tmp_path):
 def test_prnets_framing_is_wider(source, model, tmp_path):
     a, b = (MatFaces(source, model=model, framing=framing).load(1) for framing in ("3ddfa", "prnet"))
     assert b["box"][2] - b["box"][0] > 0.9 * (a["box"][2] - a["box"][0])
-    centre = (b["box"][:2] + b["box"][2:]) / 2
+    center = (b["box"][:2] + b["box"][2:]) / 2
     points = MatFaces(source).load(1)
     low, high = points["landmarks"].amin(0)[:2], points["landmarks"].amax(0)[:2]
     side = (a["box"][2] - a["box"][0]) / 120
-    assert (a["box"][:2] + (low + high) / 2 * side - centre).abs().max() < 2
+    assert (a["box"][:2] + (low + high) / 2 * side - center).abs().max() < 2
     with pytest.raises(ValueError, match="framing must be one of 3ddfa, prnet"):
         MatFaces(source, framing="tight")
 
@@ -103,7 +103,7 @@ def test_bad_arguments_are_one_sentence(source, model, tmp_path):
     with pytest.raises(ValueError, match=r"model must have the 199 \+ 29 coefficients of space, got 40 \+ 10"):
         label_faces(source, tmp_path / "out", model, space=ParameterSpace(n_identity=199, n_expression=29))
     with pytest.raises(ValueError, match="lacks labels.npz, crops.zip"):
-        LabelledFaces(tmp_path)
+        LabeledFaces(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no image with a .mat"):
         label_faces(tmp_path / "empty", tmp_path / "out")
@@ -116,7 +116,7 @@ def test_labels_of_aflw2000_match_its_landmarks(data_folder, keypoint_model, tmp
             part.writestr(name, whole.read(name))
     report = label_faces(tmp_path / "part.zip", tmp_path / "out", keypoint_model)
     assert report.total == 60 and not report.refused
-    ours, theirs = LabelledFaces(tmp_path / "out"), MatFaces(tmp_path / "part.zip")
+    ours, theirs = LabeledFaces(tmp_path / "out"), MatFaces(tmp_path / "part.zip")
     errors = []
     for index in range(60):
         a, b = ours[index], theirs[index]

@@ -8,8 +8,7 @@ import torch
 
 from pyface3d.camera import ParameterSpace, image_to_crop
 from pyface3d.data.dataset import FaceDataset
-from pyface3d.data.images import UnreadableError
-from pyface3d.data.pictures import Pictures
+from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
 from pyface3d.foreign.pickles import as_array, load_pickle

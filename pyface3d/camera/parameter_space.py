@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save as serialise
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from pyface3d.atomic import atomic_write
@@ -160,7 +160,7 @@ class ParameterSpace(nn.Module):
         """Writes tables and layout to one safetensors file, atomically."""
         tables = {"mean": self.mean.cpu().contiguous(), "std": self.std.cpu().contiguous()}
         with atomic_write(path) as stream:
-            stream.write(serialise(tables, metadata={"parameter_space": json.dumps(self._header())}))
+            stream.write(serialize(tables, metadata={"parameter_space": json.dumps(self._header())}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":
