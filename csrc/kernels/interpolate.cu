@@ -61,9 +61,9 @@ const char* interpolate_forward_cuda(const Interpolate& p, void* stream) {
 template <typename T>
 const char* interpolate_backward_cuda(const Interpolate& p, void* stream) {
   const char* error = nullptr;
-  if (p.grad_barycentrics)
+  if (p.want_barycentrics)
     error = cuda_launch(grad_barycentrics_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
-  if (error || !p.grad_attributes) return error;
+  if (error || !p.want_attributes) return error;
   return cuda_scatter(AttributesJob<T>{p}, p.batch * p.pixels, 3 * p.pixels, static_cast<T*>(p.grad_attributes),
                       p.batch * p.vertex_count * p.channels, p.scatter_workspace, stream);
 }

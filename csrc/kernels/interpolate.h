@@ -17,6 +17,7 @@ struct Interpolate {                              // contiguous, one scalar type
   void* scatter_workspace;                        // CUDA: scatter_words(cells) 64-bit words, backward only
   int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
   bool shared;                                    // attributes are (N, C)
+  bool want_attributes, want_barycentrics;        // backward only: which gradients
 };
 
 template <typename T>

@@ -30,7 +30,7 @@ void backward_chunk(const ProjectWeakPerspective& p, const Chunk& c) {
   __builtin_memcpy(m, static_cast<const T*>(p.pose) + c.face * R * 4, sizeof(m));
   const T* v = static_cast<const T*>(p.vertices) + c.face * p.vertex_count * 3;
   const T* g = static_cast<const T*>(p.grad_out) + c.face * p.vertex_count * R;
-  if (p.grad_vertices) {
+  if (p.want_vertices) {
     T* grad_v = static_cast<T*>(p.grad_vertices) + c.face * p.vertex_count * 3;
     for (int64_t n = c.first; n < c.last; ++n)
       for (int d = 0; d < 3; ++d) {
@@ -39,7 +39,7 @@ void backward_chunk(const ProjectWeakPerspective& p, const Chunk& c) {
         grad_v[n * 3 + d] = value;
       }
   }
-  if (!p.grad_pose_parts) return;
+  if (!p.want_pose) return;
   for (int64_t n = c.first; n < c.last; ++n)
     for (int r = 0; r < R; ++r) {
       for (int d = 0; d < 3; ++d) sum[r][d] += g[n * R + r] * v[n * 3 + d];

@@ -62,12 +62,12 @@ const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& 
 template <typename T>
 const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream) {
   const char* error = nullptr;
-  if (p.grad_vertices) {
+  if (p.want_vertices) {
     const unsigned blocks = cuda_blocks(p.batch * p.vertex_count);
     error = p.rows == 3 ? cuda_launch(project_grad_vertices_kernel<T, 3>, blocks, kCudaThreads, stream, p)
                         : cuda_launch(project_grad_vertices_kernel<T, 2>, blocks, kCudaThreads, stream, p);
   }
-  if (error || !p.grad_pose_parts) return error;
+  if (error || !p.want_pose) return error;
   const unsigned blocks = cuda_blocks(p.batch * project_chunks(p.vertex_count), 1);
   return p.rows == 3 ? cuda_launch(project_grad_pose_kernel<T, 3>, blocks, kCudaThreads, stream, p)
                      : cuda_launch(project_grad_pose_kernel<T, 2>, blocks, kCudaThreads, stream, p);

@@ -11,9 +11,10 @@ struct ProjectWeakPerspective {       // contiguous, one scalar type
   const void* pose;                   // (B, R, 4)
   const void* grad_out;               // (B, N, R), backward only
   void* out;                          // (B, N, R), forward only
-  void* grad_vertices;                // (B, N, 3), or null: not wanted
-  void* grad_pose_parts;              // (B, C, R, 4): one partial sum per chunk of vertices, or null: not wanted
+  void* grad_vertices;                // (B, N, 3)
+  void* grad_pose_parts;              // (B, C, R, 4): one partial sum per chunk of vertices
   int64_t batch, vertex_count, rows;  // B, N, R = 3 or 2
+  bool want_vertices, want_pose;      // backward only: which gradients
 };
 
 // Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.

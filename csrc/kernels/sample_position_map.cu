@@ -64,8 +64,8 @@ const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* s
 template <typename T>
 const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream) {
   const char* error = nullptr;
-  if (p.grad_uv) error = cuda_launch(grad_uv_kernel<T>, cuda_blocks(p.points), kCudaThreads, stream, p);
-  if (error || !p.grad_maps) return error;
+  if (p.want_uv) error = cuda_launch(grad_uv_kernel<T>, cuda_blocks(p.points), kCudaThreads, stream, p);
+  if (error || !p.want_maps) return error;
   return cuda_scatter(MapsJob<T>{p}, p.batch * p.points, 4 * p.points, static_cast<T*>(p.grad_maps),
                       p.batch * 3 * p.rows * p.columns, p.scatter_workspace, stream);
 }

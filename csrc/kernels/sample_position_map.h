@@ -16,6 +16,7 @@ struct SamplePositionMap {               // contiguous, one scalar type
   void* grad_uv;                         // (N, 2), backward only
   void* scatter_workspace;               // CUDA: scatter_words(3 B U V) 64-bit words, backward only
   int64_t batch, points, rows, columns;  // B, N, U, V; U V from 1 to 2^31 - 1
+  bool want_maps, want_uv;               // backward only: which gradients
 };
 
 template <typename T>

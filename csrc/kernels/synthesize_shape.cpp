@@ -156,7 +156,7 @@ void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64
         for (int d = 0; d < 3; ++d) {
           const Vec<T> g = m.pose ? h[d] : grad[d];
           store<T>(scratch + d * L, load<T>(scratch + d * L) + g);
-          for (int64_t k = 0; k < m.K && p.grad_basis; ++k) {
+          for (int64_t k = 0; k < m.K && p.want_basis; ++k) {
             T* sum = scratch + ((k + 1) * 3 + d) * L;
             store<T>(sum, load<T>(sum) + g * m.coeffs[face * m.K + k]);
           }
@@ -164,8 +164,8 @@ void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64
       }
       for (int i = 0; i < present; ++i)
         for (int d = 0; d < 3; ++d) {
-          if (p.grad_mean) static_cast<T*>(p.grad_mean)[(n + i) * 3 + d] = scratch[d * L + i];
-          for (int64_t k = 0; k < m.K && p.grad_basis; ++k)
+          if (p.want_mean) static_cast<T*>(p.grad_mean)[(n + i) * 3 + d] = scratch[d * L + i];
+          for (int64_t k = 0; k < m.K && p.want_basis; ++k)
             static_cast<T*>(p.grad_basis)[((n + i) * 3 + d) * m.K + k] = scratch[((k + 1) * 3 + d) * L + i];
         }
     }

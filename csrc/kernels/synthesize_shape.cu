@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(kCudaThreads) contract_kernel(SynthesizeShape 
 // grad_mean and grad_basis: one thread per (vertex, coordinate, column), summed over faces in order.
 template <typename T>
 __global__ void grad_model_kernel(SynthesizeShape p) {
-  const int64_t K = p.coeff_count, columns = p.grad_basis ? K + 1 : 1;
+  const int64_t K = p.coeff_count, columns = p.want_basis ? K + 1 : 1;
   for (int64_t i = cuda_first(); i < p.vertex_count * 3 * columns; i += cuda_stride()) {
     const int64_t k = i % columns, d = i / columns % 3, n = i / columns / 3;
     T sum = 0;
@@ -168,7 +168,7 @@ __global__ void grad_model_kernel(SynthesizeShape p) {
       sum += k == 0 ? h : h * static_cast<const T*>(p.coeffs)[face * K + k - 1];
     }
     if (k > 0) static_cast<T*>(p.grad_basis)[(n * 3 + d) * K + k - 1] = sum;
-    if (k == 0 && p.grad_mean) static_cast<T*>(p.grad_mean)[n * 3 + d] = sum;
+    if (k == 0 && p.want_mean) static_cast<T*>(p.grad_mean)[n * 3 + d] = sum;
   }
 }
 }  // namespace
@@ -182,15 +182,15 @@ const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream
 template <typename T>
 const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream) {
   const char* error = nullptr;
-  if (p.grad_parts) {
+  if (p.want_params) {
     const int64_t row_tiles = (p.batch * 3 + kTile - 1) / kTile;
     const int64_t column_tiles = (synthesize_moments(p.coeff_count) + kTile - 1) / kTile;
     const int64_t items = synthesize_chunks(p.vertex_count) * row_tiles * column_tiles;
     error = cuda_launch(moments_kernel<T>, cuda_blocks(items, 1), kCudaThreads, stream, p);
     if (!error) error = cuda_launch(contract_kernel<T>, cuda_blocks(p.batch, 1), kCudaThreads, stream, p);
   }
-  if (error || !(p.grad_mean || p.grad_basis)) return error;
-  const int64_t count = p.vertex_count * 3 * (p.grad_basis ? p.coeff_count + 1 : 1);
+  if (error || !(p.want_mean || p.want_basis)) return error;
+  const int64_t count = p.vertex_count * 3 * (p.want_basis ? p.coeff_count + 1 : 1);
   return cuda_launch(grad_model_kernel<T>, cuda_blocks(count), kCudaThreads, stream, p);
 }
 

@@ -20,9 +20,11 @@ struct SynthesizeShape {   // contiguous, one scalar type
   void* out;               // (B, L, 3), forward only
   void* grad_parts;        // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices; CUDA: (1, B, K + 12)
   void* moments;           // CUDA workspace: (C, 3 B, synthesize_moments(K))
-  void* grad_mean;         // (L, 3), or null
-  void* grad_basis;        // (L, 3, K), or null
+  void* grad_mean;         // (L, 3)
+  void* grad_basis;        // (L, 3, K)
   int64_t batch, coeff_count, vertex_count;  // B, K, L
+  int64_t row_count;                         // N
+  bool want_params, want_mean, want_basis;   // backward only: which gradients
 };
 
 constexpr int64_t kSynthesizeBlock = 64;       // vertices packed together; a multiple of every lane count

@@ -64,7 +64,7 @@ void backward_face(const VertexDistance& p, int64_t b) {
   const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
   const Face<T> face = face_of<T>(p, b);
   const T g = 2 * static_cast<const T*>(p.grad_out)[b];
-  const bool target = p.grad_target_coeffs;
+  const bool target = p.want_target;
   T* grad[2] = {static_cast<T*>(p.grad_coeffs) + b * p.coeff_count,
                 target ? static_cast<T*>(p.grad_target_coeffs) + b * p.coeff_count : nullptr};
   T* grad_pose[2] = {static_cast<T*>(p.grad_pose) + b * p.rows * width,

@@ -60,7 +60,7 @@ template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance p) {
   __shared__ T shared[kCudaThreads];
   const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
-  const int sides = p.grad_target_coeffs ? 2 : 1;
+  const int sides = p.want_target ? 2 : 1;
   for (int64_t item = blockIdx.x; item < p.batch * sides; item += gridDim.x) {
     const int64_t b = item / sides;
     const bool target = item % sides;
@@ -97,8 +97,7 @@ const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream) 
 
 template <typename T>
 const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream) {
-  return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.grad_target_coeffs ? 2 : 1), 1), kCudaThreads, stream,
-                     p);
+  return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.want_target ? 2 : 1), 1), kCudaThreads, stream, p);
 }
 
 template const char* vertex_distance_forward_cuda<float>(const VertexDistance&, void*);

@@ -25,9 +25,10 @@ struct VertexDistance {       // contiguous, one scalar type; J = X (K + 1)
   void* slope;                // (B, R, J + 1), written forward, read backward
   void* grad_coeffs;          // (B, K), backward only, as all below
   void* grad_pose;            // (B, R, X + 1)
-  void* grad_target_coeffs;   // (B, K), or null: not wanted, together with the next
+  void* grad_target_coeffs;   // (B, K), where wanted, as the next
   void* grad_target_pose;     // (B, R, X + 1)
   int64_t batch, rows, axes, coeff_count;  // B, R, X, K
+  bool want_target;                        // backward only: whether the target's gradients are wanted
 };
 
 constexpr int64_t kDistanceFaces = 4;  // faces that share each load of C

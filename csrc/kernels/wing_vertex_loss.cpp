@@ -62,7 +62,7 @@ inline void tile_against_faces(const WingVertexLoss& p, const Faces<T>& q, const
   }
   penalise<T>(p.penalty, 3 * F, &error[0][0], &slope[0][0]);
   for (int f = 0; f < F; ++f) sums[f * stride] += weight * (error[f][0] + error[f][1] + error[f][2]);
-  if (!p.grad_pose) return;  // not grad_coeffs: it has no memory when K = 0
+  if (!p.want_grad) return;
   for (int f = 0; f < F; ++f) {
     Vec<T>* sum = sums + f * stride + 1;
     for (int d = 0; d < 3; ++d) slope[f][d] *= weight, shape[f][d] += moved[f][d];  // g, S
@@ -80,7 +80,7 @@ template <typename T, int F>
 void group_against_faces(const WingVertexLoss& p, int64_t face, int64_t vertices, const T* tiles, const T* weights,
                          Vec<T>* sums, T* slab_sums) {
   constexpr int L = kLanes<T>;
-  const int64_t width = kValues + p.coeff_count, wanted = p.grad_pose ? width : 1;
+  const int64_t width = kValues + p.coeff_count, wanted = p.want_grad ? width : 1;
   const Faces<T> faces(p, face);
   for (int64_t i = 0; i < F * width; ++i) sums[i] = Vec<T>{};
   for (int64_t n = 0; n < vertices; n += L)
@@ -128,7 +128,7 @@ template <typename T>
 void wing_vertex_loss_finish(const WingVertexLoss& p) {
   const int64_t K = p.coeff_count, width = kValues + K, slabs = wing_vertex_slabs(p.vertex_count);
   for (int64_t b = 0; b < p.batch; ++b)
-    for (int64_t i = 0; i < (p.grad_pose ? width : 1); ++i) {
+    for (int64_t i = 0; i < (p.want_grad ? width : 1); ++i) {
       double sum = 0;
       for (int64_t s = 0; s < slabs; ++s) sum += double(static_cast<const T*>(p.sums)[(s * p.batch + b) * width + i]);
       if (i == 0)

@@ -94,7 +94,7 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads) slab_kernel(WingVertexLoss p) {
   __shared__ Tile<T> tile;
   const int64_t slab = wing_vertex_slab(p.vertex_count), slabs = wing_vertex_slabs(p.vertex_count);
-  const int64_t width = kValues + p.coeff_count, wanted = p.grad_pose ? width : 1,
+  const int64_t width = kValues + p.coeff_count, wanted = p.want_grad ? width : 1,
                 groups = (p.batch + kFaces - 1) / kFaces;
   for (int64_t item = blockIdx.x; item < slabs * groups; item += gridDim.x) {
     const int64_t s = item / groups, face = item % groups * kFaces;
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kThreads) slab_kernel(WingVertexLoss p) {
 
 template <typename T>
 __global__ void finish_kernel(WingVertexLoss p) {
-  const int64_t K = p.coeff_count, width = kValues + K, wanted = p.grad_pose ? width : 1,
+  const int64_t K = p.coeff_count, width = kValues + K, wanted = p.want_grad ? width : 1,
                 slabs = wing_vertex_slabs(p.vertex_count);
   for (int64_t item = cuda_first(); item < p.batch * wanted; item += cuda_stride()) {
     const int64_t b = item / wanted, i = item % wanted;

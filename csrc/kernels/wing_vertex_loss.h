@@ -24,9 +24,11 @@ struct WingVertexLoss {                      // contiguous, one scalar type
   void* sums;                                // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
   void* loss;                                // (B,)
   void* grad_coeffs;                         // (B, K)
-  void* grad_pose;                           // (B, 3, 4), or null: no gradients wanted
+  void* grad_pose;                           // (B, 3, 4)
   int64_t batch, vertex_count, coeff_count;  // B, L, K
+  int64_t row_count;                         // N
   PenaltyShape penalty;
+  bool want_grad;
 };
 
 constexpr int64_t kWingGroup = 256;  // vertices packed together: they fit the second-level cache

@@ -17,9 +17,9 @@ static void check(const Tensor& logits, const Tensor& labels, const std::optiona
   }
   if (mask) {
     check_shape(kOp, "mask", *mask, {logits.size(0), logits.size(1)}, "the shape of logits");
-    STD_TORCH_CHECK(mask->scalar_type() == ScalarType::Bool, kOp, ": mask must be bool; convert it with .bool()");
-    STD_TORCH_CHECK(mask->device() == logits.device(), kOp,
-                    ": mask must be on the device of logits; move one of them with .to()");
+    PYFACE3D_CHECK(mask->scalar_type() == ScalarType::Bool, kOp, ": mask must be bool; convert it with .bool()");
+    PYFACE3D_CHECK(mask->device() == logits.device(), kOp,
+                   ": mask must be on the device of logits; move one of them with .to()");
   }
 }
 
@@ -45,7 +45,9 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& la
 }
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
-  check_shape(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)");
+  check_shape(kOp, "slope", slope, {-1, -1}, "(B, M)");
+  check_floating(kOp, "slope", slope);
+  check_grad(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)", "slope", slope);
   const Tensor g = packed(grad_loss), s = packed(slope);
   Tensor grad_logits = new_like(s);
   AttributeLoss p{};
@@ -62,7 +64,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("attribute_loss_backward(Tensor grad_loss, Tensor slope) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("attribute_loss", TORCH_BOX(&forward));
-  m.impl("attribute_loss_backward", TORCH_BOX(&backward));
+  m.impl("attribute_loss", PYFACE3D_PROMOTED(forward));
+  m.impl("attribute_loss_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

@@ -9,18 +9,18 @@ static constexpr int64_t kPixelsPerTask = 8192;
 static void check(const Tensor& attributes, const Tensor& triangle_ids, const Tensor& barycentrics,
                   const Tensor& triangles) {
   const bool shared = attributes.dim() == 2;
-  STD_TORCH_CHECK(shared || attributes.dim() == 3, kOp, ": attributes must be (B, N, C) or (N, C), got ",
-                  shape_of(attributes));
+  PYFACE3D_CHECK(shared || attributes.dim() == 3, kOp, ": attributes must be (B, N, C) or (N, C), got ",
+                 shape_of(attributes));
   check_floating(kOp, "attributes", attributes);
   check_shape(kOp, "barycentrics", barycentrics, {-1, -1, -1, 3}, "(B, H, W, 3)");
   check_like(kOp, "barycentrics", barycentrics, "attributes", attributes);
-  STD_TORCH_CHECK(shared || attributes.size(0) == barycentrics.size(0), kOp,
-                  ": attributes must be (B, N, C) with B = ", barycentrics.size(0), ", got ", shape_of(attributes));
+  PYFACE3D_CHECK(shared || attributes.size(0) == barycentrics.size(0), kOp,
+                 ": attributes must be (B, N, C) with B = ", barycentrics.size(0), ", got ", shape_of(attributes));
   check_triangles(kOp, triangles, "attributes", attributes, attributes.size(-2));
   check_triangle_ids(kOp, triangle_ids, "barycentrics", barycentrics, triangles.size(0));
-  STD_TORCH_CHECK(triangle_ids.size(1) == barycentrics.size(1) && triangle_ids.size(2) == barycentrics.size(2), kOp,
-                  ": triangle_ids must be (B, H, W) as barycentrics are, got ", shape_of(triangle_ids), " and ",
-                  shape_of(barycentrics));
+  PYFACE3D_CHECK(triangle_ids.size(1) == barycentrics.size(1) && triangle_ids.size(2) == barycentrics.size(2), kOp,
+                 ": triangle_ids must be (B, H, W) as barycentrics are, got ", shape_of(triangle_ids), " and ",
+                 shape_of(barycentrics));
 }
 
 static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, const Tensor& t) {
@@ -48,11 +48,11 @@ static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, cons
 
 template <typename T>
 static void run_backward(const Interpolate& p) {
-  if (p.grad_attributes)
+  if (p.want_attributes)
     torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(interpolate_grad_attributes<T>(p, begin, end));
     });
-  if (p.grad_barycentrics)
+  if (p.want_barycentrics)
     torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(interpolate_grad_barycentrics<T>(p, begin, end));
     });
@@ -63,9 +63,9 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
                                            const Tensor& barycentrics, const Tensor& triangles, bool want_attributes,
                                            bool want_barycentrics) {
   check(attributes, triangle_ids, barycentrics, triangles);
-  check_shape(kOp, "grad_out", grad_out,
-              {barycentrics.size(0), barycentrics.size(1), barycentrics.size(2), attributes.size(-1)}, "(B, H, W, C)");
-  check_like(kOp, "grad_out", grad_out, "attributes", attributes);
+  check_grad(kOp, "grad_out", grad_out,
+             {barycentrics.size(0), barycentrics.size(1), barycentrics.size(2), attributes.size(-1)}, "(B, H, W, C)",
+             "attributes", attributes);
   const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles),
                g = packed(grad_out);
   Interpolate p = problem(a, ids, b, t);
@@ -73,8 +73,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
   Tensor workspace = scatter_workspace(grad_a);
   p.grad_out = pointer(g), p.scatter_workspace = workspace.mutable_data_ptr();
-  p.grad_attributes = want_attributes ? grad_a.mutable_data_ptr() : nullptr;
-  p.grad_barycentrics = want_barycentrics ? grad_b.mutable_data_ptr() : nullptr;
+  p.grad_attributes = grad_a.mutable_data_ptr(), p.want_attributes = want_attributes;
+  p.grad_barycentrics = grad_b.mutable_data_ptr(), p.want_barycentrics = want_barycentrics;
   PYFACE3D_CUDA_ELSE(interpolate_backward_cuda, a, p)
   is_float32(a) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_faces{0};
@@ -89,7 +89,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("interpolate", TORCH_BOX(&forward));
-  m.impl("interpolate_backward", TORCH_BOX(&backward));
+  m.impl("interpolate", PYFACE3D_PROMOTED(forward));
+  m.impl("interpolate_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

@@ -5,7 +5,7 @@
 
 namespace pyface3d {
 inline void check_wing(const char* op, double w, double epsilon) {
-  STD_TORCH_CHECK(w > 0 && w < 1e30, op, ": w must be positive and finite, got ", w);
-  STD_TORCH_CHECK(epsilon > 0 && epsilon < 1e30, op, ": epsilon must be positive and finite, got ", epsilon);
+  PYFACE3D_CHECK(w > 0 && w < 1e30, op, ": w must be positive and finite, got ", w);
+  PYFACE3D_CHECK(epsilon > 0 && epsilon < 1e30, op, ": epsilon must be positive and finite, got ", epsilon);
 }
 }  // namespace pyface3d

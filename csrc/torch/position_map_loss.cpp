@@ -44,7 +44,7 @@ static Tensor forward(const Tensor& pred, const Tensor& target, const Tensor& we
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
                        bool squared) {
   check(pred, target, weight_mask);
-  check_shape(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)");
+  check_grad(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)", "pred", pred);
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weight_mask);
   PositionMapLoss p = parameters(a, b, w, squared);
   Tensor grad_pred = new_tensor(a, {p.batch, 3, a.size(2), a.size(3)});
@@ -64,7 +64,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("position_map_loss", TORCH_BOX(&forward));
-  m.impl("position_map_loss_backward", TORCH_BOX(&backward));
+  m.impl("position_map_loss", PYFACE3D_PROMOTED(forward));
+  m.impl("position_map_loss_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

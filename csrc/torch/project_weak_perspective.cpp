@@ -8,9 +8,9 @@ static constexpr const char* kOp = "project_weak_perspective";
 static void check(const Tensor& vertices, const Tensor& pose) {
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
-  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == vertices.size(0) && (pose.size(1) == 3 || pose.size(1) == 2) &&
-                      pose.size(2) == 4,
-                  kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", vertices.size(0), ", got ", shape_of(pose));
+  PYFACE3D_CHECK(pose.dim() == 3 && pose.size(0) == vertices.size(0) && (pose.size(1) == 3 || pose.size(1) == 2) &&
+                     pose.size(2) == 4,
+                 kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", vertices.size(0), ", got ", shape_of(pose));
   check_like(kOp, "pose", pose, "vertices", vertices);
 }
 
@@ -44,7 +44,8 @@ static Tensor forward(const Tensor& vertices, const Tensor& pose) {
 static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& vertices, const Tensor& pose,
                                            bool want_vertices, bool want_pose) {
   check(vertices, pose);
-  check_shape(kOp, "grad_out", grad_out, {vertices.size(0), vertices.size(1), pose.size(1)}, "(B, N, R)");
+  check_grad(kOp, "grad_out", grad_out, {vertices.size(0), vertices.size(1), pose.size(1)}, "(B, N, R)", "vertices",
+             vertices);
   const Tensor g = packed(grad_out), v = packed(vertices), m = packed(pose);
   ProjectWeakPerspective p{};
   p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
@@ -52,8 +53,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   Tensor grad_v = want_vertices ? new_tensor(v, {p.batch, p.vertex_count, 3}) : new_tensor(v, {0});
   Tensor parts = want_pose ? new_tensor(v, {p.batch, chunks, p.rows, 4}) : new_tensor(v, {0});
   p.vertices = pointer(v), p.pose = pointer(m), p.grad_out = pointer(g);
-  p.grad_vertices = want_vertices ? grad_v.mutable_data_ptr() : nullptr;
-  p.grad_pose_parts = want_pose ? parts.mutable_data_ptr() : nullptr;
+  p.grad_vertices = grad_v.mutable_data_ptr(), p.want_vertices = want_vertices;
+  p.grad_pose_parts = parts.mutable_data_ptr(), p.want_pose = want_pose;
   PYFACE3D_CUDA_ELSE(project_weak_perspective_backward_cuda, v, p)
   is_float32(v) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_chunks{1};
@@ -67,7 +68,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "bool want_pose) -> (Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("project_weak_perspective", TORCH_BOX(&forward));
-  m.impl("project_weak_perspective_backward", TORCH_BOX(&backward));
+  m.impl("project_weak_perspective", PYFACE3D_PROMOTED(forward));
+  m.impl("project_weak_perspective_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

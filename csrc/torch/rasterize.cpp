@@ -11,8 +11,8 @@ static void check(const Tensor& vertices, const Tensor& triangles, int64_t heigh
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
   check_triangles(kOp, triangles, "vertices", vertices, vertices.size(1));
-  STD_TORCH_CHECK(height >= 1 && height <= kRasterizeMaxSize && width >= 1 && width <= kRasterizeMaxSize, kOp,
-                  ": height and width must be 1 to ", kRasterizeMaxSize, " pixels, got ", height, " x ", width);
+  PYFACE3D_CHECK(height >= 1 && height <= kRasterizeMaxSize && width >= 1 && width <= kRasterizeMaxSize, kOp,
+                 ": height and width must be 1 to ", kRasterizeMaxSize, " pixels, got ", height, " x ", width);
 }
 
 static Rasterize problem(const Tensor& v, const Tensor& corners, int64_t height, int64_t width) {
@@ -59,15 +59,14 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
 
 static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices,
                        const Tensor& triangles, const Tensor& triangle_ids, const Tensor& barycentrics) {
-  const int64_t batch = vertices.size(0), height = triangle_ids.size(1), width = triangle_ids.size(2);
+  check_shape(kOp, "triangle_ids", triangle_ids, {-1, -1, -1}, "(B, H, W)");
+  const int64_t batch = triangle_ids.size(0), height = triangle_ids.size(1), width = triangle_ids.size(2);
   check(vertices, triangles, height, width);
-  check_shape(kOp, "grad_barycentrics", grad_barycentrics, {batch, height, width, 3}, "(B, H, W, 3)");
-  check_shape(kOp, "grad_depth", grad_depth, {batch, height, width}, "(B, H, W)");
   check_triangle_ids(kOp, triangle_ids, "vertices", vertices, triangles.size(0));
-  check_shape(kOp, "barycentrics", barycentrics, {batch, height, width, 3}, "(B, H, W, 3)");
-  check_like(kOp, "grad_barycentrics", grad_barycentrics, "vertices", vertices);
-  check_like(kOp, "grad_depth", grad_depth, "vertices", vertices);
-  check_like(kOp, "barycentrics", barycentrics, "vertices", vertices);
+  check_grad(kOp, "grad_barycentrics", grad_barycentrics, {batch, height, width, 3}, "(B, H, W, 3)", "vertices",
+             vertices);
+  check_grad(kOp, "grad_depth", grad_depth, {batch, height, width}, "(B, H, W)", "vertices", vertices);
+  check_grad(kOp, "barycentrics", barycentrics, {batch, height, width, 3}, "(B, H, W, 3)", "vertices", vertices);
   const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids),
                b = packed(barycentrics);
   const Tensor gb = packed(grad_barycentrics), gz = packed(grad_depth);
@@ -95,7 +94,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "Tensor triangle_ids, Tensor barycentrics) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("rasterize", TORCH_BOX(&forward));
-  m.impl("rasterize_backward", TORCH_BOX(&backward));
+  m.impl("rasterize", PYFACE3D_PROMOTED(forward));
+  m.impl("rasterize_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

@@ -7,11 +7,11 @@ static constexpr const char* kOp = "render_position_map";
 constexpr int64_t kFewFaces = 4;
 
 static void check_int32(const char* name, const Tensor& x) {
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Int, kOp, ": ", name, " must be int32, as UVAtlas stores it");
+  PYFACE3D_CHECK(x.scalar_type() == ScalarType::Int, kOp, ": ", name, " must be int32, as UVAtlas stores it");
 }
 
 static void check_float32(const char* name, const Tensor& x) {
-  STD_TORCH_CHECK(is_float32(x), kOp, ": ", name, " must be float32, as UVAtlas stores it");
+  PYFACE3D_CHECK(is_float32(x), kOp, ": ", name, " must be float32, as UVAtlas stores it");
 }
 
 struct Atlas {  // the atlas' tensors, packed
@@ -26,13 +26,13 @@ static Atlas check(const Tensor& like, const Tensor& corners, const Tensor& weig
   check_shape(kOp, "reader_offsets", reader_offsets, {-1}, "(N + 1,)");
   check_shape(kOp, "reader_texels", reader_texels, {-1}, "(E,)");
   check_shape(kOp, "reader_weights", reader_weights, {reader_texels.size(0)}, "(E,)");
-  STD_TORCH_CHECK(reader_offsets.size(0) > 0, kOp, ": reader_offsets must be (N + 1,), got (0,)");
+  PYFACE3D_CHECK(reader_offsets.size(0) > 0, kOp, ": reader_offsets must be (N + 1,), got (0,)");
   check_int32("corners", corners), check_int32("reader_offsets", reader_offsets);
   check_int32("reader_texels", reader_texels), check_float32("weights", weights);
   check_float32("reader_weights", reader_weights);
   for (const Tensor* x : {&corners, &weights, &reader_offsets, &reader_texels, &reader_weights})
-    STD_TORCH_CHECK(x->device() == like.device(), kOp,
-                    ": the atlas must be on the device of vertices; move it with .to()");
+    PYFACE3D_CHECK(x->device() == like.device(), kOp,
+                   ": the atlas must be on the device of vertices; move it with .to()");
   return {packed(corners), packed(weights), packed(reader_offsets), packed(reader_texels), packed(reader_weights)};
 }
 
@@ -89,8 +89,8 @@ static Tensor forward(const Tensor& vertices, const Tensor& corners, const Tenso
   RenderPositionMap p{};
   p.batch = v.size(0), p.vertex_count = v.size(1), p.texel_count = a.corners.size(0) * a.corners.size(1);
   p.corners = int32_pointer(a.corners), p.weights = float_pointer(a.weights);
-  STD_TORCH_CHECK(!v.is_cpu() || PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)), kOp,
-                  ": corners must lie in [0, ", p.vertex_count, "), the number of vertices");
+  PYFACE3D_CHECK(!v.is_cpu() || PYFACE3D_DISPATCH(all_within(p.corners, 3 * p.texel_count, p.vertex_count)), kOp,
+                 ": corners must lie in [0, ", p.vertex_count, "), the number of vertices");
   Tensor maps = new_tensor(v, {p.batch, 3, a.corners.size(0), a.corners.size(1)});  // (B, 3, U, V)
   p.vertices = pointer(v), p.maps = maps.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(render_position_map_forward_cuda, v, p)
@@ -110,9 +110,9 @@ static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Ten
   p.grad_maps = pointer(g), p.reader_offsets = int32_pointer(a.reader_offsets);
   p.reader_texels = int32_pointer(a.reader_texels), p.reader_weights = float_pointer(a.reader_weights);
   const int64_t readers = a.reader_texels.size(0);
-  STD_TORCH_CHECK(!g.is_cpu() || (PYFACE3D_DISPATCH(all_within(p.reader_texels, readers, p.texel_count)) &&
-                                  PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1))),
-                  kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
+  PYFACE3D_CHECK(!g.is_cpu() || (PYFACE3D_DISPATCH(all_within(p.reader_texels, readers, p.texel_count)) &&
+                                 PYFACE3D_DISPATCH(all_within(p.reader_offsets, p.vertex_count + 1, readers + 1))),
+                 kOp, ": the atlas' readers do not fit its texels; make it again with UVAtlas.from_model");
   Tensor grad = new_tensor(g, {p.batch, p.vertex_count, 3});  // (B, N, 3)
   p.grad_vertices = grad.mutable_data_ptr();
   PYFACE3D_CUDA_ELSE(render_position_map_backward_cuda, g, p)

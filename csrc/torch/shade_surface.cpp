@@ -6,7 +6,7 @@ namespace pyface3d {
 static constexpr const char* kOp = "shade_surface";
 
 static void check_float32(const char* name, const Tensor& x, const Tensor& normals) {
-  STD_TORCH_CHECK(is_float32(x), kOp, ": ", name, " must be float32; convert it with .float()");
+  PYFACE3D_CHECK(is_float32(x), kOp, ": ", name, " must be float32; convert it with .float()");
   check_like(kOp, name, x, "normals", normals);
 }
 
@@ -27,12 +27,12 @@ static void check(const Tensor& normals, const Tensor& triangle_ids, const Tenso
   }
   if (canvas) {
     check_shape(kOp, "canvas", *canvas, {batch, height, width, 3}, "(B, H, W, 3)");
-    STD_TORCH_CHECK(canvas->scalar_type() == ScalarType::Byte, kOp, ": canvas must be uint8");
-    STD_TORCH_CHECK(canvas->device() == normals.device(), kOp, ": canvas must be on the device of normals");
+    PYFACE3D_CHECK(canvas->scalar_type() == ScalarType::Byte, kOp, ": canvas must be uint8");
+    PYFACE3D_CHECK(canvas->device() == normals.device(), kOp, ": canvas must be on the device of normals");
   }
-  STD_TORCH_CHECK(light_numbers == 7, kOp,
-                  ": light must be 7 numbers (direction, ambient, directional, specular, exponent), got ",
-                  light_numbers);
+  PYFACE3D_CHECK(light_numbers == 7, kOp,
+                 ": light must be 7 numbers (direction, ambient, directional, specular, exponent), got ",
+                 light_numbers);
 }
 
 static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const Tensor& barycentrics,

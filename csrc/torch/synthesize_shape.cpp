@@ -39,7 +39,7 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
   SynthesizeShape parameters() const {
     SynthesizeShape p{};
     p.mean = pointer(mean), p.basis = pointer(basis), p.coeffs = pointer(coeffs), p.pose = pointer(pose);
-    p.indices = static_cast<const int64_t*>(pointer(indices));
+    p.indices = static_cast<const int64_t*>(pointer(indices)), p.row_count = mean.size(0);
     p.batch = coeffs.size(0), p.coeff_count = coeffs.size(1);
     p.vertex_count = indices ? indices->size(0) : mean.size(0);
     return p;
@@ -57,13 +57,13 @@ static void run_forward(const SynthesizeShape& p) {
 
 template <typename T>
 static void run_backward(const SynthesizeShape& p) {
-  if (p.grad_parts)
+  if (p.want_params)
     parallel_with_scratch<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch), 1,
                              PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
                              [&](T* scratch, int64_t begin, int64_t end) {
                                PYFACE3D_DISPATCH(synthesize_shape_backward<T>(p, scratch, begin, end));
                              });
-  if (p.grad_mean || p.grad_basis)
+  if (p.want_mean || p.want_basis)
     parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1,
                              PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
                              [&](T* scratch, int64_t begin, int64_t end) {
@@ -93,7 +93,7 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   const Inputs inputs(mean, basis, coeffs, pose, indices);
   if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
   SynthesizeShape p = inputs.parameters();
-  check_shape(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)");
+  check_grad(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)", "mean", mean);
   const Tensor grad = packed(grad_out);
   const int64_t chunks = synthesize_chunks(p.vertex_count), width = synthesize_moments(p.coeff_count);
   const bool cuda = on_cuda(mean);  // there the chunks' sums live in `moments`, and `parts` has one
@@ -102,9 +102,9 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
   Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
   p.grad_out = pointer(grad);
-  p.grad_parts = want_params ? parts.mutable_data_ptr() : nullptr, p.moments = moments.mutable_data_ptr();
-  p.grad_mean = want_mean ? grad_mean.mutable_data_ptr() : nullptr;
-  p.grad_basis = want_basis ? grad_basis.mutable_data_ptr() : nullptr;
+  p.grad_parts = parts.mutable_data_ptr(), p.moments = moments.mutable_data_ptr(), p.want_params = want_params;
+  p.grad_mean = grad_mean.mutable_data_ptr(), p.want_mean = want_mean;
+  p.grad_basis = grad_basis.mutable_data_ptr(), p.want_basis = want_basis;
   PYFACE3D_CUDA_ELSE(synthesize_shape_backward_cuda, mean, p)
   is_float32(mean) ? run_backward<float>(p) : run_backward<double>(p);
   const std::vector<int64_t> over_chunks{0};
@@ -119,7 +119,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("synthesize_shape", TORCH_BOX(&forward));
-  m.impl("synthesize_shape_backward", TORCH_BOX(&backward));
+  m.impl("synthesize_shape", PYFACE3D_PROMOTED(forward));
+  m.impl("synthesize_shape_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

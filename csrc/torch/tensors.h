@@ -11,6 +11,8 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -30,6 +32,17 @@ namespace pyface3d {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
+// PYFACE3D_CHECK(condition, parts of a sentence...): a RuntimeError that says just this (STD_TORCH_CHECK puts the path
+// of the build in front).
+template <typename... Parts>
+[[noreturn]] __attribute__((noinline, cold)) void refuse(const Parts&... parts) {
+  std::ostringstream sentence;
+  (sentence << ... << parts);
+  throw std::runtime_error(sentence.str());
+}
+#define PYFACE3D_CHECK(CONDITION, ...) \
+  if (__builtin_expect(!(CONDITION), 0)) pyface3d::refuse(__VA_ARGS__)
+
 inline Shape sizes_of(const Tensor& x) {
   Shape sizes;
   for (int64_t i = 0; i < x.dim(); ++i) sizes.push_back(x.size(i));
@@ -42,27 +55,36 @@ inline std::string shape_of(const Tensor& x) { return shape_text(sizes_of(x)); }
 inline void check_shape(const char* op, const char* name, const Tensor& x, std::initializer_list<int64_t> sizes,
                         const char* wanted) {
   const Shape got = sizes_of(x);
-  STD_TORCH_CHECK(shape_fits(got, sizes), shape_sentence(op, name, got, sizes, wanted));
+  PYFACE3D_CHECK(shape_fits(got, sizes), shape_sentence(op, name, got, sizes, wanted));
 }
 
 inline void check_floating(const char* op, const char* name, const Tensor& x) {
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double, op, ": ", name,
-                  " must be float32 or float64; convert it with .float()");
+  PYFACE3D_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double, op, ": ", name,
+                 " must be float32 or float64; convert it with .float()");
 }
 
 // Checks that x has the dtype and device of `first`, the argument that sets them.
 inline void check_like(const char* op, const char* name, const Tensor& x, const char* first_name, const Tensor& first) {
-  STD_TORCH_CHECK(x.scalar_type() == first.scalar_type(), op, ": ", name, " must have the dtype of ", first_name,
-                  "; convert one of them with .to()");
-  STD_TORCH_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
-                  "; move one of them with .to()");
+  PYFACE3D_CHECK(x.scalar_type() == first.scalar_type(), op, ": ", name, " must have the dtype of ", first_name,
+                 "; convert one of them with .to()");
+  PYFACE3D_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
+                 "; move one of them with .to()");
+}
+
+// Checks a gradient, or what a forward pass saved for its backward: `sizes` as in check_shape, dtype and device of
+// `first`.
+inline void check_grad(const char* op, const char* name, const Tensor& x, std::initializer_list<int64_t> sizes,
+                       const char* wanted, const char* first_name, const Tensor& first) {
+  check_shape(op, name, x, sizes, wanted);
+  check_floating(op, name, x);
+  check_like(op, name, x, first_name, first);
 }
 
 inline void check_index(const char* op, const char* name, const Tensor& x, const char* first_name,
                         const Tensor& first) {
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Long, op, ": ", name, " must be int64; convert it with .long()");
-  STD_TORCH_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
-                  "; move one of them with .to()");
+  PYFACE3D_CHECK(x.scalar_type() == ScalarType::Long, op, ": ", name, " must be int64; convert it with .long()");
+  PYFACE3D_CHECK(x.device() == first.device(), op, ": ", name, " must be on the device of ", first_name,
+                 "; move one of them with .to()");
 }
 
 // Checks every index before any row is read.
@@ -70,7 +92,7 @@ inline void check_range(const char* op, const Tensor& indices, int64_t vertex_co
   if (!indices.is_cpu()) return;  // reading indices back would stop the stream; the caller vouches for them
   const auto* index = static_cast<const int64_t*>(indices.const_data_ptr());
   for (int64_t i = 0; i < indices.size(0); ++i)
-    STD_TORCH_CHECK(index[i] >= 0 && index[i] < vertex_count, range_sentence(op, "indices", vertex_count, index[i], i));
+    PYFACE3D_CHECK(index[i] >= 0 && index[i] < vertex_count, range_sentence(op, "indices", vertex_count, index[i], i));
 }
 
 inline bool is_float32(const Tensor& x) { return x.scalar_type() == ScalarType::Float; }
@@ -115,6 +137,40 @@ void parallel_with_scratch(int64_t items, int64_t grain, int64_t size, Kernel ke
   });
 }
 
+// PYFACE3D_PROMOTED(f): f with float32 tensors made float64 where another argument is, as torch promotes. Gradients
+// come back in float64; the autograd engine gives each input its own dtype again.
+inline void note_type(bool& single, bool& twice, const Tensor& x) {
+  single |= x.scalar_type() == ScalarType::Float, twice |= x.scalar_type() == ScalarType::Double;
+}
+inline void note_type(bool& single, bool& twice, const std::optional<Tensor>& x) {
+  if (x) note_type(single, twice, *x);
+}
+template <typename Other>
+void note_type(bool&, bool&, const Other&) {}
+
+inline Tensor as_double(const Tensor& x) {
+  return x.scalar_type() == ScalarType::Float ? torch::stable::to(x, ScalarType::Double) : x;
+}
+inline std::optional<Tensor> as_double(const std::optional<Tensor>& x) {
+  return x ? std::optional<Tensor>(as_double(*x)) : std::nullopt;
+}
+template <typename Other>
+const Other& as_double(const Other& x) {
+  return x;
+}
+
+template <auto function>
+struct Promoted;
+template <typename R, typename... Arguments, R (*function)(Arguments...)>
+struct Promoted<function> {
+  static R call(Arguments... arguments) {
+    bool single = false, twice = false;
+    (note_type(single, twice, arguments), ...);
+    return single && twice ? function(as_double(arguments)...) : function(arguments...);
+  }
+};
+#define PYFACE3D_PROMOTED(FUNCTION) TORCH_BOX(&Promoted<&FUNCTION>::call)
+
 // Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and,
 // for tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).
 #if defined(PYFACE3D_EMULATE_CUDA)
@@ -123,7 +179,7 @@ inline bool on_cuda(const Tensor&) { return true; }
 template <typename Launch>
 inline void launch_cuda(const char* op, const Tensor&, Launch launch) {
   const char* error = launch(nullptr);
-  STD_TORCH_CHECK(!error, op, ": ", error);
+  PYFACE3D_CHECK(!error, op, ": ", error);
 }
 #elif defined(PYFACE3D_WITH_CUDA)
 inline bool on_cuda(const Tensor& x) { return x.is_cuda(); }
@@ -135,7 +191,7 @@ inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
   void* stream = nullptr;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
   const char* error = launch(stream);
-  STD_TORCH_CHECK(!error, op, ": ", error);
+  PYFACE3D_CHECK(!error, op, ": ", error);
 }
 #else
 constexpr bool on_cuda(const Tensor&) { return false; }

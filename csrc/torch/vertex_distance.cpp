@@ -5,23 +5,26 @@
 namespace pyface3d {
 static constexpr const char* kOp = "vertex_distance";
 
-static void check(const Tensor& gram, const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
-                  const Tensor& target_pose) {
-  check_floating(kOp, "gram", gram);
+// Checks both faces; `first` is the argument that sets dtype and device.
+static void check_faces(const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
+                        const Tensor& target_pose, const char* first_name, const Tensor& first) {
   check_shape(kOp, "coeffs", coeffs, {-1, -1}, "(B, K)");
   const int64_t B = coeffs.size(0), K = coeffs.size(1);
-  STD_TORCH_CHECK(pose.dim() == 3 && pose.size(0) == B && pose.size(1) >= 1 && pose.size(1) <= 3 && pose.size(2) >= 2,
-                  kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", B, ", got ", shape_of(pose));
-  const int64_t R = pose.size(1), X = pose.size(2) - 1, J = X * (K + 1);
-  STD_TORCH_CHECK(gram.dim() == 2 && gram.size(0) == J + 1 && gram.size(1) == J + 1, kOp, ": gram must be (", J + 1,
-                  ", ", J + 1, ") for ", K, " coefficients, got ", shape_of(gram),
-                  "; build it from the model of the coefficients");
+  PYFACE3D_CHECK(pose.dim() == 3 && pose.size(0) == B && pose.size(1) >= 1 && pose.size(1) <= 3 && pose.size(2) >= 2,
+                 kOp, ": pose must be (B, 3, 4) or (B, 2, 4) with B = ", B, ", got ", shape_of(pose));
   check_shape(kOp, "target_coeffs", target_coeffs, {B, K}, "(B, K)");
-  check_shape(kOp, "target_pose", target_pose, {B, R, X + 1}, "the shape of pose");
-  check_like(kOp, "coeffs", coeffs, "gram", gram);
-  check_like(kOp, "pose", pose, "gram", gram);
-  check_like(kOp, "target_coeffs", target_coeffs, "gram", gram);
-  check_like(kOp, "target_pose", target_pose, "gram", gram);
+  check_shape(kOp, "target_pose", target_pose, {B, pose.size(1), pose.size(2)}, "the shape of pose");
+  check_like(kOp, "coeffs", coeffs, first_name, first);
+  check_like(kOp, "pose", pose, first_name, first);
+  check_like(kOp, "target_coeffs", target_coeffs, first_name, first);
+  check_like(kOp, "target_pose", target_pose, first_name, first);
+}
+
+static void check_gram(const Tensor& gram, const Tensor& coeffs, const Tensor& pose) {
+  const int64_t K = coeffs.size(1), J = (pose.size(2) - 1) * (K + 1);
+  PYFACE3D_CHECK(gram.dim() == 2 && gram.size(0) == J + 1 && gram.size(1) == J + 1, kOp, ": gram must be (", J + 1,
+                 ", ", J + 1, ") for ", K, " coefficients, got ", shape_of(gram),
+                 "; build it from the model of the coefficients");
 }
 
 static VertexDistance parameters(const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
@@ -44,7 +47,9 @@ static void run_forward(const VertexDistance& p) {
 
 static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coeffs, const Tensor& pose,
                                           const Tensor& target_coeffs, const Tensor& target_pose) {
-  check(gram, coeffs, pose, target_coeffs, target_pose);
+  check_floating(kOp, "gram", gram);
+  check_faces(coeffs, pose, target_coeffs, target_pose, "gram", gram);
+  check_gram(gram, coeffs, pose);
   const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs),
                tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);
@@ -63,6 +68,11 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_ou
                                                            const Tensor& coeffs, const Tensor& pose,
                                                            const Tensor& target_coeffs, const Tensor& target_pose,
                                                            bool want_target) {
+  check_floating(kOp, "coeffs", coeffs);
+  check_faces(coeffs, pose, target_coeffs, target_pose, "coeffs", coeffs);
+  const int64_t B = coeffs.size(0), R = pose.size(1), J = (pose.size(2) - 1) * (coeffs.size(1) + 1);
+  check_grad(kOp, "grad_out", grad_out, {B}, "(B,)", "coeffs", coeffs);
+  check_grad(kOp, "slope", slope, {B, R, J + 1}, "what the forward pass returned", "coeffs", coeffs);
   const Tensor g = packed(grad_out), s = packed(slope), c = packed(coeffs), m = packed(pose);
   const Tensor tc = packed(target_coeffs), tm = packed(target_pose);
   VertexDistance p = parameters(c, m, tc, tm);
@@ -71,8 +81,8 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_ou
   Tensor grad_tm = want_target ? new_like(m) : new_tensor(c, {0});
   p.grad_out = pointer(g), p.slope = const_cast<void*>(pointer(s));
   p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_m.mutable_data_ptr();
-  p.grad_target_coeffs = want_target ? grad_tc.mutable_data_ptr() : nullptr;
-  p.grad_target_pose = want_target ? grad_tm.mutable_data_ptr() : nullptr;
+  p.grad_target_coeffs = grad_tc.mutable_data_ptr(), p.grad_target_pose = grad_tm.mutable_data_ptr();
+  p.want_target = want_target;
   PYFACE3D_CUDA_ELSE(vertex_distance_backward_cuda, c, p)
   torch::stable::parallel_for(0, p.batch, 128, [&](int64_t begin, int64_t end) {
     is_float32(c) ? PYFACE3D_DISPATCH(vertex_distance_backward<float>(p, begin, end))
@@ -90,7 +100,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
       "Tensor target_pose, bool want_target) -> (Tensor, Tensor, Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("vertex_distance", TORCH_BOX(&forward));
-  m.impl("vertex_distance_backward", TORCH_BOX(&backward));
+  m.impl("vertex_distance", PYFACE3D_PROMOTED(forward));
+  m.impl("vertex_distance_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

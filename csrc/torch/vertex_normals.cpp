@@ -46,8 +46,8 @@ static void run_backward(const VertexNormals& p) {
 
 static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
-  check_shape(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)");
-  check_like(kOp, "grad_normals", grad_normals, "vertices", vertices);
+  check_grad(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)", "vertices",
+             vertices);
   const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals);
   VertexNormals p = problem(v, t);
   Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
@@ -64,7 +64,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("vertex_normals", TORCH_BOX(&forward));
-  m.impl("vertex_normals_backward", TORCH_BOX(&backward));
+  m.impl("vertex_normals", PYFACE3D_PROMOTED(forward));
+  m.impl("vertex_normals_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

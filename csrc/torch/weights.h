@@ -8,10 +8,10 @@ void check_weight_values(const char* op, const char* name, const Tensor& weights
   const T* w = static_cast<const T*>(weights.const_data_ptr());
   bool positive = weights.numel() == 0;
   for (int64_t i = 0; i < weights.numel(); ++i) {
-    STD_TORCH_CHECK(w[i] >= 0, op, ": ", name, " must not be negative, got ", w[i], " at position ", i);
+    PYFACE3D_CHECK(w[i] >= 0, op, ": ", name, " must not be negative, got ", w[i], " at position ", i);
     positive |= w[i] > 0;
   }
-  STD_TORCH_CHECK(positive, op, ": ", name, " are all zero; leave out the term instead");
+  PYFACE3D_CHECK(positive, op, ": ", name, " are all zero; leave out the term instead");
 }
 
 // Checks contiguous weights: none negative, one positive.

@@ -5,11 +5,15 @@
 namespace pyface3d {
 static constexpr const char* kOp = "wing_loss";
 
+static void check_same_shape(const char* name, const Tensor& x, const Tensor& pred) {
+  PYFACE3D_CHECK(sizes_of(x) == sizes_of(pred), kOp, ": ", name, " must have the shape of pred ", shape_of(pred),
+                 ", got ", shape_of(x));
+}
+
 static void check(const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check_floating(kOp, "pred", pred);
   check_like(kOp, "target", target, "pred", pred);
-  STD_TORCH_CHECK(shape_of(target) == shape_of(pred), kOp, ": target must have the shape of pred ", shape_of(pred),
-                  ", got ", shape_of(target));
+  check_same_shape("target", target, pred);
   check_wing(kOp, w, epsilon);
 }
 
@@ -28,6 +32,9 @@ static Tensor forward(const Tensor& pred, const Tensor& target, double w, double
 
 static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
   check(pred, target, w, epsilon);
+  check_same_shape("grad_out", grad_out, pred);
+  check_floating(kOp, "grad_out", grad_out);
+  check_like(kOp, "grad_out", grad_out, "pred", pred);
   const Tensor a = packed(pred), b = packed(target), g = packed(grad_out);
   Tensor grad_pred = new_like(a);
   const WingLoss p{pointer(a), pointer(b), pointer(g), grad_pred.mutable_data_ptr(), w, epsilon};
@@ -44,7 +51,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("wing_loss_backward(Tensor grad_out, Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("wing_loss", TORCH_BOX(&forward));
-  m.impl("wing_loss_backward", TORCH_BOX(&backward));
+  m.impl("wing_loss", PYFACE3D_PROMOTED(forward));
+  m.impl("wing_loss_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

@@ -36,8 +36,8 @@ static void check(const Arguments& a) {
     check_like(kOp, "weights", *a.weights, "mean", a.mean);
   }
   check_wing(kOp, a.w, a.epsilon);
-  STD_TORCH_CHECK(a.kind >= 0 && a.kind <= 3, kOp, ": kind must be 0 (wing), 1 (l1), 2 (smooth_l1) or 3 (l2), got ",
-                  a.kind);
+  PYFACE3D_CHECK(a.kind >= 0 && a.kind <= 3, kOp, ": kind must be 0 (wing), 1 (l1), 2 (smooth_l1) or 3 (l2), got ",
+                 a.kind);
 }
 
 template <typename T>
@@ -67,6 +67,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tens
   p.target_coeffs = pointer(tc), p.target_pose = pointer(tq);
   p.weights = pointer(weight), p.indices = static_cast<const int64_t*>(pointer(index));
   p.batch = c.size(0), p.coeff_count = c.size(1), p.vertex_count = index ? index->size(0) : m.size(0);
+  p.row_count = m.size(0);
   p.penalty = {static_cast<Penalty>(kind), w, epsilon};
   Tensor loss = new_tensor(m, {p.batch});
   Tensor grad_c = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, p.coeff_count} : std::vector<int64_t>{0});
@@ -74,8 +75,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tens
   Tensor difference = new_tensor(m, {p.batch, p.coeff_count + 12});
   Tensor sums = new_tensor(m, {wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
   p.difference = difference.mutable_data_ptr(), p.sums = sums.mutable_data_ptr(), p.loss = loss.mutable_data_ptr();
-  p.grad_coeffs = want_grad ? grad_c.mutable_data_ptr() : nullptr;
-  p.grad_pose = want_grad ? grad_q.mutable_data_ptr() : nullptr;
+  p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_q.mutable_data_ptr(), p.want_grad = want_grad;
   PYFACE3D_CUDA_ELSE(wing_vertex_loss_forward_cuda, m, p)
   is_float32(m) ? run<float>(p) : run<double>(p);
   return {loss, grad_c, grad_q};
@@ -99,7 +99,11 @@ static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
 
 static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor& grad_coeffs,
                                            const Tensor& grad_pose) {
-  check_shape(kOp, "grad_loss", grad_loss, {grad_coeffs.size(0)}, "(B,)");
+  check_shape(kOp, "grad_coeffs", grad_coeffs, {-1, -1}, "(B, K)");
+  check_floating(kOp, "grad_coeffs", grad_coeffs);
+  const int64_t B = grad_coeffs.size(0);
+  check_grad(kOp, "grad_pose", grad_pose, {B, 3, 4}, "(B, 3, 4)", "grad_coeffs", grad_coeffs);
+  check_grad(kOp, "grad_loss", grad_loss, {B}, "(B,)", "grad_coeffs", grad_coeffs);
   return {scaled(grad_loss, grad_coeffs), scaled(grad_loss, grad_pose)};
 }
 
@@ -112,7 +116,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("wing_vertex_loss", TORCH_BOX(&forward));
-  m.impl("wing_vertex_loss_backward", TORCH_BOX(&backward));
+  m.impl("wing_vertex_loss", PYFACE3D_PROMOTED(forward));
+  m.impl("wing_vertex_loss_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

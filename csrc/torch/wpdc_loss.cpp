@@ -15,14 +15,14 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
   check_shape(kOp, "mean", mean, {P}, "(P,)");
   check_shape(kOp, "std", std, {P}, "(P,)");
   check_shape(kOp, "axes", axes, {3, K + 1, K + 1}, "(3, K + 1, K + 1)");
-  STD_TORCH_CHECK(P >= 12 + K, kOp, ": pred must hold 12 pose entries and the model's ", K, " coefficients, got ",
-                  shape_of(pred));
+  PYFACE3D_CHECK(P >= 12 + K, kOp, ": pred must hold 12 pose entries and the model's ", K, " coefficients, got ",
+                 shape_of(pred));
   check_like(kOp, "target", target, "pred", pred);
   check_like(kOp, "mean", mean, "pred", pred);
   check_like(kOp, "std", std, "pred", pred);
   check_like(kOp, "axes", axes, "pred", pred);
-  STD_TORCH_CHECK(scale > 0, kOp, ": scale must be positive, got ", scale);
-  STD_TORCH_CHECK(epsilon > 0, kOp, ": epsilon must be positive, got ", epsilon);
+  PYFACE3D_CHECK(scale > 0, kOp, ": scale must be positive, got ", scale);
+  PYFACE3D_CHECK(epsilon > 0, kOp, ": epsilon must be positive, got ", epsilon);
 }
 
 template <typename T>
@@ -88,6 +88,14 @@ static std::tuple<Tensor, Tensor> forward_resampled(const Tensor& pred, const Te
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weights,
                        int64_t coeff_count) {
+  check_shape(kOp, "pred", pred, {-1, -1}, "(B, P)");
+  check_floating(kOp, "pred", pred);
+  const int64_t B = pred.size(0), P = pred.size(1);
+  PYFACE3D_CHECK(coeff_count >= 0 && P >= 12 + coeff_count, kOp, ": pred must hold 12 pose entries and the model's ",
+                 coeff_count, " coefficients, got ", shape_of(pred));
+  check_grad(kOp, "target", target, {B, P}, "the shape of pred", "pred", pred);
+  check_grad(kOp, "weights", weights, {B, P}, "the shape of pred", "pred", pred);
+  check_grad(kOp, "grad_loss", grad_loss, {B}, "(B,)", "pred", pred);
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
   Tensor grad_pred = new_like(a);
   WpdcLoss p{};
@@ -114,8 +122,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
   m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
 }
 PYFACE3D_IMPL(m) {
-  m.impl("wpdc_loss", TORCH_BOX(&forward));
-  m.impl("wpdc_loss_resampled", TORCH_BOX(&forward_resampled));
-  m.impl("wpdc_loss_backward", TORCH_BOX(&backward));
+  m.impl("wpdc_loss", PYFACE3D_PROMOTED(forward));
+  m.impl("wpdc_loss_resampled", PYFACE3D_PROMOTED(forward_resampled));
+  m.impl("wpdc_loss_backward", PYFACE3D_PROMOTED(backward));
 }
 }  // namespace pyface3d

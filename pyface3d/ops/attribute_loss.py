@@ -39,7 +39,9 @@ def attribute_loss(
     """
     if mask is not None:
         mask = torch.broadcast_to(mask, logits.shape)
-    return _ops.attribute_loss.default(logits, labels.to(logits.dtype), pos_weight, mask)[0]
+    if not labels.is_floating_point():
+        labels = labels.to(logits.dtype)
+    return _ops.attribute_loss.default(logits, labels, pos_weight, mask)[0]
 
 
 def _fake(logits: Tensor, labels: Tensor, pos_weight: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -52,10 +54,12 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.save_for_backward(output[1])
 
 
-def _backward(ctx: Any, grad_loss: Tensor | None, _: None) -> tuple[Tensor | None, None, None, None]:
+def _backward(
+    ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor | None, _: None
+) -> tuple[Tensor | None, None, None, None]:
     if grad_loss is None:
         return None, None, None, None
-    return _ops.attribute_loss_backward.default(grad_loss, *ctx.saved_tensors), None, None, None
+    return _ops.attribute_loss_backward.default(grad_loss, *saved), None, None, None
 
 
 def _backward_fake(grad_loss: Tensor, slope: Tensor) -> Tensor:

@@ -48,9 +48,9 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, ...]:
     attributes, _, barycentrics, _ = ctx.needs_input_grad
-    grads = _ops.interpolate_backward.default(grad_out, *ctx.saved_tensors, attributes, barycentrics)
+    grads = _ops.interpolate_backward.default(grad_out, *saved, attributes, barycentrics)
     return grads[0] if attributes else None, None, grads[1] if barycentrics else None, None
 
 

@@ -46,8 +46,8 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, bool], output
     ctx.save_for_backward(*tensors)
 
 
-def _backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-    grad = _ops.position_map_loss_backward.default(grad_loss, *ctx.saved_tensors, ctx.squared)
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    grad = _ops.position_map_loss_backward.default(grad_loss, *saved, ctx.squared)
     return grad, -grad if ctx.needs_input_grad[1] else None, None, None
 
 

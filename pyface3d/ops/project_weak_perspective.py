@@ -43,9 +43,9 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
     want_vertices, want_pose = ctx.needs_input_grad
-    grads = _ops.project_weak_perspective_backward.default(grad_out, *ctx.saved_tensors, want_vertices, want_pose)
+    grads = _ops.project_weak_perspective_backward.default(grad_out, *saved, want_vertices, want_pose)
     return grads[0] if want_vertices else None, grads[1] if want_pose else None
 
 

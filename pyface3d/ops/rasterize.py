@@ -66,9 +66,11 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.save_for_backward(inputs[0], inputs[1], output[0], output[1])
 
 
-def _backward(ctx: Any, grad_ids: None, grad_barycentrics: Tensor, grad_depth: Tensor) -> tuple[Tensor | None, ...]:
+def _backward(
+    ctx: Any, saved: tuple[Any, ...], grad_ids: None, grad_barycentrics: Tensor, grad_depth: Tensor
+) -> tuple[Tensor | None, ...]:
     wanted = ctx.needs_input_grad[0]
-    grad = _ops.rasterize_backward.default(grad_barycentrics, grad_depth, *ctx.saved_tensors) if wanted else None
+    grad = _ops.rasterize_backward.default(grad_barycentrics, grad_depth, *saved) if wanted else None
     return grad, None, None, None, None
 
 

@@ -56,12 +56,12 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None
     ctx.save_for_backward(*inputs[1:])
 
 
-def _backward(ctx: Any, grad_maps: Tensor) -> tuple[Tensor | None, ...]:
-    return _ops.render_position_map_backward.default(grad_maps, *ctx.saved_tensors), None, None, None, None, None
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_maps: Tensor) -> tuple[Tensor | None, ...]:
+    return _ops.render_position_map_backward.default(grad_maps, *saved), None, None, None, None, None
 
 
 def _backward_fake(grad_maps: Tensor, corners: Tensor, weights: Tensor, offsets: Tensor, *rest: Tensor) -> Tensor:
     return grad_maps.new_empty((grad_maps.shape[0], offsets.shape[0] - 1, 3))
 
 
-register("render_position_map", _fake, _setup_context, _backward, _backward_fake)
+register("render_position_map", _fake, _setup_context, _backward, _backward_fake, promotes=False)

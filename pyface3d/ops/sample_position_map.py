@@ -43,9 +43,9 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
     want_maps, want_uv = ctx.needs_input_grad
-    grads = _ops.sample_position_map_backward.default(grad_out, *ctx.saved_tensors, want_maps, want_uv)
+    grads = _ops.sample_position_map_backward.default(grad_out, *saved, want_maps, want_uv)
     return grads[0] if want_maps else None, grads[1] if want_uv else None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pyface3d.ops._registration import register
+
 _ops = torch.ops.pyface3d
 
 
@@ -57,7 +59,6 @@ def shade_surface(
     return _ops.shade_surface.default(normals, triangle_ids, barycentrics, triangles, albedo, canvas, light, alpha)
 
 
-@torch.library.register_fake("pyface3d::shade_surface")
 def _fake(
     normals: Tensor,
     triangle_ids: Tensor,
@@ -69,3 +70,6 @@ def _fake(
     alpha: float = 1.0,
 ) -> Tensor:
     return normals.new_empty((*triangle_ids.shape, 3), dtype=torch.uint8)
+
+
+register("shade_surface", _fake, promotes=False)

@@ -58,8 +58,8 @@ def _rows(gradient: Tensor, like: Tensor, indices: Tensor | None) -> Tensor:
     return whole.index_add(0, indices, gradient)
 
 
-def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-    mean, basis, coeffs, pose, indices = ctx.saved_tensors
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, ...]:
+    mean, basis, coeffs, pose, indices = saved
     want_mean, want_basis, want_coeffs, want_pose = ctx.needs_input_grad[:4]
     grads = _ops.synthesize_shape_backward.default(
         grad_out, mean, basis, coeffs, pose, indices, want_coeffs or want_pose, want_mean, want_basis

@@ -78,11 +78,11 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, T
     ctx.save_for_backward(output[1], *parameters)
 
 
-def _backward(ctx: Any, grad_out: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
     if grad_out is None:
         return (None,) * 5
     want_target = any(ctx.needs_input_grad[3:])
-    grads = _ops.vertex_distance_backward.default(grad_out, *ctx.saved_tensors, want_target)
+    grads = _ops.vertex_distance_backward.default(grad_out, *saved, want_target)
     return None, *(grad if want else None for grad, want in zip(grads, ctx.needs_input_grad[1:]))
 
 

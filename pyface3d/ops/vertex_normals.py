@@ -44,9 +44,9 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, grad_normals: Tensor) -> tuple[Tensor | None, None]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_normals: Tensor) -> tuple[Tensor | None, None]:
     wanted = ctx.needs_input_grad[0]
-    return _ops.vertex_normals_backward.default(grad_normals, *ctx.saved_tensors) if wanted else None, None
+    return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None
 
 
 def _backward_fake(grad_normals: Tensor, vertices: Tensor, triangles: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ def wing_loss(pred: Tensor, target: Tensor, w: float = 10.0, epsilon: float = 2.
     The gradient at ``x = 0`` is 0.
 
     Args:
-        pred: predictions of any shape, float32 or float64 (under autocast convert them with ``.float()``).
+        pred: predictions of any shape, float32 or float64.
         target: same shape, dtype and device; differentiable as well.
         w: where the logarithm turns into a line, in the units of ``pred``.
         epsilon: curvature of the logarithm, in the units of ``pred``.
@@ -46,8 +46,8 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float, float], output
     ctx.save_for_backward(pred, target)
 
 
-def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-    grad_pred = _ops.wing_loss_backward.default(grad_out, *ctx.saved_tensors, ctx.w, ctx.epsilon)
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    grad_pred = _ops.wing_loss_backward.default(grad_out, *saved, ctx.w, ctx.epsilon)
     return grad_pred, -grad_pred if ctx.needs_input_grad[1] else None, None, None
 
 

@@ -90,10 +90,10 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.save_for_backward(*output[1:])
 
 
-def _backward(ctx: Any, grad_loss: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
     if grad_loss is None:
         return (None,) * 12
-    grad_coeffs, grad_pose = _ops.wing_vertex_loss_backward.default(grad_loss, *ctx.saved_tensors)
+    grad_coeffs, grad_pose = _ops.wing_vertex_loss_backward.default(grad_loss, *saved)
     want_coeffs, want_pose = ctx.needs_input_grad[2:4]
     return None, None, grad_coeffs if want_coeffs else None, grad_pose if want_pose else None, *(None,) * 8
 

@@ -134,11 +134,11 @@ def _setup_context_resampled(ctx: Any, inputs: tuple[Any, ...], output: tuple[Te
     _save(ctx, inputs, output, coeff_count=inputs[5].shape[2])  # basis
 
 
-def _backward(ctx: Any, grad_loss: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
     constant = (None,) * (len(ctx.needs_input_grad) - 2)
     if grad_loss is None:
         return None, None, *constant
-    grad = _ops.wpdc_loss_backward.default(grad_loss, *ctx.saved_tensors, ctx.coeff_count)
+    grad = _ops.wpdc_loss_backward.default(grad_loss, *saved, ctx.coeff_count)
     return grad, -grad if ctx.needs_input_grad[1] else None, *constant
 
 

@@ -1,15 +1,7 @@
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from pyface3d import MorphableModel, UVAtlas, ops
-from pyface3d.ops import reference
-from pyface3d.testing import check_op
-
-op = torch.ops.pyface3d.render_position_map.default
 
 
 def plane_atlas(size=9, count=4):
@@ -32,31 +24,6 @@ def vertices(atlas, batch=2):
     return torch.rand(batch, atlas.n_vertices, 3, generator=generator, requires_grad=True)
 
 
-@pytest.mark.parametrize("size", [9, 8])  # a number of texels that is no multiple of four, and one that is
-def test_contract(size):
-    atlas = plane_atlas(size)
-    v = vertices(atlas)
-    check_op(
-        lambda v: ops.render_position_map(v, atlas),
-        lambda v: reference.render_position_map(v, atlas),
-        (v,),
-        opcheck=(op, (v, *gather(atlas))),
-    )
-
-
-@pytest.mark.parametrize("batch", [3, 6])  # faces split among threads, and handed out whole
-def test_more_texels_and_vertices_than_a_chunk(batch):
-    atlas = plane_atlas(size=100, count=70)
-    check_op(
-        lambda v: ops.render_position_map(v, atlas),
-        lambda v: reference.render_position_map(v, atlas),
-        (vertices(atlas, batch),),
-        gradcheck=False,
-        compile=False,
-        scale=10,  # a vertex sums several texels
-    )
-
-
 def test_a_map_of_the_chart_is_its_coordinates():
     atlas = plane_atlas(size=11)
     uv = atlas.vertex_uv
@@ -69,14 +36,6 @@ def test_a_map_of_the_chart_is_its_coordinates():
     assert covered.sum() == 8 * 8  # 0.1 .. 0.8 of ten steps
 
 
-def test_empty_batch():
-    atlas = plane_atlas()
-    v = torch.zeros(0, atlas.n_vertices, 3, requires_grad=True)
-    maps = ops.render_position_map(v, atlas)
-    assert maps.shape == (0, 3, 9, 9)
-    assert torch.autograd.grad(maps.sum(), v)[0].shape == v.shape
-
-
 def test_nan_stays_in_the_texels_of_its_vertex():
     atlas = plane_atlas()
     v = vertices(atlas).detach()
@@ -84,23 +43,6 @@ def test_nan_stays_in_the_texels_of_its_vertex():
     maps = ops.render_position_map(v, atlas)
     reads = ((atlas.corners == 5) & (atlas.triangle_ids >= 0)[..., None]).any(-1)
     assert torch.equal(maps[0].isnan().any(0), reads) and not maps[1].isnan().any()
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        (lambda v, g: (v[:, 1:], *g), r"vertices must be \(B, N, 3\) .* = \(\*, 16, 3\), got \(2, 15, 3\)"),
-        (lambda v, g: (v.half(), *g), "vertices must be float32 or float64"),
-        (lambda v, g: (v, g[0] + 1, *g[1:]), r"corners must lie in \[0, 16\)"),
-        (lambda v, g: (v, g[0] - 1, *g[1:]), r"corners must lie in \[0, 16\)"),
-        (lambda v, g: (v, g[0].long(), *g[1:]), "corners must be int32"),
-        (lambda v, g: (v, g[0], g[1].double(), *g[2:]), "weights must be float32"),
-    ],
-)
-def test_bad_input_is_one_sentence(change, message):
-    atlas = plane_atlas()
-    with pytest.raises(RuntimeError, match=message), torch.inference_mode():
-        op(*change(vertices(atlas).detach(), gather(atlas)))
 
 
 def test_backward_refuses_readers_that_do_not_fit():
@@ -129,13 +71,3 @@ for have, want in zip(*outputs):
     torch.testing.assert_close(have, want, rtol=1e-4, atol=1e-3)  # coordinates of ten, gradients of hundreds
 print(_ext.simd_level())
 """
-
-
-@pytest.mark.parametrize("level", ["base", "avx2", "avx512"])
-def test_each_instruction_set_gives_the_same_maps(level):
-    run = subprocess.run(
-        [sys.executable, "-c", EACH_LEVEL], env=os.environ | {"PYFACE3D_SIMD": level}, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    order = ["base", "avx2", "avx512"]
-    assert order.index(run.stdout.strip()) <= order.index(level)

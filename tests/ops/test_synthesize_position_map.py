@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from pyface3d import MorphableModel, UVAtlas, ops
-from pyface3d.ops import reference
-from pyface3d.testing import assert_close, check_op
+from pyface3d.testing import assert_close
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +30,6 @@ def test_baked_is_the_model_through_the_atlas(model, size):
     grads = [torch.autograd.grad(m.square().mean(), (coeffs, pose)) for m in (maps, direct)]
     for have, want in zip(*grads, strict=True):
         assert_close(have, want, scale=float(want.abs().max()))
-
-
-def test_contract(model):
-    # float64 arguments need a float64 basis: one for each dtype
-    atlas = UVAtlas.from_model(model, 12)
-    sources = {dtype: atlas.bake(model.to(dtype)) for dtype in (torch.float64, torch.float32)}
-    check_op(
-        lambda coeffs, pose: ops.synthesize_position_map(sources[coeffs.dtype], coeffs, pose),
-        lambda coeffs, pose: reference.synthesize_position_map(sources[coeffs.dtype], coeffs, pose),
-        arguments(model),
-        scale=1e3,  # sums over the texels of products of order ten
-    )
 
 
 def test_unposed(model):

@@ -1,0 +1,31 @@
+"""The record of ``position_map_loss``."""
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.ops import reference
+from pyface3d.testing.record import Draw, OpRecord, instead
+
+
+def _build(draw: Draw, B: int, U: int, V: int, squared: bool) -> tuple[Tensor | bool, ...]:
+    return draw.normal(B, 3, U, V), draw.normal(B, 3, U, V), draw.uniform(U, V), squared
+
+
+RECORD = OpRecord(
+    name="position_map_loss",
+    op=ops.position_map_loss,
+    reference=reference.position_map_loss,
+    build=_build,
+    sizes={"B": 2, "U": 3, "V": 5},
+    differentiable=("pred", "target"),
+    edges={"B": (1,), "U": (1, 64, 820, 1639), "V": (1, 8, 17)},
+    choices={"squared": (False, True)},
+    scale=10,
+    errors=(
+        instead(r"pred must be \(B, 3, U, V\) = \(\*, 3, \*, \*\), got \(2, 1, 3, 5\)", pred=lambda p: p[:, :1]),
+        instead(r"weight_mask must be \(U, V\) = \(3, 5\), got \(1, 5\)", weight_mask=lambda w: w[:1]),
+        instead("weight_mask must not be negative, got -1", weight_mask=lambda w: w.clone().fill_(-1)),
+        instead("weight_mask are all zero", weight_mask=torch.zeros_like),
+    ),
+)

@@ -1,0 +1,29 @@
+"""The record of ``vertex_normals``."""
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.ops import reference
+from pyface3d.testing.record import Draw, OpRecord, instead
+from pyface3d.testing.records.surface import triangles_of
+
+
+def _build(draw: Draw, B: int, N: int, F: int) -> tuple[Tensor, ...]:
+    return draw.normal(B, N, 3), triangles_of(draw, N, F)
+
+
+RECORD = OpRecord(
+    name="vertex_normals",
+    op=ops.vertex_normals,
+    reference=reference.vertex_normals,
+    build=_build,
+    sizes={"B": 2, "N": 9, "F": 15},
+    differentiable=("vertices",),
+    edges={"B": (1, 4, 5, 19), "N": (1, 3, 4, 17, 65), "F": (1, 2)},
+    ranges={"triangles": "N"},
+    errors=(
+        instead(r"vertices must be \(B, N, 3\)", vertices=lambda v: v[0]),
+        instead(r"triangles\[0\] names vertex 9, but vertices has 9", triangles=lambda t: torch.full_like(t, 9)),
+    ),
+)

@@ -1,0 +1,30 @@
+"""The record of ``wing_loss``."""
+
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.ops import reference
+from pyface3d.testing.record import Draw, OpRecord, instead
+
+
+def _build(draw: Draw, B: int, N: int, w: float) -> tuple[Tensor | float, ...]:
+    return 8 * draw.normal(B, N), 8 * draw.normal(B, N), w, 2.0  # both branches, none at the kinks
+
+
+RECORD = OpRecord(
+    name="wing_loss",
+    op=ops.wing_loss,
+    reference=reference.wing_loss,
+    build=_build,
+    sizes={"B": 3, "N": 37},
+    differentiable=("pred", "target"),
+    edges={"B": (1,), "N": (1, 3, 4, 8, 16, 5461, 5462)},
+    choices={"w": (10.0, 3.0)},
+    scale=10,
+    errors=(
+        instead(r"target must have the shape of pred \(3, 37\), got \(37,\)", target=lambda t: t[0]),
+        instead("w must be positive and finite, got 0", w=0.0),
+        instead("epsilon must be positive and finite, got -1", epsilon=-1.0),
+        instead("pred must be float32 or float64", pred=lambda p: p.half()),
+    ),
+)

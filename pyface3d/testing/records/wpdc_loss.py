@@ -1,0 +1,183 @@
+"""The records of ``wpdc_loss``, of its resampled form and of its weights: moments stand beside the model."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.ops import reference
+from pyface3d.testing.record import Draw, OpRecord, instead
+
+_SCALE = 0.5
+
+
+class Space(NamedTuple):
+    """What the loss needs of a parameter space."""
+
+    mean: Tensor
+    std: Tensor
+    size: int = 120
+
+
+class Gram(NamedTuple):
+    """What it needs of a Gram matrix."""
+
+    axes: Tensor
+    n_vertices: int
+    unit: str = "um"
+
+
+class Model(NamedTuple):
+    """What it needs of a model whose vertices are resampled."""
+
+    mean: Tensor
+    basis: Tensor
+    unit: str = "um"
+
+
+def _loss(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    axes: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    gram = Gram(axes, mean.shape[0])
+    return ops.wpdc_loss(pred, target, Space(param_mean, param_std), gram, None, scale, epsilon)
+
+
+def _reference(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    axes: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    return reference.wpdc_loss(pred, target, param_mean, param_std, mean, basis, scale, epsilon)
+
+
+def _resampled(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    indices: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    model = Model(mean, basis)
+    return ops.wpdc_loss(pred, target, Space(param_mean, param_std), model, indices, scale, epsilon)
+
+
+def _resampled_reference(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    indices: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    picked = mean[indices], basis[indices]
+    return reference.wpdc_loss(pred, target, param_mean, param_std, *picked, scale, epsilon)
+
+
+def _weights(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    axes: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    gram = Gram(axes, mean.shape[0])
+    return ops.wpdc_weights(pred, target, Space(param_mean, param_std), gram, None, scale, epsilon)
+
+
+def _weights_reference(
+    pred: Tensor,
+    target: Tensor,
+    param_mean: Tensor,
+    param_std: Tensor,
+    axes: Tensor,
+    mean: Tensor,
+    basis: Tensor,
+    scale: float,
+    epsilon: float,
+) -> Tensor:
+    return reference.wpdc_weights(pred, target, param_mean, param_std, mean, basis, scale, epsilon)
+
+
+def _parameters(draw: Draw, B: int, N: int, K: int) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    tables = draw.normal(12 + K), 0.5 + draw.uniform(12 + K)
+    return (draw.normal(B, 12 + K), draw.normal(B, 12 + K), *tables), draw.normal(N, 3), draw.normal(N, 3, K)
+
+
+def _build(draw: Draw, B: int, N: int, K: int) -> tuple[Tensor | float, ...]:
+    parameters, mean, basis = _parameters(draw, B, N, K)
+    columns = torch.cat([mean[:, :, None], basis], 2).double()  # (N, 3, K + 1)
+    axes = torch.einsum("nxi,nxj->xij", columns, columns).to(mean.dtype)
+    return *parameters, axes, mean, basis, _SCALE, 1e-3
+
+
+def _build_resampled(draw: Draw, B: int, N: int, K: int, L: int) -> tuple[Tensor | float, ...]:
+    parameters, mean, basis = _parameters(draw, B, N, K)
+    return *parameters, mean, basis, draw.integers(N, L if N else 0), _SCALE, 1e-3
+
+
+_ERRORS = (
+    instead("pred must hold 12 pose entries", pred=lambda p: p[:, :11], target=lambda t: t[:, :11],
+            param_mean=lambda m: m[:11], param_std=lambda s: s[:11]),
+    instead("scale must be positive, got 0", scale=0.0),
+    instead("epsilon must be positive, got 0", epsilon=0.0),
+)  # fmt: skip
+
+RECORD = OpRecord(
+    name="wpdc_loss",
+    op=_loss,
+    reference=_reference,
+    build=_build,
+    sizes={"B": 3, "N": 6, "K": 4},
+    differentiable=("pred", "target"),
+    edges={"B": (1, 64, 65), "K": (1, 7, 16, 17)},
+    smooth=False,  # the weights count as constants
+    errors=_ERRORS,
+)
+RESAMPLED = OpRecord(
+    name="wpdc_loss_resampled",
+    op=_resampled,
+    reference=_resampled_reference,
+    build=_build_resampled,
+    sizes={"B": 3, "N": 6, "K": 4, "L": 9},
+    differentiable=("pred", "target"),
+    edges={"B": (1, 65), "K": (1, 7, 16, 17), "L": (1, 127, 128, 129)},
+    ranges={"indices": "N"},
+    free=("basis.2",),  # fewer coefficients than entries: the others are texture
+    smooth=False,
+    errors=_ERRORS,
+)
+WEIGHTS = OpRecord(
+    name="wpdc_weights",
+    op=_weights,
+    reference=_weights_reference,
+    build=_build,
+    sizes={"B": 3, "N": 6, "K": 4},
+    edges={"B": (1,), "K": (1, 17)},
+    errors=_ERRORS,
+)
