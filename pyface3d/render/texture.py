@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pyface3d import ops
+from pyface3d.render.filling import fill_holes
 from pyface3d.render.forms import Array, as_float, as_pictures, as_table, as_vertices, to_uint8
 from pyface3d.render.surface import rasterized
 
@@ -114,15 +115,4 @@ def _blended(colors: Tensor, trust: Tensor, mirror: bool) -> Tensor:
     colors = colors * total
     if mirror:
         colors, total = colors + _MIRROR_TRUST * colors.flip(2), total + _MIRROR_TRUST * total.flip(2)
-    return _without_holes(colors.movedim(-1, 1), total.movedim(-1, 1)).movedim(1, -1)
-
-
-def _without_holes(weighted: Tensor, weight: Tensor) -> Tensor:
-    """Color (1, 3, h, w) of weighted sums; where the weight is 0, that of the next coarser level (pull-push)."""
-    known = weight > 0
-    colors = weighted / weight.where(known, weight.new_ones(()))
-    if known.all() or max(weight.shape[2:]) == 1:
-        return colors
-    coarse = [F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (colors * known, known.float())]
-    filled = F.interpolate(_without_holes(*coarse), weight.shape[2:], mode="bilinear", align_corners=False)
-    return colors.where(known, filled)
+    return fill_holes(colors.movedim(-1, 1), total.movedim(-1, 1)).movedim(1, -1)
