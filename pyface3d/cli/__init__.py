@@ -8,7 +8,7 @@ named, the rest is done; 130 interrupted by Ctrl-C.
 
 import typer
 
-from pyface3d.cli import convert, count, demo, doctor, evaluate, export, fit, label, models, reconstruct, train
+from pyface3d.cli import convert, count, demo, doctor, evaluate, export, fit, label, models, profile, reconstruct, train
 from pyface3d.cli.command import register
 from pyface3d.cli.data import data
 
@@ -29,6 +29,7 @@ for _function in (
     train.train,
     evaluate.evaluate,
     label.label,
+    profile.profile,
     export.export,
     convert.convert,
     count.count,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
 
 TABLES = ("params", "landmarks", "yaw", "box")
+VISIBLE = "visible"  # a table that older folders lack: all points are seen
 TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
 MOST_ERROR = 0.1  # of the face's size: beyond it, model and label do not belong together
 
@@ -123,25 +124,55 @@ def label_faces(
         wanted, got = (f"{s.n_identity} + {s.n_expression}" for s in (space, model))
         raise ValueError(f"label_faces: model must have the {wanted} coefficients of space, got {got}; use truncated()")
     faces = MatFaces(source, space, model, atlas, framing)
-    folder, report = Path(out), Report()
+    report = Report()
+    labels = iterate_labels(faces, report, most_error, progress)
+    write_labels(labels, out, space, report, model=model, maps=atlas is not None)
+    return report
+
+
+def write_labels(
+    samples: Iterator[Sample],
+    out: str | os.PathLike,
+    space: ParameterSpace,
+    report: Report,
+    *,
+    model: "MorphableModel | None" = None,
+    maps: bool = False,
+) -> None:
+    """Writes samples as a label folder, one after the other: what :class:`LabeledFaces` reads.
+
+    Args:
+        samples: each with ``name``, ``image``, ``params``, ``landmarks``, ``yaw``, ``box``, perhaps ``visible``, and
+            ``position_map`` where ``maps`` is set.
+        out: folder; made where it is missing.
+        space: layout, size and frame of ``params``.
+        report: what was refused, complete when the samples are exhausted; goes into ``report.json``, which also names
+            the face model of the labels and its hash.
+        model: that face model, or None where the labels belong to none.
+        maps: also write ``maps.zip``.
+
+    Raises:
+        OSError: ``out`` cannot be written.
+    """
+    folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    tables: dict[str, list] = {key: [] for key in ("names", *TABLES)}
+    tables: dict[str, list] = {key: [] for key in ("names", *TABLES, VISIBLE)}
     with atomic_write(folder / CROPS) as crops, zipfile.ZipFile(crops, "w") as pictures:
-        labels = iterate_labels(faces, report, most_error, progress)
-        if atlas is None:
-            _write(labels, tables, pictures, None)
+        if not maps:
+            _write(samples, tables, pictures, None)
         else:
-            with atomic_write(folder / MAPS) as maps, zipfile.ZipFile(maps, "w", zipfile.ZIP_DEFLATED) as positions:
-                _write(labels, tables, pictures, positions)
+            with atomic_write(folder / MAPS) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as positions:
+                _write(samples, tables, pictures, positions)
     dims = min((points.shape[1] for points in tables["landmarks"]), default=2)
     tables["landmarks"] = [points[:, :dims] for points in tables["landmarks"]]  # files with and without depth
     with atomic_write(folder / TABLE) as stream:
         arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items()}
         np.savez(stream, **arrays)
+    content: dict[str, Any] = {"total": report.total, "flip": space.flip, "size": space.size}
+    if model is not None:
+        content |= {"model": model.name, "model_hash": model.hash()}
     with atomic_write(folder / REPORT) as stream:
-        content = {"total": report.total, "flip": space.flip, "size": space.size, "refused": report.refused}
-        stream.write(json.dumps(content, indent=1).encode())
-    return report
+        stream.write(json.dumps(content | {"refused": report.refused}, indent=1).encode())
 
 
 def _default_space(model: "MorphableModel | None", atlas: "UVAtlas | None") -> ParameterSpace:
@@ -157,6 +188,7 @@ def _write(
         tables["names"].append(name)
         for key in TABLES:
             tables[key].append(np.asarray(sample[key], np.float32))  # type: ignore[literal-required]
+        tables[VISIBLE].append(np.asarray(sample.get("visible", torch.ones(len(sample["landmarks"]))), bool))
         content = io.BytesIO()
         Image.fromarray(sample["image"].permute(1, 2, 0).numpy()).save(content, "PNG")
         pictures.writestr(f"{name}.png", content.getvalue())
@@ -167,7 +199,7 @@ def _write(
 
 
 class LabeledFaces(FaceDataset):
-    """What :func:`label_faces` wrote, as a dataset of samples.
+    """What :func:`label_faces` and other commands wrote as a label folder, as a dataset of samples.
 
     Args:
         folder: that folder.
@@ -183,7 +215,7 @@ class LabeledFaces(FaceDataset):
             raise ValueError(f"LabeledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
         with np.load(folder / TABLE, allow_pickle=False) as tables:
             super().__init__([str(name) for name in tables["names"]])
-            self.tables = {key: torch.from_numpy(tables[key]) for key in TABLES}
+            self.tables = {key: torch.from_numpy(tables[key]) for key in (*TABLES, VISIBLE) if key in tables}
         self.crops = Pictures(folder / CROPS)
         self.maps = Archive(folder / MAPS) if (folder / MAPS).is_file() else None
 
@@ -195,7 +227,7 @@ class LabeledFaces(FaceDataset):
             image=self.crops.read(f"{name}.png"),
             params=self.tables["params"][index],
             landmarks=landmarks,
-            visible=torch.ones(len(landmarks), dtype=torch.bool),
+            visible=self.tables[VISIBLE][index] if VISIBLE in self.tables else torch.ones(len(landmarks)).bool(),
             yaw=float(self.tables["yaw"][index]),
             box=self.tables["box"][index],
             name=name,

@@ -71,7 +71,7 @@ function tabs(list, panels) {
   const buttons = panels.map(({ id, title, panel }) => {
     const button = element("button", { role: "tab", id: `tab-${id}`, "aria-controls": panel.id, onclick: () => choose(id) }, title);
     panel.setAttribute("role", "tabpanel");
-    panel.setAttribute("aria-labelledby", button.id);
+    panel.setAttribute("aria-labeledby", button.id);
     list.append(button);
     return { id, button, panel };
   });

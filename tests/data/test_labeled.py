@@ -47,7 +47,8 @@ def test_labels_of_a_folder_and_what_was_refused(source, model, tmp_path):
     assert report.refused["broken"].startswith("unreadable image") and "of the face off" in report.refused["foreign"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"labels.npz", "crops.zip", "maps.zip", "report.json"}
-    assert json.loads((tmp_path / "out/report.json").read_text())["refused"] == report.refused
+    stored = json.loads((tmp_path / "out/report.json").read_text())
+    assert stored["refused"] == report.refused and stored["model_hash"] == model.hash()
 
     faces = LabeledFaces(tmp_path / "out")
     assert faces.names == ["fits"]

@@ -9,15 +9,15 @@ _TRUST = 0.3  # ridge: how much of a point's own offset is noise
 _COARSE = 32  # cells along a side that the correction is computed on
 
 
-def placement(fitted: Tensor, given: Tensor, places: Tensor, size: int) -> Tensor:
-    """Offsets (B, N, 2) of places that carry the fitted points near the given ones and vanish far from all of them.
+def offsets_at(places: Tensor, fitted: Tensor, given: Tensor, size: int) -> Tensor:
+    """Offsets (B, N, 2) that carry the fitted points near the given ones, and vanish far from all of them.
 
     Kernel ridge regression of the offsets with a Gaussian kernel.
 
     Args:
-        fitted: (B, L, 2) pixels of the canvas.
-        given: (B, L, 2); NaN: not known.
-        places: (B, N, 2) where the offsets are wanted.
+        places: (B, N, 2) pixels of the canvas where the offsets are wanted.
+        fitted: (B, L, 2) where the fit has the points.
+        given: (B, L, 2) where the photo has them; NaN: not known.
         size: side of the canvas.
     """
     known = ~given.isnan().any(-1)

@@ -1,0 +1,128 @@
+"""From photographed faces with landmarks to labeled views of them."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pyface3d.data.dataset import Report
+from pyface3d.data.profiling.profiler import Lifted, Profiler
+from pyface3d.data.sample import Sample
+from pyface3d.data.synthetic.draws import Draws
+from pyface3d.fitting import fit_landmarks
+
+GROUP = 8  # photos lifted, and views rendered, together: their tensors stay near the cache
+
+
+@dataclass(frozen=True)
+class PhotographedFace:
+    """A face to be turned.
+
+    Attributes:
+        name: of the views, with their yaw behind it.
+        photo: (3, H, W) uint8 RGB.
+        points: (L, 2 or 3) landmarks in pixels of the photo, y down; L = 68, 81 or 21, NaN where not visible.
+    """
+
+    name: str
+    photo: Tensor
+    points: Tensor
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views are made of each photo.
+
+    Attributes:
+        yaws: degrees, 300W-LP's sign.
+        spread: yaws are drawn evenly within so many degrees to either side.
+        pitch: standard deviation in degrees of the camera's height.
+        jitter: standard deviation of the crop's shift as a share of its side; its size varies as much.
+        most_guessed: views of which the photo shows less are left out: the share of the face, from ear to ear, that
+            may be guessed.
+        seed: name of the random draws; those of a photo depend on its number alone.
+    """
+
+    yaws: Sequence[float] = tuple(range(-90, 91, 15))
+    spread: float = 0.0
+    pitch: float = 0.0
+    jitter: float = 0.0
+    most_guessed: float = 0.3
+    seed: int = 0
+
+
+def profile_faces(
+    faces: Iterable[PhotographedFace], profiler: Profiler, views: Views, report: Report, *, noise: float = 0.01
+) -> Iterator[Sample]:
+    """Views of one photo after the other, with exact labels; nothing is kept in memory.
+
+    The profiler's face model is fitted to each face's landmarks; the photo is then moved over the fitted surface so
+    that it shows the landmarks where the label has them.
+
+    Args:
+        faces: the photos.
+        profiler: what turns them.
+        views: which views.
+        report: counts the views, and names the photos whose landmarks no face fits.
+        noise: how far off the landmarks are, as in :func:`pyface3d.fitting.fit_landmarks`.
+
+    Yields:
+        Samples with image, params, landmarks, visible, yaw, box and name.
+
+    Example:
+        >>> face = PhotographedFace("ada", torch.zeros(3, 275, 225, dtype=torch.uint8), torch.rand(68, 2) * 100)
+        >>> samples = profile_faces([face], Profiler(), Views(yaws=[60], most_guessed=1.0), Report())
+        >>> [sample["name"] for sample in samples]
+        ['ada_+60']
+    """
+    faces, number = iter(faces), 0
+    while group := list(itertools.islice(faces, GROUP)):
+        params = torch.cat([_fitted(face, profiler, noise) for face in group])
+        found = params.isfinite().all(1)
+        for face, fits in zip(group, found.tolist()):
+            if not fits:
+                report.total += 1
+                report.refused[face.name] = "unreadable label (no face fits its landmarks)"
+        numbers = [number + k for k in found.nonzero()[:, 0].tolist()]
+        fitting = [face for face, fits in zip(group, found.tolist()) if fits]
+        if fitting:
+            yield from _views(fitting, params[found], profiler, views, numbers, report)
+        number += len(group)
+
+
+def _fitted(face: PhotographedFace, profiler: Profiler, noise: float) -> Tensor:
+    """(1, P) parameters in the photo, y up; NaN where nothing fits."""
+    points = face.points[None, :, :2].float()
+    return fit_landmarks(points, profiler.model, noise=noise, size=face.photo.shape[1]).params
+
+
+def _views(
+    faces: list[PhotographedFace], params: Tensor, profiler: Profiler, views: Views, numbers: list[int], report: Report
+) -> Iterator[Sample]:
+    points = torch.stack([face.points[:, :2].float() for face in faces])
+    surface = profiler.model.landmarks68(profiler.space.split(params)[1])
+    lifted = profiler.lift([face.photo for face in faces], params, points, surface)
+    rows, yaw, pitch, jitter = _drawn(lifted, profiler, views, numbers)
+    report.total += len(rows)
+    for part in (slice(start, start + GROUP) for start in range(0, len(rows), GROUP)):
+        rendered = profiler.render(lifted[rows[part]], yaw[part], pitch[part], jitter[part])
+        for k, row in enumerate(rows[part].tolist()):
+            sample = {key: values[k] for key, values in rendered.items()}
+            name = f"{faces[row].name}_{round(float(yaw[part][k])):+03d}"
+            yield Sample(**{**sample, "yaw": float(sample["yaw"]), "name": name})  # type: ignore[typeddict-item]
+
+
+def _drawn(
+    lifted: Lifted, profiler: Profiler, views: Views, numbers: list[int]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The views that photos can give: numbers of heads, yaws, pitches (M,) and jitters (M, 3)."""
+    count, draws = len(views.yaws), Draws(views.seed, numbers)
+    yaw = torch.tensor(views.yaws, dtype=torch.float32) + draws.uniform(-views.spread, views.spread, count)
+    yaw, pitch = yaw.clamp(-90, 90), draws.normal(views.pitch, count)  # (B, Y)
+    shift = draws.normal(views.jitter, 2 * count).unflatten(1, (count, 2))
+    jitter = torch.cat([shift, draws.normal(views.jitter, count).exp()[..., None]], 2)
+    guessed = torch.stack([profiler.guessed(lifted, yaw[:, k], pitch[:, k]) for k in range(count)], 1)
+    kept = guessed <= views.most_guessed
+    return kept.nonzero()[:, 0], yaw[kept], pitch[kept], jitter[kept]
