@@ -14,6 +14,7 @@ CHECKS: dict[str, Callable[[OpRecord, str], None]] = {
     "finite_differences": values.finite_differences,
     "arriving_gradients": values.arriving_gradients,
     "bits": values.bits,
+    "after_fork": values.after_fork,
     "shapes": values.shapes,
     "opcheck": values.opcheck,
     "double_backward": transforms.double_backward,

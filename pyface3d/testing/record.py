@@ -75,6 +75,7 @@ class OpRecord:
         smooth: whether the gradient is that of the values (False: the op holds something constant that depends on its
             arguments, or rounds), so that finite differences must agree.
         dtypes: the dtypes that it takes outside of autocast.
+        devices: where it runs.
         scale: magnitude of the outputs, multiplies the absolute tolerance.
         promotes: whether mixed float32 and float64 arguments are computed in float64.
         fullgraph: whether ``torch.compile(fullgraph=True)`` and ``torch.export`` take it.
@@ -108,6 +109,7 @@ class OpRecord:
     free: tuple[str, ...] = ()
     smooth: bool = True
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float64)
+    devices: tuple[str, ...] = ("cpu", "cuda")
     scale: float = 1.0
     promotes: bool = True
     fullgraph: bool = True

@@ -1,5 +1,8 @@
 """Checks of an op's numbers against its reference: sizes, layouts, gradients, bits."""
 
+import os
+import select
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +113,31 @@ def bits(record: OpRecord, device: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(same_bits(results[0], other) for other in pool.map(at_once, range(8))), "Python threads interfere"
+
+
+def after_fork(record: OpRecord, device: str) -> None:
+    """A process forked from this one, as a data loader's workers are, computes the same bits."""
+    if torch.device(device).type != "cpu" or not hasattr(os, "fork"):
+        return
+    args = record.sample(record.dtypes[0], device)
+    expected = outputs_of(record.op, args)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            torch.set_num_threads(1)  # as torch's data loader does
+            os.write(writer, b"same" if same_bits(outputs_of(record.op, args), expected) else b"other")
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        ready, _, _ = select.select([reader], [], [], 60)
+        answer = os.read(reader, 16) if ready else b"nothing within a minute"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reader)
+    assert answer == b"same", f"a forked process computes {answer.decode() or 'nothing: it crashed'}"
 
 
 def shapes(record: OpRecord, device: str) -> None:
