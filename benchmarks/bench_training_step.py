@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import pyface3d
-from pyface3d.data.synthetic import PortraitPool, SyntheticFaces, parameter_space
+from pyface3d.data import Pool
+from pyface3d.data.synthetic import SyntheticFaces, parameter_space
 from pyface3d.training import MethodModule, StepLoader, StepSampler
 
 BATCH, STEPS = 128, 6
@@ -15,7 +16,7 @@ BATCH, STEPS = 128, 6
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
     faces = SyntheticFaces(seed=0)
-    portraits = PortraitPool(tmp_path_factory.mktemp("pool"), faces, 2 * BATCH)
+    portraits = Pool(tmp_path_factory.mktemp("pool"), faces, 2 * BATCH)
     portraits.fill()
     return portraits
 

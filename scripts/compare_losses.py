@@ -22,15 +22,13 @@ import pyface3d
 from pyface3d import losses, ops
 from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
-from pyface3d.data import CroppedFaces
-from pyface3d.data.synthetic import PortraitPool, SyntheticFaces, parameter_space, synth_2000
+from pyface3d.data import Augment, CroppedFaces, Pool
+from pyface3d.data.augment import LIGHT
+from pyface3d.data.synthetic import SyntheticFaces, parameter_space, synth_2000
 from pyface3d.evaluation import box_size, evaluate, normalized_mean_error
 from pyface3d.fitting import fit_landmarks
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
-from pyface3d.training.embedded import resolution
-from pyface3d.training.objective import PortraitObjective
-from pyface3d.training.portrait_augment import PortraitAugment
 
 Batch = dict[str, Tensor]
 Criterion = Callable[[Tensor, Batch], Tensor]  # of whitened predictions (B, P) and a batch
@@ -88,13 +86,13 @@ def criteria(model: MorphableModel, space: ParameterSpace) -> dict[str, Callable
 def criterion(name: str, model: MorphableModel, space: ParameterSpace) -> Criterion:
     """The loss of that name; ``portraits`` is the objective of the embedded weights."""
     if name == "portraits":
-        objective = PortraitObjective(model, space)
+        objective = losses.PointLoss(model, space, landmarks=0.1, vertices=0.05, params=0.5)
         return lambda whitened, batch: objective(whitened, batch)[0]
     loss = criteria(model, space)[name]()
     return lambda whitened, batch: loss(whitened, batch["params"])
 
 
-def labeled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
+def labelled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
     """AFLW's training crops with parameters fitted to their visible points, and the 68 landmarks of the fits."""
     crops = CroppedFaces(folder / "train.npz", folder / "train_crops120.zip")
     samples = [crops[index] for index in range(len(crops))]
@@ -110,9 +108,9 @@ def labeled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> 
 class Mixture:
     """Batches by number: the same rows at the same step of every run."""
 
-    def __init__(self, real: Batch | None, portraits: PortraitPool | None, batch: int, seed: int):
+    def __init__(self, real: Batch | None, portraits: Pool | None, batch: int, seed: int):
         self.real, self.portraits, self.batch, self.seed = real, portraits, batch, seed
-        self.augment = PortraitAugment()
+        self.augment = Augment(parameter_space(), strength=LIGHT)
 
     def __call__(self, step: int, side: int) -> Batch:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
@@ -125,7 +123,7 @@ class Mixture:
             rows = torch.randint(len(self.portraits), (share,), generator=generator)
             parts.append(self.portraits.batch(rows.tolist()))
         joined = {key: torch.cat([part[key] for part in parts]) for key in ("image", "params", "landmarks")}
-        return self.augment(joined, side, generator)
+        return self.augment(joined, generator, side)
 
 
 def train(method: Method, loss: Criterion, batches: Mixture, options: argparse.Namespace) -> dict[str, float]:
@@ -135,7 +133,7 @@ def train(method: Method, loss: Criterion, batches: Mixture, options: argparse.N
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05, foreach=True)
     spent, start = 0.0, time.process_time()
     for step in range(steps):
-        side = resolution(step, options)
+        side = options.sizes[sum(step >= switch for switch in options.switches)]
         batch = batches(step, side)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50) * min(1.0, (steps - step) / (0.6 * steps))
@@ -187,8 +185,8 @@ def main() -> None:
     rows = options.out / "rows.jsonl"
     done = {json.loads(line)["row"] for line in rows.read_text().splitlines()} if rows.exists() else set()
     space, model = parameter_space(), MorphableModel.default()
-    real = None if options.data == "synthetic" else labeled_aflw(options.aflw, model, space)
-    pool = None if options.data == "aflw" else PortraitPool(options.portraits, SyntheticFaces(seed=1), 65536)
+    real = None if options.data == "synthetic" else labelled_aflw(options.aflw, model, space)
+    pool = None if options.data == "aflw" else Pool(options.portraits, SyntheticFaces(seed=1), 65536)
     tested = synth_2000().render(range(SYNTHETIC_TESTED))
     for name in options.losses:
         row = f"{options.network} {name} {options.data} {options.steps}x{options.batch} seed {options.seed}"

@@ -1,7 +1,6 @@
-"""Measures a checkpoint of ``pyface3d.training.embedded`` and writes it as a weight file with its card.
+"""Measures weights that ``pyface3d train`` wrote, and packs them: half precision, the figures on the card.
 
-python scripts/embedded_weights.py runs/mobile_frnet/last.pt mobile_frnet_synthetic.safetensors \
-    --data AFLW2000-3D --command "torchrun ..."
+python scripts/embedded_weights.py run/mobile_frnet.safetensors mobile_frnet_synthetic.safetensors --data AFLW2000-3D
 """
 
 import argparse
@@ -15,12 +14,11 @@ from torch import Tensor
 from pyface3d.camera import flip_y
 from pyface3d.data.synthetic import parameter_space, synth_2000
 from pyface3d.evaluation import align_depth, box_size, normalized_mean_error, open_benchmark, summarize
-from pyface3d.methods import Method, Reconstruction, load_weights, save_weights
+from pyface3d.methods import Method, Reconstruction, from_pretrained, load_weights, read_card, save_weights
 from pyface3d.morphable import MorphableModel
-from pyface3d.training.portrait_tasks import TASKS
 
 BATCH, CROP = 50, 120
-LICENSE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
+LICENCE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
 
 
 def predict(method: Method, images: Tensor) -> Reconstruction:
@@ -89,24 +87,20 @@ def _bins(found: Tensor, goal: Tensor, yaw: Tensor) -> dict[str, float]:
 def main() -> None:
     """Load, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint")
+    parser.add_argument("weights")
     parser.add_argument("out")
     parser.add_argument("--data", help="AFLW2000-3D benchmark: measured when given")
-    parser.add_argument("--weights", choices=("network", "average"), default="average")
-    parser.add_argument("--command", default="", help="that made the checkpoint, for the card")
-    parser.add_argument("--portraits", default="65536 portraits of SyntheticFaces(seed=1)")
     options = parser.parse_args()
-    kept = torch.load(options.checkpoint, weights_only=True)
-    method = TASKS[kept["method"]]().method.eval()
-    method.network.load_state_dict(kept[options.weights])
-    training = {"data": options.portraits, "steps": kept["step"], "seed": 1, "command": options.command}
+    method, card = from_pretrained(options.weights), read_card(options.weights)
+    assert card is not None
+    training = card.training
     numbers: dict[str, Any] = {}
-    save_weights(method, options.out, training=training, license=LICENSE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, licence=LICENCE, dtype=torch.float16)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)
     if options.data:
         numbers["aflw2000-3d"] = on_photos(method, options.data)
-    save_weights(method, options.out, training=training, numbers=numbers, license=LICENSE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, numbers=numbers, licence=LICENCE, dtype=torch.float16)
     print(json.dumps({"bytes": Path(options.out).stat().st_size, **numbers}, indent=1))
 
 

@@ -1,48 +1,77 @@
 """``pyface3d train``."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pyface3d.cli.arguments import Method
 from pyface3d.cli.command import CommandError, screen
 
 
 def train(
-    method: Method,
+    method: Annotated[
+        str | None, typer.Argument(help="A method's name; `pyface3d models` lists them.", show_default=False)
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(help="synthetic[:COUNT], or the path of a set; repeated: equal shares of each batch."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint, metrics and weights.")] = Path("run"),
-    config: Annotated[Path | None, typer.Option(help="YAML file of options; those on the command line win.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Packaged recipe or YAML file of options; those on the command line win.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Weights to start from; of another network: its trunk.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the first set; default: the recipe's.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length in steps, in place of epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step; default: the recipe's.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Learning rate; default: the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random; default 0.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read data; default 2.")] = None,
     ema: Annotated[float | None, typer.Option(min=0, max=1, help="Decay of averaged weights.")] = None,
+    augment: Annotated[str | None, typer.Option(help="strong (default), light, prnet or none.")] = None,
+    pool: Annotated[Path | None, typer.Option(help="Folder that keeps rendered and decoded pictures.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="End after so long, with a checkpoint.")] = None,
+    save_minutes: Annotated[float | None, typer.Option(min=0, help="Between checkpoints; default 5.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read data.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Default: one for each core, at most 8, or for each GPU.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = None,
-    devices: Annotated[int | None, typer.Option(min=1, help="Processes or GPUs; default 1.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of any field of the recipe, repeated.")
+    ] = None,
+    argument: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the method, for example backbone=mobilenet_v2; repeated.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Start anew instead of going on from last.ckpt.")] = False,
 ) -> dict[str, Any]:
     """Train a method by its published loss and recipe; a second call goes on where the first one stopped.
 
     [bold]Example:[/bold] pyface3d train mobile_frnet --data synthetic:20000 --steps 2000 --out run
     """
-    from pyface3d.training import run_training
+    from pyface3d.training import read_recipe, run_training
 
-    options = {**_read(config), **_given(epochs=epochs, steps=steps, batch_size=batch_size, seed=seed, workers=workers)}
-    options |= _given(ema=ema, precision=precision, devices=devices)
-    sources = data or options.pop("data", None)
+    options = read_recipe(recipe) if recipe else {}
+    options |= _pairs("set", set_)
+    options |= _given(epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=rate, seed=seed, ema=ema)
+    options |= _given(augment=augment, max_minutes=max_minutes, save_minutes=save_minutes, workers=workers)
+    options |= _given(processes=processes, precision=precision, pool=_text(pool), start=_text(start))
+    options["arguments"] = {**options.get("arguments", {}), **_pairs("argument", argument)}
+    name, sources = method or options.get("method"), data or options.get("data")
+    if not name:
+        raise CommandError("name the method to train, or a recipe that does", 2)
     if not sources:
         raise CommandError("name what to train on: --data synthetic, or the path of a data set", 2)
-    options.pop("data", None)
-    if screen.quiet:
-        options |= {"enable_progress_bar": False}
-    result = run_training(method, [sources] if isinstance(sources, str) else sources, out, resume=not again, **options)
-    screen.say(f"wrote {result['weights']} after {result['steps']} steps, {result['speed']}")
+    options = {key: value for key, value in options.items() if key not in ("method", "data")}
+    sources = [sources] if isinstance(sources, str) else sources
+    result = run_training(name, sources, out, resume=not again, bar=not screen.quiet, **options)
+    rate_said = f"{result['pictures_per_second']} pictures a second"
+    if result["start"]:
+        screen.say(result["start"])
+    screen.say(f"wrote {result['weights']} after {result['steps']} steps, {rate_said}")
+    screen.say(f"next: pyface3d evaluate {name} --weights {result['weights']} --data BENCHMARK")
     return result
 
 
@@ -50,15 +79,19 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _read(config: Path | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    import yaml
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
-    try:
-        options = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except yaml.YAMLError:
-        options = None
-    if not isinstance(options, dict):
-        raise CommandError(f"{config}: must hold NAME: VALUE lines, as the options of this command are named", 2)
-    return {str(name).replace("-", "_"): value for name, value in options.items()}
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, Any]:
+    """NAME=VALUE, the value as JSON where it is some, else as text."""
+    pairs = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise CommandError(f"--{option} wants NAME=VALUE, got {text}", 2)
+        try:
+            pairs[name.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            pairs[name.replace("-", "_")] = value
+    return pairs

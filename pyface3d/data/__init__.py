@@ -10,7 +10,8 @@ from pyface3d.data.landmark_files import LandmarkFaces
 from pyface3d.data.mat import MatFaces, MatLabel, read_mat
 from pyface3d.data.mirror import Mirror
 from pyface3d.data.pictures import Pictures, UnreadableError, decode_image
-from pyface3d.data.sample import Sample, collate
+from pyface3d.data.pool import Pool
+from pyface3d.data.sample import Sample, collate, select
 from pyface3d.data.schemes import convert_landmarks, mirror_permutation
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MatLabel",
     "Mirror",
     "Pictures",
+    "Pool",
     "Report",
     "Sample",
     "Strength",
@@ -37,4 +39,5 @@ __all__ = [
     "mirror_permutation",
     "open_sets",
     "read_mat",
+    "select",
 ]

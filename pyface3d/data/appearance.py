@@ -1,4 +1,4 @@
-"""What augmentation does to the look of pictures: color, blur, occluders."""
+"""What augmentation does to the look of pictures: color, blur, grain, occluders."""
 
 import torch
 from torch import Tensor
@@ -37,6 +37,19 @@ def blur(images: Tensor, probability: float, generator: torch.Generator | None) 
     rows = torch.nn.functional.conv2d(padded, kernel[:, None, None], groups=groups)
     blurred = torch.nn.functional.conv2d(rows, kernel[:, None, :, None], groups=groups)
     images[chosen.to(images.device)] = blurred[0].unflatten(0, (-1, channels))
+    return images
+
+
+def grain(images: Tensor, noise: float, gray: float, generator: torch.Generator | None) -> Tensor:
+    """Takes the colors out of some of (B, 3, S, S), and adds noise of up to a standard deviation to two of five."""
+    count = len(images)
+    if gray > 0:
+        plain = torch.rand(count, generator=generator) < gray
+        images = torch.where(plain.to(images.device)[:, None, None, None], images.mean(1, keepdim=True), images)
+    if noise > 0:
+        draw = torch.rand(count, 2, generator=generator)
+        strength = ((draw[:, 0] < 0.4) * draw[:, 1] * noise).to(images)[:, None, None, None]
+        images = torch.addcmul(images, strength, torch.randn(images.shape, generator=generator).to(images))
     return images
 
 

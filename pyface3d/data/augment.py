@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pyface3d.camera import ParameterSpace, flip_y, pose_to_angles, unflip_y
-from pyface3d.data.appearance import blur, occlude, recolor
+from pyface3d.data.appearance import blur, grain, occlude, recolor
 from pyface3d.data.mirror import Mirror, mirror_pose
 from pyface3d.data.schemes import mirror_permutation
 
@@ -32,6 +32,8 @@ class Strength:
         blur: probability of a blur, of up to 1.5 % of the side.
         occlusion: probability of an occluder: an ellipse or box with a color, noise or a piece of another picture.
         flip: probability of a left-right mirror image.
+        noise: largest standard deviation of the noise that two pictures of five get, in 0..255.
+        gray: probability that the colors are taken out.
     """
 
     rotation: float = 20.0
@@ -41,8 +43,11 @@ class Strength:
     blur: float = 0.2
     occlusion: float = 0.3
     flip: float = 0.5
+    noise: float = 0.0
+    gray: float = 0.0
 
 
+LIGHT = Strength(14.0, (0.92, 1.09), 0.035, 0.25, blur=0.0, occlusion=0.33, flip=0.0, noise=14.0, gray=0.12)
 PRNET = Strength(rotation=45.0, scale=(0.9, 1.2), shift=0.1, gain=0.4, blur=0.0, occlusion=0.3, flip=0.5)
 
 
@@ -58,7 +63,8 @@ class Augment:
         space: the layout and crop of ``params``; without it batches must not hold any.
         model: whose coefficients they are; needed where ``params`` are mirrored.
         atlas: its atlas; needed where position maps are mirrored.
-        strength: how far; :data:`PRNET` is the published setting of the map methods.
+        strength: how far; :data:`PRNET` is the published setting of the map methods, :data:`LIGHT` is for portraits,
+            whose poses and lights vary already.
 
     Example:
         >>> import torch
@@ -79,12 +85,15 @@ class Augment:
         self.mirror = None if model is None else Mirror(model, atlas)
 
     @torch.no_grad()
-    def __call__(self, batch: dict[str, Any], generator: torch.Generator | None = None) -> dict[str, Any]:
+    def __call__(
+        self, batch: dict[str, Any], generator: torch.Generator | None = None, side: int | None = None
+    ) -> dict[str, Any]:
         """A changed copy of a collated batch; the same generator state gives the same batch.
 
         Args:
             batch: what :func:`pyface3d.data.collate` makes, on any device; ``image`` (B, 3, S, S) uint8 at least.
             generator: a CPU generator; None: torch's global one.
+            side: of the changed pictures, when they are wanted smaller or larger; labels still count S pixels.
 
         Raises:
             ValueError: something cannot be transformed because ``space``, ``model`` or ``atlas`` is missing.
@@ -92,7 +101,7 @@ class Augment:
         image = batch["image"]
         transform, flipped = self.draw(batch, generator)
         batch = {key: value for key, value in batch.items() if not key.endswith("box")}
-        batch["image"] = self._picture(image, transform, generator)
+        batch["image"] = self._picture(image, transform, generator, side or image.shape[-1])
         batch["transform"] = transform
         if "params" in batch:
             batch["params"] = self._params(batch["params"], transform, flipped)
@@ -129,16 +138,17 @@ class Augment:
             return torch.ones(len(batch["image"]), dtype=torch.bool)
         return torch.isin(counts, torch.tensor((0, *MIRRORED)))
 
-    def _picture(self, image: Tensor, transform: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Warped, blurred, occluded, colored: (B, 3, S, S) uint8."""
-        size, s = image.shape[-1], self.strength
-        out = torch.empty_like(image)
+    def _picture(self, image: Tensor, transform: Tensor, generator: torch.Generator | None, side: int) -> Tensor:
+        """Warped, blurred, occluded, colored: (B, 3, side, side) uint8."""
+        s = self.strength
+        out = image.new_empty(*image.shape[:2], side, side)
         for start in range(0, len(image), GROUP):
             part = slice(start, start + GROUP)
-            grid = _inverse_grid(transform[part], size)
+            grid = _inverse_grid(transform[part], image.shape[-1], side)
             faces = torch.nn.functional.grid_sample(image[part].float(), grid, "bilinear", "zeros", align_corners=True)
             faces = blur(faces, s.blur, generator)
             faces = occlude(faces, s.occlusion, generator)
+            faces = grain(faces, s.noise, s.gray, generator)
             out[part] = recolor(faces, s.gain, generator).round_().clamp_(0, 255).to(torch.uint8)
         return out
 
@@ -163,7 +173,8 @@ class Augment:
     def _landmarks(self, batch: dict[str, Any], transform: Tensor, flipped: Tensor) -> dict[str, Tensor]:
         points, order = move(batch["landmarks"], transform), _order(batch, flipped)
         moved = {"landmarks": points.gather(1, order[..., None].expand_as(points))}
-        return moved | ({"visible": batch["visible"].gather(1, order)} if "visible" in batch else {})
+        other = {key: batch[key].gather(1, order) for key in ("visible", "landmark_weights") if key in batch}
+        return moved | other
 
     def _maps(self, maps: Tensor, transform: Tensor, flipped: Tensor) -> Tensor:
         if bool(flipped.any()):
@@ -205,13 +216,15 @@ def scale_of(transform: Tensor) -> Tensor:
     return transform[:, :, 0].norm(dim=1)
 
 
-def _inverse_grid(transform: Tensor, size: int) -> Tensor:
-    """Sampling grid (B, S, S, 2) of ``grid_sample``: where each new pixel comes from."""
+def _inverse_grid(transform: Tensor, size: int, side: int) -> Tensor:
+    """Sampling grid (B, R, R, 2) of ``grid_sample``: where in a picture of S pixels each pixel of R comes from."""
     inverse = torch.linalg.inv(transform[..., :2])
     offset = -(inverse @ transform[..., 2:])
     half = (size - 1) / 2  # grid_sample counts from -1 to 1
-    steps = torch.arange(size, device=transform.device) / half  # (S,)
-    across = inverse[:, None, :, 0] * steps[:, None]  # (B, S, 2) along a row
+    steps = torch.arange(side, device=transform.device) / half  # (R,)
+    if side != size:
+        steps = ((torch.arange(side, device=transform.device) + 0.5) * (size / side) - 0.5) / half
+    across = inverse[:, None, :, 0] * steps[:, None]  # (B, R, 2) along a row
     down = inverse[:, None, :, 1] * steps[:, None] + (offset / half - 1).mT  # from row to row
     return across[:, None] + down[:, :, None]
 

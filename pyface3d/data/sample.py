@@ -1,6 +1,6 @@
 """One sample dict for all sets, and batches of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -19,7 +19,12 @@ class Sample(TypedDict, total=False):
         attributes: (40,) int8: 1 yes, 0 no, -1 unknown.
         yaw: float, degrees, 300W-LP's sign.
         box: (4,) float32, left, top, right, bottom of the crop in the original image.
+        landmark_weights: (L,) float32, what each landmark counts in a loss; absent: 1.
         name: the sample's name within its set.
+        set: the name of its set.
+        landmark_set: the convention of the landmarks, as :attr:`pyface3d.MorphableModel.landmark_sets` names it.
+        face_model: hash of the face model that ``params`` belong to, or a name for one that is not there.
+        index: the sample's number within its set.
     """
 
     image: Tensor
@@ -30,7 +35,16 @@ class Sample(TypedDict, total=False):
     attributes: Tensor
     yaw: float
     box: Tensor
+    landmark_weights: Tensor
     name: str
+    set: str
+    landmark_set: str
+    face_model: str
+    index: int
+
+
+TEXTS = ("name", "set", "landmark_set", "face_model")  # keys that are lists in a batch
+RAGGED = ("landmarks", "visible", "landmark_weights")
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -43,7 +57,8 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
         samples: at least one sample.
 
     Returns:
-        The samples' keys with a leading batch dimension; ``name`` is a list.
+        The samples' keys with a leading batch dimension; texts (``name``, ``set``, ``landmark_set``, ``face_model``)
+        are lists, empty where a sample has none.
 
     Raises:
         ValueError: no samples, or tensors of one key that do not fit together (images of two sizes).
@@ -55,9 +70,9 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """
     if not samples:
         raise ValueError("collate: needs at least one sample, got none")
-    keys = sorted(set().union(*samples) - {"name"})
-    batch: dict[str, Any] = {"name": [sample.get("name", "") for sample in samples]}
-    for key in keys:
+    found_keys = set().union(*samples) | {"name"}
+    batch: dict[str, Any] = {key: [dict(s).get(key, "") for s in samples] for key in TEXTS if key in found_keys}
+    for key in sorted(found_keys - set(TEXTS)):
         found = [dict(sample).get(key) for sample in samples]
         values = [None if value is None else torch.as_tensor(value) for value in found]
         values = [v.float() if v is not None and v.dtype == torch.float64 else v for v in values]
@@ -69,10 +84,31 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     return batch
 
 
+def select(batch: Mapping[str, Any], rows: Tensor | Sequence[int]) -> dict[str, Any]:
+    """Some samples of a batch, with every key that it has.
+
+    Args:
+        batch: collated samples.
+        rows: bool (B,) or numbers (n,) of the samples.
+
+    Example:
+        >>> batch = collate([{"yaw": 1.0, "name": "a"}, {"yaw": 2.0, "name": "b"}])
+        >>> select(batch, [1])["name"]
+        ['b']
+    """
+    rows = torch.as_tensor(rows)
+    numbers = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
+    chosen = numbers.tolist()
+    return {
+        key: value[numbers.to(value.device)] if isinstance(value, Tensor) else [value[row] for row in chosen]
+        for key, value in batch.items()
+    }
+
+
 def _stack(key: str, values: list[Tensor | None]) -> Tensor:
     present = [value for value in values if value is not None]
     shapes = {tuple(value.shape) for value in present}
-    if len(shapes) > 1 and key not in ("landmarks", "visible"):
+    if len(shapes) > 1 and key not in RAGGED:
         found = ", ".join(map(str, sorted(shapes)))
         raise ValueError(f"collate: {key} must have one shape in a batch, got {found}; give all sets the same size")
     shape = [max(sizes) for sizes in zip(*shapes)]

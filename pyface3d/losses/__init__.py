@@ -10,18 +10,18 @@ from pyface3d.losses.loss import Loss
 from pyface3d.losses.marn import MARNLoss
 from pyface3d.losses.mobile_frnet import MobileFRNetLoss
 from pyface3d.losses.parameters import ParameterLoss, PDCLoss, VDCLoss, WingVertexLoss, WPDCLoss
-from pyface3d.losses.supervision import LandmarkSupervision
+from pyface3d.losses.points import PointLoss
 
 __all__ = [
     "AttributeLoss",
     "JointLoss",
     "LandmarkLoss",
-    "LandmarkSupervision",
     "Loss",
     "MARNLoss",
     "MobileFRNetLoss",
     "PDCLoss",
     "ParameterLoss",
+    "PointLoss",
     "PositionMapLoss",
     "VDCLoss",
     "WPDCLoss",

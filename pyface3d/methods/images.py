@@ -52,6 +52,10 @@ class ImageFormat:
             TypeError: another type.
         """
         self.check_shape("preprocess", images)
+        return self.scaled(images)
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """Like :meth:`normalize`, for pictures (B, 3, R, R) of any side; errors alike."""
         if images.dtype == torch.uint8:
             images = images.float()
         elif not images.is_floating_point():

@@ -52,6 +52,7 @@ class JointNet(Method):
     space: ParameterSpace | None
     atlas: UVAtlas | None
     pos_weight: Tensor
+    supervision = ("position_map", "params", "attributes")
 
     recipe = Recipe(
         optimizer="adam",

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from pyface3d.atlas import UVAtlas
+from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
@@ -26,10 +28,23 @@ class Method(nn.Module):
         model: the face model the outputs belong to; None: ``MorphableModel.default()``.
         images: what the network wants to see.
         arguments: the constructor's own arguments as JSON-able values, for the model card.
+
+    Attributes:
+        recipe: how it is trained.
+        supervision: keys of a batch that its own loss learns from.
+        any_side: whether the network takes pictures of any side, in training: labels then still count ``images.size``.
+        channels_last: whether training in that memory layout is faster (and right).
+        space: parameter space of the outputs; None: they are no parameters.
+        atlas: chart of the outputs; None: they are no position maps.
     """
 
     name: str = ""
     recipe: ClassVar[Recipe]
+    supervision: ClassVar[tuple[str, ...]] = ("params",)
+    any_side: ClassVar[bool] = False
+    channels_last: ClassVar[bool] = False
+    space: ParameterSpace | None
+    atlas: UVAtlas | None
     model: MorphableModel
     network: nn.Module
 
@@ -37,6 +52,7 @@ class Method(nn.Module):
         self, network: nn.Module, model: MorphableModel | None, images: ImageFormat, arguments: Mapping[str, Any]
     ) -> None:
         super().__init__()
+        self.space, self.atlas = None, None
         self.network = network
         self.model = MorphableModel.default() if model is None else model
         self.images = images

@@ -28,6 +28,8 @@ class ParameterMethod(Method):
             the size.
     """
 
+    any_side = True  # trunks end in a mean over the picture
+    channels_last = True
     space: ParameterSpace
 
     def __init__(

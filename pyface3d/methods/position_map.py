@@ -56,6 +56,9 @@ class PositionMapNet(Method):
         torch.Size([1, 3, 64, 64])
     """
 
+    supervision = ("position_map",)
+    atlas: UVAtlas
+
     recipe = Recipe("adam", 1e-4, 16, 60, milestones=(20, 40), gamma=0.5, sources={"all": "default"})
 
     def __init__(

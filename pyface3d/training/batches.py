@@ -90,8 +90,9 @@ class Mixed(ConcatDataset):
             first = 0 if number == 0 else self.cumulative_sizes[number - 1]
             own = [indices[row] - first for row in rows]
             found = data.__getitems__(own) if hasattr(data, "__getitems__") else [data[index] for index in own]
+            title = getattr(data, "title", type(data).__name__)
             for row, sample in zip(rows, found, strict=True):
-                samples[row] = sample
+                samples[row] = {"set": title, **sample}
         return samples
 
 

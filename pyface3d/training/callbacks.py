@@ -1,8 +1,8 @@
-"""What happens beside the steps: checkpoints that survive anything, averaged weights, a report of the speed."""
+"""What happens beside the steps: checkpoints that survive anything, and averaged weights."""
 
 import os
-import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,15 @@ class LastCheckpoint(lightning.Callback):
 
     Args:
         folder: where ``last.ckpt`` is kept.
-        every: steps between two checkpoints.
+        also: called after each checkpoint in the first process, for example to write the weights.
 
     Example:
-        >>> trainer = lightning.Trainer(callbacks=[LastCheckpoint("runs/marn", every=500)])  # doctest: +SKIP
+        >>> trainer = lightning.Trainer(callbacks=[LastCheckpoint("runs/marn")])  # doctest: +SKIP
     """
 
-    def __init__(self, folder: str | os.PathLike, every: int):
-        self.path, self.every = Path(folder) / "last.ckpt", every
+    def __init__(self, folder: str | os.PathLike, also: Callable[[], None] | None = None):
+        self.path, self.also = Path(folder) / "last.ckpt", also
         self._saved = -1
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Save every so many steps."""
-        if trainer.global_step % self.every == 0:
-            self.save(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Save the end of the training."""
@@ -46,6 +41,8 @@ class LastCheckpoint(lightning.Callback):
             trainer.save_checkpoint(part)
             if trainer.is_global_zero:
                 os.replace(part, self.path)
+                if self.also is not None:
+                    self.also()
             self._saved = trainer.global_step
         except (OSError, RuntimeError) as error:
             part.unlink(missing_ok=True)
@@ -91,49 +88,7 @@ class MovingAverage(lightning.Callback):
 @torch.no_grad()
 def blend(average: dict[str, Tensor], state: dict[str, Tensor], keep: float) -> None:
     """Move an average towards a state, in place; counters are copied."""
-    for name, tensor in state.items():
-        if tensor.is_floating_point():
-            average[name].lerp_(tensor.to(average[name]), 1 - keep)
-        else:
-            average[name].copy_(tensor)
-
-
-class StepRate(lightning.Callback):
-    """Steps per second, and the share of the time that is spent in steps, not waiting for data.
-
-    Attributes:
-        steps: counted steps.
-        seconds: wall time of these.
-        busy: seconds of it inside steps.
-    """
-
-    def __init__(self) -> None:
-        self.steps, self.busy = 0, 0.0
-        self._first: float | None = None
-        self._last = self._started = 0.0
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        """Start the clock of a step; the first one, which warms up, is not counted."""
-        self._started = time.perf_counter()
-        if self._first is None:
-            self._first, self.steps = self._started, -1
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Stop the clock of a step."""
-        self._last = time.perf_counter()
-        self.steps += 1
-        if self.steps == 0:
-            self._first = self._last
-        else:
-            self.busy += self._last - self._started
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the counted steps."""
-        return self._last - (self._first or self._last)
-
-    def __str__(self) -> str:
-        if self.steps < 1:
-            return "no steps measured"
-        rate, share = self.steps / self.seconds, self.busy / self.seconds
-        return f"{rate:.2f} steps/s, {100 * share:.1f} % of the time in steps"
+    real = [name for name, tensor in state.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([average[name] for name in real], [state[name].to(average[name]) for name in real], 1 - keep)
+    for name in state.keys() - set(real):
+        average[name].copy_(state[name])

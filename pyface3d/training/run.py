@@ -1,24 +1,23 @@
 """``train``: a method, data and a folder; everything else comes from the method's recipe."""
 
-import math
+import logging
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from torch.utils.data import Dataset
 
-from pyface3d.camera import ParameterSpace
-from pyface3d.data import Augment
-from pyface3d.data.synthetic import parameter_space
-from pyface3d.methods import Method, create_method, save_weights
+from pyface3d.methods import Method, Recipe
 from pyface3d.training.batches import StepLoader, StepSampler
-from pyface3d.training.callbacks import LastCheckpoint, MovingAverage, StepRate
+from pyface3d.training.callbacks import LastCheckpoint, MovingAverage
+from pyface3d.training.log import TrainingLog
 from pyface3d.training.module import MethodModule, shortened
-from pyface3d.training.sources import open_source
+from pyface3d.training.start import start_from
 
 
 class Batches(lightning.LightningDataModule):
@@ -43,16 +42,21 @@ def train(
     data: Dataset | Mapping[Dataset, float] | Sequence[Dataset],
     folder: str | os.PathLike,
     *,
+    recipe: Recipe | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
     workers: int = 2,
     augment: Any = None,
-    ema: float | None = None,
-    save_every: int = 500,
+    start: str | os.PathLike | None = None,
+    save_minutes: float = 5.0,
+    max_minutes: float | None = None,
+    log_every: int = 10,
+    bar: bool = True,
     resume: bool = True,
-    freeze_norm: bool = False,
+    on_save: Callable[[Method], None] | None = None,
+    report: dict[str, Any] | None = None,
     **trainer: Any,
 ) -> Method:
     """Trains a method by its own loss and recipe, and resumes where an earlier call on the folder stopped.
@@ -65,16 +69,21 @@ def train(
         data: a data set, several in equal shares of each batch, or a mapping from sets to shares. An epoch is a pass
             over the first one.
         folder: for ``last.ckpt`` and ``metrics.csv``.
+        recipe: optimizer, schedule, picture sizes, averaged weights, objective; None: the method's own.
         epochs: passes; None: the recipe's. The recipe's milestones keep their share of the training.
-        steps: ends the training early, whatever the epochs.
+        steps: length of the training in place of epochs; a schedule by steps is fitted to it, milestones are not.
         batch_size: samples of a step over all processes; None: the recipe's.
         seed: of order, augmentation and everything random in a step.
         workers: processes that read data.
-        augment: changes a batch: (batch, generator) -> batch.
-        ema: decay of averaged weights, which the method then gets at the end; None: none.
-        save_every: steps between checkpoints.
+        augment: changes a batch: (batch, generator, side of the pictures or None) -> batch.
+        start: weight file to start from, see :func:`start_from`; not used when a training is resumed.
+        save_minutes: between checkpoints; looked at with each row of the log.
+        max_minutes: ends this call after so long, with a checkpoint.
+        log_every: steps between two rows of ``metrics.csv``.
+        bar: show a bar with losses and rate, where standard error is a terminal.
         resume: go on from ``last.ckpt`` of the folder, if there is one.
-        freeze_norm: keep BatchNorm's statistics.
+        on_save: called with the method, average weights in place, after each checkpoint (in the first process).
+        report: gets ``step``, ``pictures_per_second`` and ``start``.
         trainer: arguments of ``lightning.Trainer`` (``devices``, ``strategy``, ``precision``, ``logger``, ...).
 
     Returns:
@@ -82,48 +91,98 @@ def train(
 
     Raises:
         ValueError: a set is smaller than its share of a batch, or the batch cannot be split over the processes.
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: the loss is not finite; the sentence names sample, set and term.
 
     Example:
         >>> method = pyface3d.create_method("mobile_frnet", space=parameter_space())  # doctest: +SKIP
         >>> train(method, SyntheticFaces(seed=1), "runs/frnet", epochs=1)  # doctest: +SKIP
     """
-    sets, shares = _shares(data, batch_size or method.recipe.batch_size)
+    recipe = _recipe(recipe or method.recipe, epochs, steps, batch_size)
+    sets, shares = _shares(data, recipe.batch_size)
     samples = len(sets[0])  # type: ignore[arg-type]  # torch's Dataset declares no length
     steps_per_epoch = samples // shares[0]
     if steps_per_epoch == 0:
         raise ValueError(f"train: a batch takes {shares[0]} samples of a set of {samples}; use smaller batches")
-    recipe = method.recipe if epochs is None else shortened(method.recipe, epochs)
-    total = min(steps or math.inf, recipe.epochs * steps_per_epoch)
-    module = MethodModule(method, steps_per_epoch, seed=seed, augment=augment, recipe=recipe, freeze_norm=freeze_norm)
-    folder = Path(folder)
+    total, folder = recipe.total(steps_per_epoch), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    rate, average = StepRate(), MovingAverage(ema) if ema else None
-    callbacks = [LastCheckpoint(folder, save_every), rate, *trainer.pop("callbacks", [])]
-    callbacks += [average] if average else []
-    options = {"logger": CSVLogger(folder, name=None, version=""), "enable_model_summary": False, "accelerator": "auto"}
-    loop = lightning.Trainer(
-        max_steps=int(total),
-        callbacks=callbacks,
-        gradient_clip_val=recipe.gradient_clip,
-        enable_checkpointing=False,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        **{**options, **_processes(), **trainer},
-    )
-    if sum(shares) % loop.world_size:
-        raise ValueError(f"train: a batch of {sum(shares)} cannot be split over {loop.world_size} processes")
     last = folder / "last.ckpt"
-    batches = Batches(sets, shares, seed, int(total), workers)
-    loop.fit(module, datamodule=batches, ckpt_path=str(last) if resume and last.exists() else None)
+    again = resume and last.exists()
+    started = start_from(method, start) if start is not None and not again else None
+    module = MethodModule(method, steps_per_epoch, seed=seed, augment=augment, recipe=recipe)
+    average = MovingAverage(recipe.ema) if recipe.ema else None
+    checkpoint = LastCheckpoint(folder, None if on_save is None else lambda: _averaged(method, average, on_save))
+    log = TrainingLog(
+        folder, total, recipe.batch_size, checkpoint,
+        every=log_every, save_minutes=save_minutes, max_minutes=max_minutes, bar=bar,
+    )  # fmt: skip
+    callbacks = [*([average] if average else []), log, checkpoint, *trainer.pop("callbacks", [])]
+    with _without_remarks():
+        loop = lightning.Trainer(
+            max_steps=total,
+            callbacks=callbacks,
+            gradient_clip_val=recipe.gradient_clip,
+            **{**_DEFAULTS, **_processes(), **trainer},  # type: ignore[arg-type]
+        )
+        if sum(shares) % loop.world_size:
+            raise ValueError(f"train: a batch of {sum(shares)} cannot be split over {loop.world_size} processes")
+        batches = Batches(sets, shares, seed, total, workers)
+        loop.fit(module, datamodule=batches, ckpt_path=str(last) if again else None, weights_only=True)
     if average is not None and average.average:
         average.apply(method.network)
-    rank_zero_info(f"train: {rate}")
+    if report is not None:
+        report |= {"step": log.step, "pictures_per_second": log.pictures_per_second, "start": started and str(started)}
     return method.eval()
 
 
+_DEFAULTS: dict[str, Any] = {
+    "accelerator": "auto",
+    "devices": 1,
+    "logger": False,  # metrics.csv is ours: it is appended to when a training is resumed
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "enable_checkpointing": False,
+    "use_distributed_sampler": False,
+    "num_sanity_val_steps": 0,
+}
+
+
+def _recipe(recipe: Recipe, epochs: int | None, steps: int | None, batch_size: int | None) -> Recipe:
+    recipe = recipe if epochs is None else replace(shortened(recipe, epochs), steps=None)
+    recipe = recipe if steps is None else replace(recipe, steps=steps)
+    return recipe if batch_size is None else replace(recipe, batch_size=batch_size)
+
+
+def _averaged(method: Method, average: MovingAverage | None, tell: Callable[[Method], None]) -> None:
+    """Calls ``tell`` with the averaged weights in the network."""
+    if average is None or not average.average:
+        tell(method)
+        return
+    own = {name: tensor.clone() for name, tensor in method.network.state_dict().items()}
+    average.apply(method.network)
+    try:
+        tell(method)
+    finally:
+        method.network.load_state_dict(own)
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Keeps Lightning's lines about devices, products and loaders to itself."""
+    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [log.level for log in logs]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        for log in logs:
+            log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for log, level in zip(logs, levels):
+                log.setLevel(level)
+
+
 def _processes() -> dict[str, int]:
-    """What the Trainer must know of the processes that torchrun started; nothing without it."""
+    """What the Trainer must know of the processes that torchrun or :mod:`launch` started; nothing without them."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return {}
     local, everywhere = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
@@ -140,35 +199,3 @@ def _shares(data: Any, batch_size: int) -> tuple[list[Dataset], list[int]]:
     shares = [round(batch_size * weight / sum(weights)) for weight in weights]
     shares[0] += batch_size - sum(shares)
     return sets, shares
-
-
-def run_training(
-    name: str, sources: Sequence[str], folder: str | os.PathLike, *, augment: bool = True, **options: Any
-) -> dict[str, Any]:
-    """``train`` with everything by name, for the command line: makes the method, opens the data, writes the weights.
-
-    Args:
-        name: of the method.
-        sources: see :func:`open_source`; equal shares of each batch.
-        folder: of checkpoint, metrics and ``<name>.safetensors``.
-        augment: change pictures and labels of each batch.
-        options: of :func:`train`.
-
-    Returns:
-        weights (path), steps, speed.
-    """
-    seed = options.get("seed", 0)
-    method, labels = create_method(name), parameter_space()
-    if getattr(method, "space", None) is not None and method.images.size == labels.size:
-        method = create_method(name, space=labels)  # a measured whitening, not the rough default
-    sets = [data for source in sources for data in open_source(source, method, seed)]
-    model, size = method.model, method.images.size
-    space = ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=labels.flip)
-    changes = Augment(space, model) if augment else None
-    rate = StepRate()
-    train(method, sets, folder, augment=changes, callbacks=[rate], **options)
-    path = Path(folder) / f"{name}.safetensors"
-    command = f"pyface3d train {name} " + " ".join(f"--data {source}" for source in sources)
-    about = {"data": list(sources), "seed": seed, "command": command}
-    rank_zero_only(save_weights)(method, path, training=about)
-    return {"weights": str(path), "steps": rate.steps + 1, "speed": str(rate)}

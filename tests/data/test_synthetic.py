@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from pyface3d.camera import pose_to_angles
-from pyface3d.data.synthetic import PortraitPool, SyntheticFaces, measure_space, parameter_space, synth_2000
+from pyface3d.data import Pool
+from pyface3d.data.synthetic import SyntheticFaces, measure_space, parameter_space, synth_2000
 from pyface3d.data.synthetic.draws import Draws
 from pyface3d.morphable import MorphableModel
 
@@ -158,27 +159,27 @@ SYNTH_2000_YAW = [19.112, -20.44]
 
 
 def test_pool_keeps_what_was_rendered(tmp_path, faces, monkeypatch):
-    monkeypatch.setattr("pyface3d.data.synthetic.pool.CHUNK", 4)
-    pool = PortraitPool(tmp_path / "pool", faces, 8)
+    monkeypatch.setattr("pyface3d.data.pool.CHUNK", 4)
+    pool = Pool(tmp_path / "pool", faces, 8)
     pool.fill()
-    again = PortraitPool(tmp_path / "pool", faces, 8)
+    again = Pool(tmp_path / "pool", faces, 8)
     rows = again.batch([6, 1])
     truth = faces.render([6, 1])
     assert all(torch.equal(rows[key], truth[key]) for key in rows)
-    longer = PortraitPool(tmp_path / "pool", faces, 12)  # grows and keeps the first chunks
-    assert longer._ready.tolist() == [True, True, False]
+    longer = Pool(tmp_path / "pool", faces, 12)  # grows and keeps the first chunks
+    assert longer._ready.tolist() == [1, 1, 0]
     monkeypatch.setattr(faces, "render", None)  # a filled pool renders nothing
     again.fill()
 
 
 def test_pool_of_other_portraits_is_refused(tmp_path, faces):
-    PortraitPool(tmp_path, faces, 1)
-    with pytest.raises(ValueError, match="other portraits"):
-        PortraitPool(tmp_path, SyntheticFaces(faces.model, seed=8), 1)
+    Pool(tmp_path, faces, 1)
+    with pytest.raises(ValueError, match="other samples"):
+        Pool(tmp_path, SyntheticFaces(faces.model, seed=8), 1)
 
 
 def test_pool_says_when_nobody_renders(tmp_path, faces, monkeypatch):
-    monkeypatch.setattr("pyface3d.data.synthetic.pool.PATIENCE", 0.0)
-    monkeypatch.setattr("pyface3d.data.synthetic.pool.WAIT", 0.0)
-    with pytest.raises(RuntimeError, match="nobody renders chunk 0"):
-        PortraitPool(tmp_path, faces, 1)[0]
+    monkeypatch.setattr("pyface3d.data.pool.PATIENCE", 0.0)
+    monkeypatch.setattr("pyface3d.data.pool.WAIT", 0.0)
+    with pytest.raises(RuntimeError, match="nobody fills chunk 0"):
+        Pool(tmp_path, faces, 1)[0]

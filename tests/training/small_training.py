@@ -31,11 +31,12 @@ if __name__ == "__main__":
         cases.Tiny(),
         cases.Faces(),
         options.folder,
-        **cases.quiet(save_every=5, log_every_n_steps=1),
+        **cases.quiet(
+            save_minutes=0.0, recipe=cases.recipe(freeze_norm=options.devices > 1 or "one" in options.folder)
+        ),
         accelerator="cpu",
         devices=options.devices,
         strategy="ddp" if options.devices > 1 else "auto",
-        freeze_norm=options.devices > 1 or "one" in options.folder,
         callbacks=[Slow()] if options.slow else [],
     )
     torch.save(cases.weights(method), Path(options.folder) / "weights.pt")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.parameter_method import ParameterMethod
 from pyface3d.training import MovingAverage, StepLoader, StepSampler, train
 from pyface3d.training.batches import Mixed
+from pyface3d.training.log import read_rows
 from pyface3d.training.module import MethodModule, shortened
 
 SCRIPT = Path(__file__).with_name("small_training.py")
@@ -80,17 +82,19 @@ def weights(method) -> torch.Tensor:
 
 
 def quiet(**options):
-    return {"enable_progress_bar": False, "workers": 0, **options}
+    return {"bar": False, "workers": 0, "log_every": 1, **options}
+
+
+def recipe(**changes) -> Recipe:
+    return replace(Tiny.recipe, **changes)
 
 
 def losses(folder: Path) -> list[float]:
-    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
-    column = rows[0].index("train/loss")
-    return [float(row[column]) for row in rows[1:] if row[column]]
+    return [float(row["loss"]) for row in read_rows(folder / "metrics.csv")]
 
 
 def test_the_loss_falls_and_the_folder_tells(tmp_path):
-    train(Tiny(), Faces(), tmp_path, **quiet(log_every_n_steps=1))
+    train(Tiny(), Faces(), tmp_path, **quiet())
     curve = losses(tmp_path)
     assert len(curve) == 32 and sum(curve[-4:]) < 0.5 * sum(curve[:4])
     assert (tmp_path / "last.ckpt").exists()
@@ -109,9 +113,11 @@ def test_rates_follow_the_recipe():
 
 
 def test_resumed_training_has_the_same_bits(tmp_path):
-    whole = train(Tiny(), Faces(), tmp_path / "whole", **quiet(ema=0.9))
-    train(Tiny(), Faces(), tmp_path / "parts", **quiet(ema=0.9, steps=13))  # in the middle of the second epoch
-    resumed = train(Tiny(), Faces(), tmp_path / "parts", **quiet(ema=0.9))
+    whole = train(Tiny(), Faces(), tmp_path / "whole", **quiet(recipe=recipe(ema=0.9)))
+    train(
+        Tiny(), Faces(), tmp_path / "parts", **quiet(recipe=recipe(ema=0.9, steps=13))
+    )  # in the middle of the second epoch
+    resumed = train(Tiny(), Faces(), tmp_path / "parts", **quiet(recipe=recipe(ema=0.9)))
     assert torch.equal(weights(whole), weights(resumed))
 
 
@@ -139,7 +145,7 @@ def test_full_disk_keeps_the_previous_checkpoint(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # the checkpoint is larger: as on a full disk
     try:
         with pytest.warns(UserWarning, match="the last one stays"):
-            train(Tiny(), Faces(), tmp_path, **quiet(steps=8, logger=False))
+            train(Tiny(), Faces(), tmp_path, **quiet(steps=8))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / "last.ckpt").read_bytes() == kept
@@ -167,7 +173,7 @@ def test_corrupt_images_are_passed_over_and_named(tmp_path):
     table = {"names": np.array([f"face{k:02d}" for k in range(80)]), "pts21": np.full((80, 2, 21), 8, np.float32)}
     np.savez(tmp_path / "table.npz", **table, roi_box=np.tile(np.float32([0, 0, 16, 16]), (80, 1)))
     faces = CroppedFaces(tmp_path / "table.npz", tmp_path / "crops.zip")
-    train(Tiny(), faces, tmp_path / "run", **quiet(epochs=1, workers=1, log_every_n_steps=1))
+    train(Tiny(), faces, tmp_path / "run", **quiet(epochs=1, workers=1))
     assert len(losses(tmp_path / "run")) == 10
     report = faces.report()
     assert set(report.refused) == {"face00", "face20", "face40", "face60"} and "4 refused" in str(report)
@@ -198,18 +204,18 @@ def test_every_epoch_is_a_permutation_and_any_step_can_be_the_first():
 
 
 def test_landmarks_alone_and_mixed_with_parameters(tmp_path):
-    method = train(Tiny(), Faces(landmarks=True), tmp_path / "alone", **quiet(log_every_n_steps=1, epochs=8))
+    method = train(Tiny(), Faces(landmarks=True), tmp_path / "alone", **quiet(epochs=8))
     curve = losses(tmp_path / "alone")
     assert sum(curve[-4:]) < 0.7 * sum(curve[:4])
     mixed = {Faces(): 3.0, Faces(48, landmarks=True): 1.0}
-    train(method, mixed, tmp_path / "mixed", **quiet(log_every_n_steps=1, epochs=1))
+    train(method, mixed, tmp_path / "mixed", **quiet(epochs=1))
     header = (tmp_path / "mixed" / "metrics.csv").read_text().splitlines()[0]
-    assert "train/prior" in header and "train/parameters" in header
+    assert "prior" in header.split(",") and "parameters" in header.split(",")
 
 
 def test_moving_average_is_what_the_method_gets(tmp_path):
     plain = train(Tiny(), Faces(), tmp_path / "plain", **quiet(steps=6))
-    averaged = train(Tiny(), Faces(), tmp_path / "ema", **quiet(steps=6, ema=0.9))
+    averaged = train(Tiny(), Faces(), tmp_path / "ema", **quiet(steps=6, recipe=recipe(ema=0.9)))
     assert not torch.equal(weights(plain), weights(averaged))
     callback = MovingAverage(0.5)
     callback.average = {"a": torch.zeros(1)}

@@ -46,6 +46,8 @@ class SyntheticFaces(Dataset):
         (torch.Size([3, 120, 120]), torch.Size([62]))
     """
 
+    title = "synthetic portraits"
+
     def __init__(
         self,
         model: MorphableModel | None = None,
@@ -69,6 +71,10 @@ class SyntheticFaces(Dataset):
 
     def __len__(self) -> int:
         return self.length
+
+    def stamp(self) -> dict[str, Any]:
+        """What tells these portraits from others, for :class:`pyface3d.data.Pool`."""
+        return {"seed": self.seed, "size": self.size, "jitter": self.jitter, "model": self.model.hash()}
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.__getitems__([index])[0]

@@ -1,0 +1,181 @@
+"""Predicted parameters against whatever a batch is labelled with: landmarks of any set, vertices, parameters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyface3d import ops
+from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.camera.parameter_space import T_Z
+from pyface3d.landmarks import aflw21_from_68
+from pyface3d.losses.loss import Loss, check_wing, mean_of
+from pyface3d.morphable import MorphableModel
+
+PENALTIES = ("wing", "l1")
+
+
+class PointLoss(Loss):
+    """Landmarks in the picture, vertices and whitened parameters; each sample counts for what it is labelled with.
+
+    Landmarks are those of the picture, perspective included, where the set has them; vertices are those of the labelled
+    weak-perspective parameters. Depths have no common origin: they are compared without their mean. This is what the
+    embedded weights are trained for, and what holds samples with nothing but landmarks, then with a ``prior``.
+
+    Args:
+        model: the face model, with 68 landmarks.
+        space: layout and whitening of the parameters.
+        landmarks: factor of the mean penalty of visible landmark coordinates in pixels.
+        vertices: factor of the mean penalty of ``n_vertices`` vertices, spread evenly over the model's list.
+        params: factor of the mean squared error of whitened parameters, t_z left out.
+        prior: factor of the mean squared whitened coefficient of samples without parameters.
+        depth: weight of a landmark's depth against its x and y, where labels have it.
+        penalty: "wing" (Feng et al. 2018, eq. 5) or "l1".
+        w: where Wing turns into a line, in pixels.
+        epsilon: curvature of Wing's logarithm, in pixels.
+        n_vertices: see ``vertices``.
+
+    Example:
+        >>> import torch
+        >>> from pyface3d import MorphableModel, ParameterSpace
+        >>> loss = PointLoss(MorphableModel.default(), ParameterSpace(), landmarks=1.0, prior=0.1)
+        >>> labels = {"landmarks": torch.zeros(2, 21, 2), "visible": torch.ones(2, 21, dtype=torch.bool)}
+        >>> value, terms = loss(torch.zeros(2, 62), labels)
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel,
+        space: ParameterSpace,
+        *,
+        landmarks: float = 0.0,
+        vertices: float = 0.0,
+        params: float = 0.0,
+        prior: float = 0.0,
+        depth: float = 0.0,
+        penalty: str = "wing",
+        w: float = 10.0,
+        epsilon: float = 2.0,
+        n_vertices: int = 256,
+    ):
+        super().__init__({"landmarks": landmarks, "vertices": vertices, "params": params, "prior": prior})
+        check_wing(self, w, epsilon)
+        if penalty not in PENALTIES:
+            raise ValueError(f"PointLoss: penalty must be one of {', '.join(PENALTIES)}, got {penalty!r}")
+        self.model, self.space, self.depth, self.penalty, self.w, self.epsilon = (
+            model,
+            space,
+            depth,
+            penalty,
+            w,
+            epsilon,
+        )
+        self.register_buffer("spread", torch.linspace(0, model.n_vertices - 1, n_vertices).long(), persistent=False)
+
+    def forward(self, whitened: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:  # type: ignore[override]
+        """Loss and detached terms of predictions (B, P).
+
+        Args:
+            whitened: (B, P) output of the network.
+            batch: what :func:`pyface3d.data.collate` makes: ``landmarks`` (B, L, 2|3) in crop pixels, y down, with
+                ``visible`` (B, L), ``landmark_weights`` (B, L), ``landmark_count`` and ``landmark_dims`` (B,);
+                ``params`` (B, P) un-whitened; ``has_<key>`` where some samples lack a key.
+
+        Raises:
+            ValueError: a sample has neither 21 nor 68 points.
+        """
+        with torch.autocast(whitened.device.type, enabled=False):
+            whitened = whitened.float()
+            params = self.space.unwhiten(whitened)
+            values: dict[str, tuple[Tensor, Tensor]] = {}  # term -> (B,) values, (B,) bool which count
+            if self.weights["landmarks"]:
+                values["landmarks"] = self._landmarks(params, batch)
+            labelled = rows_with("params", batch, whitened)
+            if (self.weights["vertices"] or self.weights["params"]) and bool(labelled.any()):
+                target = torch.where(labelled[:, None], batch["params"].to(params), self.space.mean.to(params))
+                values["vertices"] = self._vertices(params, target), labelled
+                values["params"] = self._params(whitened, target), labelled
+            if self.weights["prior"]:
+                coeffs = whitened[:, self.space.slices["identity"].start :]
+                values["prior"] = coeffs.square().mean(1), ~labelled
+            terms = {name: mean_of(*value) for name, value in values.items()}
+            loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        return loss, {name: term.detach() for name, term in terms.items()}
+
+    def _points(self, params: Tensor, indices: Tensor) -> Tensor:
+        """Vertices (B, n, 3) in crop pixels, y down."""
+        pose, coeffs = self.space.split(params)
+        return flip_y(self.model.synthesize(coeffs, pose, indices), self.space.size, self.space.flip)
+
+    def _landmarks(self, params: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        present = rows_with("landmarks", batch, params)
+        values, shown = params.new_zeros(len(params)), torch.zeros_like(present)
+        if not bool(present.any()):
+            return values, shown
+        assert self.model.landmarks is not None
+        points, labels = self._points(params, self.model.landmarks), batch["landmarks"].to(params)
+        count = batch.get("landmark_count", torch.full((len(labels),), labels.shape[1])).to(params.device)
+        weights = landmark_weights(batch, labels)
+        for number, mapped in ((68, lambda p: p), (21, aflw21_from_68)):
+            rows = present & (count == number)
+            if rows.any():
+                parts = mapped(points[rows]), labels[rows, :number], weights[rows, :number]
+                values[rows], shown[rows] = self._distance(*parts, self._deep(batch, rows))
+        other = sorted(set(count[present].tolist()) - {21, 68})
+        if other:
+            raise ValueError(f"PointLoss: landmarks must be 68 or 21, got {other}")
+        return values, shown
+
+    def _deep(self, batch: Mapping[str, Any], rows: Tensor) -> Tensor:
+        """(b,) weight of depth of the samples ``rows``: zero where labels are flat."""
+        dims = batch.get("landmark_dims", torch.full((len(rows),), batch["landmarks"].shape[2])).to(rows.device)
+        return self.depth * (dims[rows] == 3)
+
+    def _distance(self, points: Tensor, labels: Tensor, weights: Tensor, deep: Tensor) -> tuple[Tensor, Tensor]:
+        """(b,) mean penalty of points (b, L, 3) by labels (b, L, 2|3) and weights (b, L); (b,) whether any counts."""
+        labels = torch.where(weights[..., None] > 0, labels, points[..., : labels.shape[2]].detach())
+        flat = self._penalty(points[..., :2], labels[..., :2]).mean(2)
+        if labels.shape[2] == 3 and bool(deep.any()):
+            difference = points[..., 2] - labels[..., 2]
+            mean = (difference * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp_min(1e-9)
+            depth = self._penalty(difference - mean, torch.zeros_like(difference))
+            flat = flat + torch.where(deep[:, None] > 0, deep[:, None] * depth, torch.zeros_like(depth))
+        return (flat * weights).sum(1) / weights.sum(1).clamp_min(1e-9), weights.sum(1) > 0
+
+    def _penalty(self, pred: Tensor, target: Tensor) -> Tensor:
+        if self.penalty == "l1":
+            return (pred - target).abs()
+        return ops.wing_loss(pred.contiguous(), target.contiguous(), self.w, self.epsilon)
+
+    def _vertices(self, params: Tensor, target: Tensor) -> Tensor:
+        spread = self.get_buffer("spread")
+        difference = self._points(params, spread) - self._points(target, spread)
+        mean = difference[..., 2:].mean(1, keepdim=True)
+        difference = torch.cat([difference[..., :2], difference[..., 2:] - mean], 2)
+        return self._penalty(difference, torch.zeros_like(difference)).mean((1, 2))
+
+    def _params(self, whitened: Tensor, target: Tensor) -> Tensor:
+        squares = (whitened - self.space.whiten(target)).square()
+        return squares.sum(1).sub(squares[:, T_Z]) / squares.shape[1]
+
+
+def rows_with(key: str, batch: Mapping[str, Any], like: Tensor) -> Tensor:
+    """(B,) bool, on the device of ``like`` (B, ...): the samples that have ``key``."""
+    if key not in batch:
+        return torch.zeros(len(like), dtype=torch.bool, device=like.device)
+    everyone = torch.ones(len(like), dtype=torch.bool)
+    return batch.get(f"has_{key}", everyone).to(like.device).bool()
+
+
+def landmark_weights(batch: Mapping[str, Any], labels: Tensor) -> Tensor:
+    """(B, L) what each landmark of a batch counts: zero where it is hidden or padding."""
+    weights = labels.new_ones(labels.shape[:2])
+    if "visible" in batch:
+        weights = weights * rows_with("visible", batch, labels)[:, None].logical_not().logical_or(
+            batch["visible"].to(labels.device)
+        )
+    if "landmark_weights" in batch:
+        given = rows_with("landmark_weights", batch, labels)[:, None]
+        weights = weights * torch.where(given, batch["landmark_weights"].to(labels), torch.ones_like(weights))
+    return weights
