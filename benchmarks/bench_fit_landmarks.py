@@ -30,5 +30,4 @@ def bench_fit_landmarks(bench, model, points, case):
         return fit_landmarks(points, model, visible=visible, contour=case == "contour")
 
     bench.compare(f"fit_landmarks {case}, {FACES} faces", {"pyface3d": fit})
-    median = bench.results[-1]["times"]["pyface3d"]["median"]
-    bench.note(f"fit_landmarks {case}", faces_per_second=FACES / median, error_px=fit().error.mean().item())
+    bench.note(f"fit_landmarks {case}", faces_per_second=FACES / bench.median, error_px=fit().error.mean().item())

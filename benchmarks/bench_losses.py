@@ -24,21 +24,18 @@ def bench_training_step(bench):
     loss_of = losses.MARNLoss(dense_model(), ParameterSpace())
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
     images, target = torch.randn(batch, 3, 120, 120), torch.randn(batch, 62)
-    steps, parts = [], []
-    for _ in range(8):
-        start = time.perf_counter()
+    parts = []  # seconds of each step in the loss
+
+    def step():
         pred = net(images)
         leaf = pred.detach().requires_grad_()
-        before = time.perf_counter()
+        start = time.perf_counter()
         loss_of(leaf, target).backward()
-        after = time.perf_counter()
+        parts.append(time.perf_counter() - start)
         optimizer.zero_grad()
         pred.backward(leaf.grad)
         optimizer.step()
-        steps.append(time.perf_counter() - start)
-        parts.append(after - before)
-    step, part = statistics.median(steps[2:]), statistics.median(parts[2:])
-    bench.note(
-        f"MARNLoss in a training step (MobileNet-V1 0.5x, B={batch}, N={VERTICES})",
-        step_ms=1e3 * step, loss_ms=1e3 * part, share_percent=100 * part / step,
-    )  # fmt: skip
+
+    bench.compare(f"training step, MARNLoss on MobileNet-V1 0.5x, B={batch}, N={VERTICES}", {"pyface3d": step})
+    part = statistics.median(parts)
+    bench.note("MARNLoss in it", loss_ms=1e3 * part, share_percent=100 * part / bench.median)
