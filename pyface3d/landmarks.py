@@ -16,6 +16,16 @@ _AFLW21 = (
 # reference picture does not number them in this order
 FOREHEAD_ORDER = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
 
+# where WFLW's 98 and LaPa's 106 points have the 68 of iBUG
+WFLW_TO_68 = (
+    *range(0, 33, 2), 33, 34, 35, 36, 37, 42, 43, 44, 45, 46, *range(51, 60),
+    60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96),
+)  # fmt: skip
+LAPA_TO_68 = (
+    *range(0, 33, 2), 33, 34, 35, 36, 37, 42, 43, 44, 45, 46, *range(51, 55), 58, 59, 60, 61, 62,
+    66, 67, 69, 70, 71, 73, 75, 76, 78, 79, 80, 82, *range(84, 104),
+)  # fmt: skip
+
 
 def aflw21_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Tensor:
     """The (21, 68) matrix that takes iBUG's 68 points to AFLW's 21; each row sums to one.

@@ -11,6 +11,7 @@ from torch import Tensor
 from pyface3d import ops
 from pyface3d.atlas import regions
 from pyface3d.atlas.layout import fill_border, rasterize_layout, texel_coordinates
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
@@ -127,13 +128,14 @@ def _face_texels(
 def _landmark_uv(
     model: "MorphableModel", vertex_uv: np.ndarray, readable: np.ndarray, given: Tensor | np.ndarray | None
 ) -> np.ndarray:
-    """Places (81, 2) of the landmarks in the chart: as given, or of the model's own landmark vertices."""
+    """Places (81, 2) of the landmarks in the chart: as given, or of the model's own landmarks."""
     if given is not None:
         places = np.asarray(given.cpu() if isinstance(given, Tensor) else given, np.float32)
         if places.ndim != 2 or places.shape not in ((68, 2), (81, 2)):
             raise ValueError(f"UVAtlas.from_model: landmark_uv must be (68, 2) or (81, 2), got {places.shape}")
         return places
-    if model.landmarks is None:
+    points = model.landmark_sets.get(DEFAULT)
+    if points is None or not bool(points.mask.all()):
         return np.zeros((0, 2), np.float32)
-    vertices = regions.landmark_vertices(model, np.flatnonzero(readable)).cpu().numpy()
-    return np.nan_to_num(vertex_uv[vertices]).astype(np.float32)
+    places = regions.landmark_points(model, np.flatnonzero(readable)).of(torch.from_numpy(np.nan_to_num(vertex_uv)))
+    return places.numpy().astype(np.float32)

@@ -7,12 +7,13 @@ texels, 2 eyes and nose, 3 mouth, 4 the rest of the face with the forehead, 5 th
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.ndimage import binary_dilation
 from scipy.spatial import ConvexHull, QhullError, cKDTree
-from torch import Tensor
 
 from pyface3d.landmarks import FOREHEAD_ORDER
+from pyface3d.morphable import LandmarkSet, find_landmarks
+from pyface3d.morphable.conventions import joined
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
@@ -130,20 +131,20 @@ def forehead_vertices(mean: np.ndarray, landmarks: np.ndarray, candidates: np.nd
     return ordered
 
 
-def landmark_vertices(model: "MorphableModel", candidates: np.ndarray | None = None) -> Tensor:
-    """The model's 81 landmark vertices (81,) int64, its forehead by the rule where it names none; 68 without a mesh.
+def landmark_points(model: "MorphableModel", candidates: np.ndarray | None = None) -> LandmarkSet:
+    """The model's 81 landmarks, its forehead by the rule where it has none; 68 without a mesh or without vertices of
+    all 68.
 
     Args:
         model: a model with landmarks.
         candidates: (M,) vertices that may be on the forehead; None: all.
     """
-    if model.landmarks is None:
-        raise ValueError(f"landmark_vertices: {model.name} has no landmarks; build it with landmarks=")
-    if model.forehead is not None:
-        return model.landmarks81
-    if not len(model.triangles):
-        return model.landmarks
+    points = find_landmarks(model, DEFAULT)
+    if "forehead13" in model.landmark_sets:
+        return joined(points, model.landmark_sets["forehead13"])
+    if not len(model.triangles) or model.landmarks is None:
+        return points
     mean = model.mean.double().cpu().numpy()
     allowed = np.arange(len(mean)) if candidates is None else candidates
     forehead = forehead_vertices(mean, model.landmarks.cpu().numpy(), allowed)
-    return torch.cat([model.landmarks, torch.from_numpy(forehead).to(model.landmarks.device)])
+    return joined(points, LandmarkSet.of_vertices(forehead))

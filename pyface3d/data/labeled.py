@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pyface3d.atlas.regions import landmark_vertices
+from pyface3d.atlas.regions import landmark_points
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.archive import Archive
@@ -20,6 +20,7 @@ from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
+from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
 
 if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
@@ -50,11 +51,12 @@ def iterate_labels(
         Samples.
     """
     report.total += len(faces)
+    points = _landmarks_of(faces.model)
     for index, name in enumerate(faces.names):
         try:
             sample = faces.load(index)
-            if faces.model is not None:
-                _take_landmarks_of_model(faces, sample, most_error)
+            if points is not None:
+                _take_landmarks_of_model(faces, sample, points, most_error)
             yield sample
         except UnreadableError as error:
             report.refused[name] = str(error)
@@ -62,20 +64,24 @@ def iterate_labels(
             progress(index + 1, len(faces))
 
 
-def _take_landmarks_of_model(faces: MatFaces, sample: Sample, most_error: float) -> None:
+def _landmarks_of(model: "MorphableModel | None") -> LandmarkBasis | None:
+    if model is None or DEFAULT not in model.landmark_sets:
+        return None
+    return LandmarkBasis(landmark_points(model), model.mean, model.basis)
+
+
+def _take_landmarks_of_model(faces: MatFaces, sample: Sample, points: LandmarkBasis, most_error: float) -> None:
     model, space = faces.model, faces.space
     assert model is not None
-    if model.landmarks is None:
-        return
     pose, coeffs = space.split(sample["params"][None])
-    decoded = flip_y(model.synthesize(coeffs, pose, landmark_vertices(model)), space.size, space.flip)[0]
+    decoded = flip_y(model.landmark_points(coeffs, pose, points), space.size, space.flip)[0]
     given = sample["landmarks"]
     extent = (given[:, :2].amax(0) - given[:, :2].amin(0)).prod().sqrt()
-    error = float((decoded[:68, :2] - given[:, :2]).norm(dim=1).mean() / extent)
+    error = float((decoded[:68, :2] - given[:, :2]).norm(dim=1).nanmean() / extent)
     if not error <= most_error:
         raise UnreadableError(f"label out of range (the model's landmarks are {error:.0%} of the face off the file's)")
     sample["landmarks"] = decoded
-    sample["visible"] = torch.ones(len(decoded), dtype=torch.bool)
+    sample["visible"] = decoded.isfinite().all(1)
 
 
 def label_faces(

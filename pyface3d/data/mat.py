@@ -25,6 +25,7 @@ from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.pictures import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import is_mirrored, mirror_permutation
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
@@ -190,11 +191,10 @@ class MatFaces(FaceDataset):
     def _landmarks(self, label: MatLabel, height: int) -> Tensor:
         if label.points is not None:
             return label.points
-        if self.model is None or self.model.landmarks is None:
+        if self.model is None or DEFAULT not in self.model.landmark_sets:
             raise UnreadableError("unreadable label (no landmarks in the file, and no model to place the crop with)")
-        posed = self.model.synthesize(
-            label.coeffs(self.model.n_identity, self.model.n_expression)[None], label.pose[None], self.model.landmarks
-        )
+        coeffs = label.coeffs(self.model.n_identity, self.model.n_expression)[None]
+        posed = self.model.landmarks68(coeffs, label.pose[None])
         return (flip_y(posed, height, "3ddfa") - torch.tensor([1.0, 1.0, 0.0]))[0]
 
 

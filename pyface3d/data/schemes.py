@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyface3d.landmarks import FOREHEAD_ORDER, aflw21_matrix
+from pyface3d.landmarks import FOREHEAD_ORDER, LAPA_TO_68, WFLW_TO_68, aflw21_matrix
 
 # pairs of iBUG points that a mirror exchanges; the midline maps to itself
 _PAIRS_68 = (
@@ -16,15 +16,7 @@ _PAIRS_81 = (*_PAIRS_68, *((FOREHEAD_ORDER[k], FOREHEAD_ORDER[12 - k]) for k in 
 _PAIRS_21 = ((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9), (12, 16), (13, 15), (17, 19))
 _PAIRS_5 = ((0, 1), (3, 4))  # eyes, nose, mouth corners
 
-_WFLW_TO_68 = (
-    *range(0, 33, 2), 33, 34, 35, 36, 37, 42, 43, 44, 45, 46, *range(51, 60),
-    60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96),
-)  # fmt: skip
-_LAPA_TO_68 = (
-    *range(0, 33, 2), 33, 34, 35, 36, 37, 42, 43, 44, 45, 46, *range(51, 55), 58, 59, 60, 61, 62,
-    66, 67, 69, 70, 71, 73, 75, 76, 78, 79, 80, 82, *range(84, 104),
-)  # fmt: skip
-_TO_68 = {98: _WFLW_TO_68, 106: _LAPA_TO_68, 81: tuple(range(68))}
+_TO_68 = {98: WFLW_TO_68, 106: LAPA_TO_68, 81: tuple(range(68))}
 
 
 def mirror_permutation(count: int) -> Tensor:

@@ -10,6 +10,7 @@ from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.losses.loss import Loss, check_wing
 from pyface3d.losses.parameters import ParameterLoss
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 
 class WingLoss(Loss):
@@ -38,17 +39,21 @@ class WingLoss(Loss):
 
 
 class LandmarkLoss(ParameterLoss):
-    """Wing between the 68 landmarks of predicted parameters and labeled ones in the image.
+    """Wing between the landmarks of predicted parameters and labeled ones in the image.
 
     The predicted landmarks are posed and flipped into crop pixels (x right, y down) as the space says; labels may be
     flat (x, y) or deep, and some of them hidden.
 
     Args:
-        model: the face model, with 68 landmarks.
+        model: the face model.
         space: layout and whitening of the parameters.
         w: where the penalty turns into a line, in pixels.
         epsilon: curvature of the logarithm, in pixels.
         check_finite: see :class:`Loss`.
+        landmarks: which points are labelled: a set of the model, or what follows from one (``"aflw21"``, ``"wflw98"``).
+
+    Raises:
+        ValueError: the model has no such landmarks.
 
     Example:
         >>> import torch
@@ -66,11 +71,11 @@ class LandmarkLoss(ParameterLoss):
         w: float = 10.0,
         epsilon: float = 2.0,
         check_finite: bool = False,
+        landmarks: str = DEFAULT,
     ):
         super().__init__(model, space, {"landmarks": 1.0}, check_finite)
-        if model.landmarks is None:
-            raise ValueError(f"LandmarkLoss: {model.name} has no landmarks; build it with landmarks=")
         check_wing(self, w, epsilon)
+        self.points = model.landmark_basis(landmarks)
         self.model, self.w, self.epsilon = model, w, epsilon
 
     def forward(
@@ -80,18 +85,22 @@ class LandmarkLoss(ParameterLoss):
 
         Args:
             pred: (B, P) whitened parameters.
-            target: (B, 68, 2) or (B, 68, 3) in crop pixels, y down; hidden ones may hold anything.
-            visible: bool (B, 68); None: all.
+            target: (B, L, 2) or (B, L, 3) in crop pixels, y down; hidden ones may hold anything.
+            visible: bool (B, L); None: all. Points that the model lacks never count.
             return_terms: see :class:`Loss`.
         """
-        if target.dim() != 3 or target.shape[1] != 68 or target.shape[2] not in (2, 3):
-            raise ValueError(f"LandmarkLoss: target must be (B, 68, 2) or (B, 68, 3), got {tuple(target.shape)}")
+        n = len(self.points.mean)
+        if target.dim() != 3 or target.shape[1] != n or target.shape[2] not in (2, 3):
+            raise ValueError(f"LandmarkLoss: target must be (B, {n}, 2) or (B, {n}, 3), got {tuple(target.shape)}")
         if visible is None:
             visible = torch.ones(target.shape[:2], dtype=torch.bool, device=target.device)
+        if self.points.mask is not None:
+            visible = visible & self.points.mask[:, 0]
         with torch.autocast(pred.device.type, enabled=False):
             params = self.space.unwhiten(pred)
             pose, coeffs = self.space.split(params)
-            points = flip_y(self.model.landmarks68(coeffs, pose), self.space.size, self.space.flip)  # (B, 68, 3)
+            posed = self.model.landmark_points(coeffs, pose, self.points)  # (B, L, 3)
+            points = flip_y(posed, self.space.size, self.space.flip)
             points = points[..., : target.shape[2]]
             shown = visible[..., None]
             target = torch.where(shown, target.to(points.dtype), torch.zeros_like(points))

@@ -10,6 +10,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.losses.parameters import ParameterLoss
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.gram import Gram
+from pyface3d.morphable.landmark_sets import DEFAULT
 from pyface3d.ops.wpdc_loss import published_scale
 
 TERMS = ("identity", "expression", "pose", "landmarks")
@@ -59,10 +60,10 @@ class MARNLoss(ParameterLoss):
         if len(weights) != 4:
             raise ValueError(f"MARNLoss: weights must be four ({', '.join(TERMS)}), got {len(weights)}")
         super().__init__(model, space, dict(zip(TERMS, weights)), check_finite)
-        if model.landmarks is None:
+        if DEFAULT not in model.landmark_sets:
             raise ValueError(f"MARNLoss: {model.name} has no landmarks; build it with landmarks=")
         self.dense = model.gram(rows=2)
-        self.sparse = model.gram(indices=model.landmarks, rows=2)
+        self.sparse = model.at_landmarks().gram(rows=2)
         if calibrated:
             divisors = _expectations(self.dense, self.sparse, space)
         else:

@@ -1,17 +1,18 @@
 """Predicted parameters against whatever a batch is labelled with: landmarks of any set, vertices, parameters."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.camera.parameter_space import T_Z
-from pyface3d.landmarks import aflw21_from_68
 from pyface3d.losses.loss import Loss, check_wing, mean_of
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.conventions import known_landmarks
+from pyface3d.morphable.landmark_sets import LandmarkBasis
 
 PENALTIES = ("wing", "l1")
 
@@ -24,7 +25,8 @@ class PointLoss(Loss):
     embedded weights are trained for, and what holds samples with nothing but landmarks, then with a ``prior``.
 
     Args:
-        model: the face model, with 68 landmarks.
+        model: the face model; its landmark sets say what numbers of labeled points it knows
+            (:func:`pyface3d.morphable.find_landmarks`).
         space: layout and whitening of the parameters.
         landmarks: factor of the mean penalty of visible landmark coordinates in pixels.
         vertices: factor of the mean penalty of ``n_vertices`` vertices, spread evenly over the model's list.
@@ -71,6 +73,7 @@ class PointLoss(Loss):
             w,
             epsilon,
         )
+        self.bases = nn.ModuleDict({str(count): points for count, points in known_landmarks(model).items()})
         self.register_buffer("spread", torch.linspace(0, model.n_vertices - 1, n_vertices).long(), persistent=False)
 
     def forward(self, whitened: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:  # type: ignore[override]
@@ -83,7 +86,7 @@ class PointLoss(Loss):
                 ``params`` (B, P) un-whitened; ``has_<key>`` where some samples lack a key.
 
         Raises:
-            ValueError: a sample has neither 21 nor 68 points.
+            ValueError: a sample has as many points as no convention that the model knows.
         """
         with torch.autocast(whitened.device.type, enabled=False):
             whitened = whitened.float()
@@ -113,19 +116,26 @@ class PointLoss(Loss):
         values, shown = params.new_zeros(len(params)), torch.zeros_like(present)
         if not bool(present.any()):
             return values, shown
-        assert self.model.landmarks is not None
-        points, labels = self._points(params, self.model.landmarks), batch["landmarks"].to(params)
+        labels = batch["landmarks"].to(params)
         count = batch.get("landmark_count", torch.full((len(labels),), labels.shape[1])).to(params.device)
         weights = landmark_weights(batch, labels)
-        for number, mapped in ((68, lambda p: p), (21, aflw21_from_68)):
+        for number in sorted(set(count[present].tolist())):
             rows = present & (count == number)
-            if rows.any():
-                parts = mapped(points[rows]), labels[rows, :number], weights[rows, :number]
-                values[rows], shown[rows] = self._distance(*parts, self._deep(batch, rows))
-        other = sorted(set(count[present].tolist()) - {21, 68})
-        if other:
-            raise ValueError(f"PointLoss: landmarks must be 68 or 21, got {other}")
+            points, mask = self._marks(params[rows], number)
+            parts = points, labels[rows, :number], weights[rows, :number] * mask
+            values[rows], shown[rows] = self._distance(*parts, self._deep(batch, rows))
         return values, shown
+
+    def _marks(self, params: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """(b, L, 3) landmarks of the convention with so many points, in the crop; (L,) which of them the model has."""
+        if str(number) not in self.bases:
+            known = ", ".join(self.bases) or "none"
+            raise ValueError(f"PointLoss: {self.model.name} has landmarks of {known} points, got {number}")
+        basis = cast(LandmarkBasis, self.bases[str(number)])
+        pose, coeffs = self.space.split(params)
+        posed = self.model.landmark_points(coeffs, pose, basis).nan_to_num()
+        mask = params.new_ones(number) if basis.mask is None else basis.mask[:, 0].to(params)
+        return flip_y(posed, self.space.size, self.space.flip), mask
 
     def _deep(self, batch: Mapping[str, Any], rows: Tensor) -> Tensor:
         """(b,) weight of depth of the samples ``rows``: zero where labels are flat."""

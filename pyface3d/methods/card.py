@@ -10,6 +10,8 @@ from typing import Any
 from pyface3d.foreign.damage import reading
 from pyface3d.foreign.tensors import safetensors_header
 from pyface3d.methods.method import Method
+from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 CARD = "pyface3d"  # the card's key in the header
 
@@ -21,7 +23,8 @@ class ModelCard:
     Attributes:
         method: registered name.
         arguments: constructor arguments.
-        face_model: name, hash and unit of the face model that the outputs belong to.
+        face_model: name, hash and unit of the face model that the outputs belong to; name and hash of the landmark set
+            that landmarks are answered in.
         images: size, channel order, normalization and crop of the input.
         parameter_space: :meth:`ParameterSpace.to_dict`, or None for methods without parameters.
         training: data, steps, seed and the command that makes the weights again.
@@ -48,7 +51,7 @@ class ModelCard:
         return cls(
             method=method.name,
             arguments=method.arguments,
-            face_model={"name": model.name, "hash": model.hash(), "unit": model.unit},
+            face_model={"name": model.name, "hash": model.hash(), "unit": model.unit, **_landmarks_of(model)},
             images=method.images.to_dict(),
             parameter_space=None if space is None else space.to_dict(),
             **about,
@@ -97,6 +100,11 @@ def check_card(card: ModelCard, method: Method, name: str) -> None:
     space = getattr(method, "space", None)
     if space is not None and card.parameter_space != space.to_dict():
         raise ValueError(f"{name}: these weights were trained with another parameter space; take the one of their card")
+
+
+def _landmarks_of(model: MorphableModel) -> dict[str, str]:
+    points = model.landmark_sets.get(DEFAULT)
+    return {} if points is None else {"landmarks": DEFAULT, "landmarks_hash": points.hash()}
 
 
 def _listed(arguments: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from pyface3d.methods.card import CARD, ModelCard
 from pyface3d.methods.method import Method
 from pyface3d.methods.position_map import MapScale
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.landmark_sets import DEFAULT
 from pyface3d.nets.folding import fold
 
 OPSET = 18
@@ -28,8 +29,9 @@ class ParameterLandmarks(nn.Module):
     def __init__(self, model: MorphableModel, space: ParameterSpace) -> None:
         super().__init__()
         self.space = space
-        self.register_buffer("mean", model.mean[model.landmarks].float())  # (68, 3)
-        basis = model.basis[model.landmarks].float()  # (68, 3, K)
+        points = model.landmark_basis()
+        self.register_buffer("mean", points.mean.float())  # (68, 3)
+        basis = points.basis.float()  # (68, 3, K)
         self.register_buffer("basis", basis.flatten(0, 1).T.contiguous())  # (K, 204)
 
     def forward(self, outputs: Tensor) -> Tensor:
@@ -137,8 +139,9 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
 
 
 def _landmarks_of(method: Method) -> nn.Module:
-    if method.model.landmarks is None:
-        raise ValueError(f"export_onnx: {method.model.name} has no landmarks; export without landmarks=True")
+    points = method.model.landmark_sets.get(DEFAULT)
+    if points is None or not bool(points.mask.all()):
+        raise ValueError(f"export_onnx: {method.model.name} has no 68 landmarks; export without landmarks=True")
     space = getattr(method, "space", None)
     if space is not None:
         return ParameterLandmarks(method.model, space)

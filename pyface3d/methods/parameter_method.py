@@ -11,6 +11,7 @@ from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Method, Terms, truth
 from pyface3d.methods.reconstruction import Reconstruction
 from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 
 class ParameterMethod(Method):
@@ -87,7 +88,8 @@ def default_space(model: MorphableModel, size: int = 120) -> ParameterSpace:
     standard deviation, the model's own deviations for the coefficients. Weights carry the table they were trained with;
     measure it with ``ParameterSpace.measured``.
     """
-    points = model.mean if model.landmarks is None else model.mean[model.landmarks]  # (L, 3)
+    placed = model.landmark_sets.get(DEFAULT)
+    points = model.mean if placed is None else placed[placed.mask].of(model.mean)  # (L, 3)
     low, high = points[:, :2].amin(0), points[:, :2].amax(0)
     scale = float(size / 2**0.5 / (high - low).amax())
     center = torch.cat([(low + high) / 2, points[:, 2].mean()[None]])  # (3,)

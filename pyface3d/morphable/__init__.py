@@ -7,7 +7,9 @@ torch.Size([2, 9409, 3])
 """
 
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.conventions import find_landmarks
+from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.readers import load_model
 
-__all__ = ["Blendshapes", "MorphableModel", "load_model"]
+__all__ = ["Blendshapes", "LandmarkSet", "MorphableModel", "find_landmarks", "load_model"]

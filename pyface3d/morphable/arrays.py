@@ -27,11 +27,11 @@ def as_real(name: str, array: ArrayOrTensor | None, shape: Shape) -> Tensor | No
 
 
 @overload
-def as_index(name: str, array: ArrayOrTensor, shape: Shape, size: int) -> Tensor: ...
+def as_index(name: str, array: ArrayOrTensor, shape: Shape, size: int, least: int = 0) -> Tensor: ...
 @overload
-def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) -> Tensor | None: ...
-def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) -> Tensor | None:
-    """``array`` as an int64 tensor of the given shape with entries in [0, size)."""
+def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int, least: int = 0) -> Tensor | None: ...
+def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int, least: int = 0) -> Tensor | None:
+    """``array`` as an int64 tensor of the given shape with entries in [least, size)."""
     if array is None:
         return None
     tensor = _as_tensor(array)
@@ -41,8 +41,8 @@ def as_index(name: str, array: ArrayOrTensor | None, shape: Shape, size: int) ->
     tensor = tensor.to(torch.int64)
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
-        if low < 0 or high >= size:
-            raise ValueError(f"MorphableModel: {name} must be in [0, {size}), got {low} to {high}")
+        if low < least or high >= size:
+            raise ValueError(f"MorphableModel: {name} must be in [{least}, {size}), got {low} to {high}")
     return tensor
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pyface3d.morphable.arrays import ArrayOrTensor, as_index, checked_buffers
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis, LandmarkSet, completed, split_landmarks
 
 METERS = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}  # of the units that models come in
 
@@ -40,6 +41,7 @@ class ModelContent(nn.Module):
         uv_triangles: ArrayOrTensor | None = None,
         landmarks: ArrayOrTensor | None = None,
         forehead: ArrayOrTensor | None = None,
+        landmark_sets: Mapping[str, LandmarkSet] | None = None,
         colors: ArrayOrTensor | None = None,
         parts: Mapping[str, ArrayOrTensor] | None = None,
         expression_names: Sequence[str] | None = None,
@@ -48,6 +50,7 @@ class ModelContent(nn.Module):
         name: str = "model",
     ):
         super().__init__()
+        landmarks, landmark_sets = split_landmarks(landmarks, landmark_sets)
         buffers = checked_buffers(
             mean, identity_basis, expression_basis, triangles, identity_std, expression_std, uv, uv_triangles,
             landmarks, forehead, colors,
@@ -61,6 +64,9 @@ class ModelContent(nn.Module):
             got = len(self.expression_names)
             raise ValueError(f"MorphableModel: expression_names must have {self.n_expression} names, got {got}")
         n = self.n_vertices
+        self.landmark_sets = completed(landmark_sets, self.landmarks, self.forehead, n)
+        bases = {name: LandmarkBasis(points, self.mean, self.basis) for name, points in self.landmark_sets.items()}
+        self._landmark_bases = nn.ModuleDict({f"set:{name}": basis for name, basis in bases.items()})
         self.parts = {key: as_index(f"parts[{key!r}]", ids, (None,), n) for key, ids in (parts or {}).items()}
 
     @property
@@ -95,6 +101,18 @@ class ModelContent(nn.Module):
             raise ValueError(f"MorphableModel.landmarks81: {self.name} has no 81-point scheme")
         return torch.cat([self.landmarks, self.forehead])
 
+    def landmark_basis(self, name: str = DEFAULT) -> LandmarkBasis:
+        """Mean (L, 3) and basis (L, 3, K) of a landmark set, or of one that follows from it.
+
+        Raises:
+            ValueError: the model has no such landmarks.
+        """
+        if name in self.landmark_sets:
+            return self._landmark_bases[f"set:{name}"]  # type: ignore[return-value]
+        from pyface3d.morphable.conventions import find_landmarks
+
+        return LandmarkBasis(find_landmarks(self, name), self.mean, self.basis)
+
     def part_triangles(self, part: str) -> Tensor:
         """(F_part,) ids of the triangles of a part; one that joins two parts belongs to the later one."""
         if part not in self.parts:
@@ -107,9 +125,12 @@ class ModelContent(nn.Module):
         return (latest == 1 + list(self.parts).index(part)).nonzero()[:, 0]
 
     def hash(self) -> str:
-        """SHA-256 (hex) of the arrays that define the model, whatever their device or floating precision in memory."""
+        """SHA-256 (hex) of the arrays that define the model, whatever their device or floating precision in memory.
+
+        Landmark sets, like parts, only name places of the model and do not count.
+        """
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.named_buffers()):
+        for name, tensor in sorted(self.named_buffers(recurse=False)):
             array = (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().contiguous().numpy()
             digest.update(f"{name}{array.shape}".encode() + array.tobytes())
         return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 The file is a plain npz in two sections, ``face_*`` and ``rest_*``: ``default()`` needs only the first, the head is both
 put together. Bases are float16, coordinate by coordinate (K, 3, N), high and low bytes apart: so they deflate best.
+``landmark_sets.npz`` beside it (scripts/place_landmarks.py) has ``<set>.corners`` and ``<set>.weights``.
 """
 
 from collections.abc import Mapping
@@ -10,27 +11,45 @@ from importlib import resources
 import numpy as np
 
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
 
 # An ordinary expression moves a blendshape by about a quarter of its range (ICT-FaceKit publishes no statistics).
 EXPRESSION_STD = 0.25
+_MISSING = 65535  # in uint16
 
 _SECTIONS = {"face": ("face",), "head": ("face", "rest")}
 
 
-def load_default(parts: str, expression: str) -> MorphableModel:
-    """Build the embedded model; see ``MorphableModel.default``."""
+def load_default(parts: str, expression: str, sets: Mapping[str, LandmarkSet] | None = None) -> MorphableModel:
+    """Build the embedded model; see ``MorphableModel.default``. ``sets`` replaces its own landmark sets."""
     if parts not in _SECTIONS:
         raise ValueError(f"MorphableModel.default: parts must be 'face' or 'head', got {parts!r}")
     if expression not in ("directions", "blendshapes"):
         raise ValueError(
             f"MorphableModel.default: expression must be 'directions' or 'blendshapes', got {expression!r}"
         )
-    with resources.files("pyface3d.assets").joinpath("ict_face.npz").open("rb") as stream, np.load(stream) as asset:
-        return _build(asset, parts, expression)
+    files = resources.files("pyface3d.assets")
+    if sets is None:
+        with files.joinpath("landmark_sets.npz").open("rb") as stream, np.load(stream) as placed:
+            sets = read_sets(placed)
+    with files.joinpath("ict_face.npz").open("rb") as stream, np.load(stream) as asset:
+        return _build(asset, sets, parts, expression)
 
 
-def _build(asset: Mapping[str, np.ndarray], parts: str, expression: str) -> MorphableModel:
+def read_sets(arrays: Mapping[str, np.ndarray]) -> dict[str, LandmarkSet]:
+    """The landmark sets of ``<set>.corners`` (65535: the model lacks the point) and ``<set>.weights``."""
+    names = [key.removesuffix(".corners") for key in arrays if key.endswith(".corners")]
+    corners = {name: arrays[f"{name}.corners"].astype(np.int64) for name in names}
+    return {
+        name: LandmarkSet(np.where(ids == _MISSING, -1, ids), arrays[f"{name}.weights"])  # type: ignore[arg-type]
+        for name, ids in corners.items()
+    }
+
+
+def _build(
+    asset: Mapping[str, np.ndarray], sets: Mapping[str, LandmarkSet], parts: str, expression: str
+) -> MorphableModel:
     sections = _SECTIONS[parts]
     mean, triangles, uv, uv_triangles = (
         np.concatenate([asset[f"{section}_{array}"] for section in sections])
@@ -55,6 +74,7 @@ def _build(asset: Mapping[str, np.ndarray], parts: str, expression: str) -> Morp
         uv_triangles=uv_triangles.astype(np.int64),
         landmarks=asset["landmarks"].astype(np.int64),
         forehead=asset["forehead"].astype(np.int64),
+        landmark_sets={**sets, "ict": LandmarkSet.of_vertices(asset["landmarks"].astype(np.int64))},
         parts={name: np.arange(start, end) for name, start, end in bounds if end <= len(mean)},
         expression_names=columns,
         blendshapes=Blendshapes(names, directions, asset["gram"]),

@@ -11,6 +11,7 @@ from pyface3d.morphable.arrays import ArrayOrTensor
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.content import ModelContent
 from pyface3d.morphable.gram import Gram, build_gram
+from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
 from pyface3d.morphable.subset import subset_changes
 
 
@@ -33,8 +34,11 @@ class MorphableModel(ModelContent):
         expression_std: (K_e,) the same for expression.
         uv: (T, 2) texture coordinates in [0, 1], v up.
         uv_triangles: (F, 3) uv ids of the corners; absent: ``triangles`` (one uv per vertex).
-        landmarks: (68,) vertex ids of the 68 landmarks (iBUG order).
+        landmarks: (68,) vertex ids of the 68 landmarks (iBUG order); -1 for what the model lacks, which leaves the
+            others as the partial set ``"300w-lp"``.
         forehead: (13,) vertex ids of points 68 to 80 of the 81-point scheme.
+        landmark_sets: conventions by name to their points on this model; ``"300w-lp"`` and ``"forehead13"`` are
+            ``landmarks`` and ``forehead`` where they are left out.
         colors: (N, 3) mean albedo in [0, 1].
         parts: part name to vertex ids, without overlap, in rising order of vertex ids.
         expression_names: names of the expression columns.
@@ -85,17 +89,62 @@ class MorphableModel(ModelContent):
         Returns:
             (B, N, 3), or (B, L, 3) with ``indices``.
         """
-        mean, basis = self.mean, self.basis
+        return self._synthesized(self.mean, self.basis, coeffs, pose, indices)
+
+    def _synthesized(
+        self, mean: Tensor, basis: Tensor, coeffs: Tensor, pose: Tensor | None, indices: Tensor | None = None
+    ) -> Tensor:
         if mean.dtype in (torch.float16, torch.bfloat16):
             mean, basis, coeffs = mean.float(), basis.float(), coeffs.float()
             pose = None if pose is None else pose.float()
         return ops.synthesize_shape(mean, basis, coeffs, pose, indices)
 
     def landmarks68(self, coeffs: Tensor, pose: Tensor | None = None) -> Tensor:
-        """The 68 landmarks (B, 68, 3); arguments as in ``synthesize``."""
-        if self.landmarks is None:
-            raise ValueError(f"MorphableModel.landmarks68: {self.name} has no landmarks; build it with landmarks=")
-        return self.synthesize(coeffs, pose, self.landmarks)
+        """The 68 landmarks (B, 68, 3) where 300W-LP has them; arguments as in ``synthesize``."""
+        return self.landmark_points(coeffs, pose)
+
+    def landmark_points(
+        self, coeffs: Tensor, pose: Tensor | None = None, name: str | LandmarkBasis = DEFAULT
+    ) -> Tensor:
+        """The landmarks of a named set; as cheap as so many vertices.
+
+        Args:
+            coeffs: (B, K) as in ``synthesize``.
+            pose: (B, 3, 4) or None, as there.
+            name: one of ``landmark_sets`` or a convention that follows from one, such as ``"ibug51"`` or ``"wflw98"``;
+                or what ``landmark_basis`` gave for it, which is faster where it follows from another.
+
+        Returns:
+            (B, L, 3), differentiable; NaN for points that the model lacks.
+
+        Raises:
+            ValueError: the model has no such set.
+
+        Example:
+            >>> model = MorphableModel.default()
+            >>> model.landmark_points(model.sample(2), name="mediapipe478").shape
+            torch.Size([2, 478, 3])
+        """
+        points = name if isinstance(name, LandmarkBasis) else self.landmark_basis(name)
+        found = self._synthesized(points.mean, points.basis, coeffs, pose)
+        return found if points.mask is None else torch.where(points.mask, found, torch.nan)
+
+    def at_landmarks(self, name: str = DEFAULT) -> "MorphableModel":
+        """The model of the landmarks alone: a vertex for each point of the set that the model has, no triangles."""
+        points = self.landmark_basis(name)
+        kept = slice(None) if points.mask is None else points.mask[:, 0]
+        mean, basis = points.mean[kept], points.basis[kept]
+        return MorphableModel(
+            mean,
+            basis[..., : self.n_identity],
+            basis[..., self.n_identity :],
+            self.triangles[:0],
+            identity_std=self.identity_std,
+            expression_std=self.expression_std,
+            expression_names=self.expression_names,
+            unit=self.unit,
+            name=f"{self.name} at {name}",
+        )
 
     def gram(self, weights: Tensor | None = None, indices: Tensor | None = None, rows: int = 3) -> Gram:
         """Gram matrices for squared distances between faces (``ops.vertex_distance``); build once, use for every batch.
@@ -186,6 +235,6 @@ class MorphableModel(ModelContent):
     def _replaced(self, **changes: Any) -> "MorphableModel":
         """A model built anew from this one's constructor arguments, some of them changed."""
         same = ("mean", "identity_basis", "expression_basis", "triangles", "identity_std", "expression_std", "uv",
-                "uv_triangles", "landmarks", "forehead", "colors", "parts", "expression_names", "blendshapes", "unit",
-                "name")  # fmt: skip
+                "uv_triangles", "landmarks", "forehead", "landmark_sets", "colors", "parts", "expression_names",
+                "blendshapes", "unit", "name")  # fmt: skip
         return MorphableModel(**{**{key: getattr(self, key) for key in same}, **changes})

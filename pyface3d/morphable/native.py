@@ -1,7 +1,8 @@
 """pyface3d's own model file: safetensors (or npz) with a JSON header, checked by the hash of its content.
 
-Arrays are those of the ``MorphableModel`` constructor by name, parts as ``part.<name>`` and blendshapes as
-``blendshapes.directions`` and ``blendshapes.gram``; the header holds name, unit, names and the hash.
+Arrays are those of the ``MorphableModel`` constructor by name, parts as ``part.<name>``, landmark sets as
+``landmark_set.<name>.corners`` and ``.weights``, and blendshapes as ``blendshapes.directions`` and
+``blendshapes.gram``; the header holds name, unit, names, the hash of the model and one of each landmark set.
 """
 
 import json
@@ -19,10 +20,12 @@ from pyface3d.foreign.damage import reading
 from pyface3d.foreign.regular import open_regular
 from pyface3d.foreign.tensors import read_safetensors
 from pyface3d.morphable.blendshapes import Blendshapes
+from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
 
 FORMAT = "pyface3d morphable model"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)  # version 1 had no landmark sets
 
 
 def save_native(model: MorphableModel, path: str | Path) -> None:
@@ -47,18 +50,23 @@ def load_native(path: str | Path) -> MorphableModel:
         with open_regular(path) as stream:
             is_zip = stream.read(2) == b"PK"
         tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
-        if header.get("version") != VERSION:
-            raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads {VERSION}")
+        if header.get("version") not in READABLE:
+            raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads 1 and 2")
         model = _assemble(tensors, header)
-        if model.hash() == header.get("hash"):
+        sets = {name: points.hash() for name, points in model.landmark_sets.items()}
+        if model.hash() == header.get("hash") and sets == header.get("landmark_sets", sets):
             return model
         raise ValueError(f"load_model: {path} is damaged: its content does not have the hash that it names")
 
 
 def _disassemble(model: MorphableModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors: dict[str, Tensor] = {name: tensor for name, tensor in model.named_buffers() if name != "basis"}
+    tensors: dict[str, Tensor] = {
+        name: tensor for name, tensor in model.named_buffers(recurse=False) if name != "basis"
+    }
     tensors["identity_basis"], tensors["expression_basis"] = model.identity_basis, model.expression_basis
     tensors |= {f"part.{name}": ids for name, ids in model.parts.items()}
+    for name, points in model.landmark_sets.items():
+        tensors |= {f"landmark_set.{name}.corners": points.corners, f"landmark_set.{name}.weights": points.weights}
     header = {
         "version": VERSION,
         "name": model.name,
@@ -66,6 +74,7 @@ def _disassemble(model: MorphableModel) -> tuple[dict[str, Tensor], dict[str, An
         "hash": model.hash(),
         "expression_names": model.expression_names,
         "parts": list(model.parts),
+        "landmark_sets": {name: points.hash() for name, points in model.landmark_sets.items()},
     }
     if model.blendshapes is not None:
         header["blendshapes"] = model.blendshapes.names
@@ -80,8 +89,18 @@ def _assemble(tensors: dict[str, Tensor], header: dict[str, Any]) -> MorphableMo
         arrays = [tensors.pop(f"blendshapes.{name}").numpy() for name in ("directions", "gram")]
         blendshapes = Blendshapes(header["blendshapes"], *arrays)
     parts = {name: tensors.pop(f"part.{name}") for name in header["parts"]}
+    sets = {
+        name: LandmarkSet(*(tensors.pop(f"landmark_set.{name}.{array}") for array in ("corners", "weights")))
+        for name in header.get("landmark_sets", ())
+    }
     names = {key: header[key] for key in ("name", "unit", "expression_names")}
-    return MorphableModel(**tensors, parts=parts, blendshapes=blendshapes, **names)  # type: ignore[arg-type]
+    return MorphableModel(  # type: ignore[misc]
+        **tensors,  # type: ignore[arg-type]
+        parts=parts,
+        landmark_sets=sets,
+        blendshapes=blendshapes,
+        **names,
+    )
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -31,6 +31,9 @@ def subset_changes(model: "MorphableModel", vertex_indices: ArrayOrTensor) -> di
     }
     for name, old in (("landmarks", model.landmarks), ("forehead", model.forehead)):
         changes[name] = place[old] if old is not None and (place[old] >= 0).all() else None
+    # a set of which nothing is left goes; "300w-lp" may stay in part where the landmark vertices do not
+    moved = {name: points.renumbered(place) for name, points in model.landmark_sets.items()}
+    changes["landmark_sets"] = {name: points for name, points in moved.items() if bool(points.mask.any())}
     if model.uv is not None and model.uv_triangles is not None:
         used, changes["uv_triangles"] = model.uv_triangles[kept].unique(return_inverse=True)
         changes["uv"] = model.uv[used]

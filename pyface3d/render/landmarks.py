@@ -42,7 +42,7 @@ def draw_landmarks(
         ValueError: shapes that are not these.
 
     Example:
-        >>> picture = draw_landmarks(photo, vertices[model.landmarks])
+        >>> picture = draw_landmarks(photo, face.landmarks)
     """
     if landmarks.ndim != 2 or landmarks.shape[1] not in (2, 3):
         raise ValueError(f"draw_landmarks: landmarks must be (L, 2) or (L, 3), got {tuple(landmarks.shape)}")
@@ -53,7 +53,7 @@ def draw_landmarks(
         raise ValueError(f"draw_landmarks: visible must be ({len(points)},), got {seen.shape}")
     size = max(canvas.shape[:2]) / 160 if radius is None else radius
     fixed, drawable = _fixed_point(points)
-    if contours and len(points) >= 68:
+    if contours and len(points) in (68, 81):
         for first, last, closed in _CONTOURS:
             ids = np.array([*range(first, last), *([first] if closed else [])])
             for a, b in zip(ids, ids[1:]):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyface3d.runtime import crops
 from pyface3d.runtime.card import CROP_RULES, POSE_LENGTH, Card
-from pyface3d.runtime.model import FaceModel, load_model
+from pyface3d.runtime.model import DEFAULT_LANDMARKS, FaceModel, load_model
 from pyface3d.runtime.render import render
 
 
@@ -50,18 +50,25 @@ class PlacedFace:
     @cached_property
     def vertices(self) -> NDArray:
         """(N, 3) float32."""
-        return self._place(None)
+        return self.model.synthesize(self.coeffs[None], self._photo_pose[None], threads=self.threads)[0]
 
     @cached_property
     def landmarks(self) -> NDArray:
-        """(68, 3) float32 in iBUG order.
+        """(68, 3) float32 where 300W-LP has them.
 
         Raises:
             ValueError: the face model has no landmarks.
         """
-        if self.model.landmarks is None:
-            raise ValueError(f"PlacedFace.landmarks: the face model {self.model.name} has none")
-        return self._place(self.model.landmarks)
+        return self.landmark_points()
+
+    def landmark_points(self, name: str = DEFAULT_LANDMARKS) -> NDArray:
+        """(L, 3) landmarks of one of the face model's sets, such as ``"mediapipe478"``.
+
+        Raises:
+            ValueError: the face model has no such set.
+        """
+        pose = self._photo_pose[None]
+        return self.model.landmark_points(self.coeffs[None], pose, name, threads=self.threads)[0]
 
     @property
     def angles(self) -> NDArray:
@@ -87,10 +94,6 @@ class PlacedFace:
         height, width = photo.shape[:2] if photo is not None else size  # type: ignore[misc]
         options = {"background": photo, "threads": self.threads, **options}
         return render(self.vertices, self.model.triangles, height, width, **options)
-
-    def _place(self, indices: NDArray | None) -> NDArray:
-        points = self.model.synthesize(self.coeffs[None], self._photo_pose[None], indices, threads=self.threads)
-        return points[0]
 
     @property
     def _photo_pose(self) -> NDArray:

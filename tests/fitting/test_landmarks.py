@@ -185,8 +185,10 @@ def test_keypoint_basis_of_3ddfa_fits_real_labels(data_folder, keypoint_model):
 
 
 def test_errors(model):
-    with pytest.raises(ValueError, match=r"fit_landmarks: points must be \(B, 21, 2\)"):
-        fit_landmarks(torch.zeros(1, 5, 2), model)
+    with pytest.raises(ValueError, match="no convention of 7 points is known, only of 5, 13, 19"):
+        fit_landmarks(torch.zeros(1, 7, 2), model)
+    with pytest.raises(ValueError, match=r"points must be \(B, 21, 2\), got \(1, 68, 2\)"):
+        fit_landmarks(torch.zeros(1, 68, 2), model, landmarks="aflw21")
     with pytest.raises(ValueError, match="contour needs 68 or 81"):
         fit_landmarks(torch.zeros(1, 21, 2), model, contour=True)
     with pytest.raises(ValueError, match="space has 60 coefficients and the model 50"):

@@ -114,8 +114,12 @@ def test_subset(model):
 def test_subset_without_all_landmarks(model):
     part = model.subset(np.arange(10, N))
     assert part.landmarks is None and part.forehead is not None
-    with pytest.raises(ValueError, match="toy has no landmarks"):
-        part.landmarks68(part.sample(1))
+    kept = part.landmark_sets["300w-lp"].mask
+    assert torch.equal(kept, model.landmarks >= 10) and not kept.all()
+    coeffs = part.sample(1)
+    found, whole = part.landmarks68(coeffs), model.landmarks68(coeffs)
+    torch.testing.assert_close(found[:, kept], whole[:, kept])
+    assert found[:, ~kept].isnan().all()
     with pytest.raises(ValueError, match="toy has no 81-point scheme"):
         _ = part.landmarks81
 

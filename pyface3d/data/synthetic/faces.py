@@ -88,7 +88,8 @@ class SyntheticFaces(Dataset):
 
         Returns:
             image uint8 (B, 3, S, S); params (B, 12 + K), pose [f R | t] in the crop with y up, then coefficients;
-            landmarks (B, 68, 3) in crop pixels, y down; visible bool (B, 68); yaw (B,) degrees, 300W-LP's sign.
+            landmarks (B, 68, 3) of ``"300w-lp"`` in crop pixels, y down; visible bool (B, 68); yaw (B,) degrees,
+            300W-LP's sign.
         """
         if not len(indices):
             return {key: value[:0] for key, value in self.render([0]).items()}
@@ -111,15 +112,20 @@ class SyntheticFaces(Dataset):
         light.addcmul_(backdrop(draws, self.size), (~head).float()[:, None])  # (B, 3, S, S), was 0 beside the head
         image = photograph(draws, occlude(draws, light), head)
         labels = self._labels(vertices[:, self.model.landmarks], coeffs, view)
-        return {"image": image, **labels, "visible": self._visible(labels["landmarks"], seen, depth)}
+        nearness = self._see(self.model.landmark_points(coeffs), view)[..., 2]
+        return {"image": image, **labels, "visible": self._visible(labels["landmarks"], nearness, depth)}
 
     @torch.no_grad()
     def labels(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """The labels of ``render`` without ``visible``, and without the cost of a picture."""
         draws = Draws(self.seed, indices)
         coeffs = pose.coefficients(draws, self.model)
-        landmarks = self.model.landmarks68(coeffs)
-        return self._labels(landmarks, coeffs, pose.View.draw(draws, self._in_eyes(landmarks), self.size, self.jitter))
+        framing = self.model.synthesize(coeffs, indices=self.model.landmarks)
+        return self._labels(framing, coeffs, pose.View.draw(draws, self._in_eyes(framing), self.size, self.jitter))
+
+    def _see(self, points: Tensor, view: pose.View) -> Tensor:
+        """Points of the model frame in the picture."""
+        return view.see(self._in_eyes(points) @ view.rotation.mT)
 
     def _in_eyes(self, points: Tensor) -> Tensor:
         """From the model frame to eye distances about the middle of the eyes."""
@@ -171,10 +177,13 @@ class SyntheticFaces(Dataset):
                 points.index_copy_(1, ids, (eye - center) @ gaze.mT + center)
         return points
 
-    def _labels(self, points: Tensor, coeffs: Tensor, view: pose.View) -> dict[str, Tensor]:
-        landmarks = view.see(self._in_eyes(points) @ view.rotation.mT)  # (B, 68, 3)
-        upright = torch.stack([landmarks[..., 0], self.size - 1 - landmarks[..., 1]], 2)
-        fitted = pose.weak_perspective(points, upright, view.rotation)
+    def _labels(self, framing: Tensor, coeffs: Tensor, view: pose.View) -> dict[str, Tensor]:
+        """Labels of faces whose landmark vertices, which crop and weak-perspective pose go by, are at ``framing``."""
+        seen = self._see(framing, view)  # (B, 68, 3)
+        upright = torch.stack([seen[..., 0], self.size - 1 - seen[..., 1]], 2)
+        fitted = pose.weak_perspective(framing, upright, view.rotation)
+        points = self.model.landmark_points(coeffs)
+        landmarks = self._see(points, view)
         depth = (points @ fitted[:, :, :3].mT)[..., 2:]
         return {
             "params": torch.cat([fitted.flatten(1), coeffs], 1),
@@ -182,12 +191,12 @@ class SyntheticFaces(Dataset):
             "yaw": torch.asin(-view.rotation[:, 0, 2]).rad2deg(),
         }
 
-    def _visible(self, landmarks: Tensor, seen: Tensor, depth: Tensor) -> Tensor:
+    def _visible(self, landmarks: Tensor, nearness: Tensor, depth: Tensor) -> Tensor:
         """(B, 68) bool: in the crop and not behind anything of the depth picture (B, S, S)."""
         inside = ((landmarks[..., :2] > -0.5) & (landmarks[..., :2] < self.size - 0.5)).all(2)
         column, row = (landmarks[..., k].round().long().clamp(0, self.size - 1) for k in range(2))
-        nearest = depth[torch.arange(len(seen))[:, None], row, column]  # (B, 68)
-        return inside & (seen[:, self.model.landmarks, 2] > nearest - 0.03 * self.size)
+        nearest = depth[torch.arange(len(depth))[:, None], row, column]  # (B, 68)
+        return inside & (nearness > nearest - 0.03 * self.size)
 
 
 @dataclass

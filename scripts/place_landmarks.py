@@ -1,0 +1,164 @@
+"""Place the landmark sets of the embedded face model: pyface3d/assets/landmark_sets.npz.
+
+    python scripts/place_landmarks.py --data data --out pyface3d/assets/landmark_sets.npz
+
+Nothing but pictures and labels that may be redistributed: synthetic portraits of every pose, and portraits in the
+public domain (``portraits/``: official portraits of members of the US Congress, with MediaPipe's 478 points).
+``"300w-lp"`` comes from 3DDFA_V2's mb05 (MIT) on both, averaged with the mirror image; ``"mediapipe478"`` from
+MediaPipe's points (Apache-2.0); ``"five"`` from YuNet's (Apache-2.0); ``"aflw21"`` from the 68 by the means of 3DDFA's
+benchmark, put on the surface (``pyface3d landmarks calibrate`` places it by labels of your own). No label of a test set
+is read.
+"""
+
+import argparse
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pyface3d import MorphableModel, create, load_model
+from pyface3d.atomic import atomic_write
+from pyface3d.camera import crop, crop_to_image, roi_from_landmarks
+from pyface3d.data.schemes import mirror_permutation
+from pyface3d.data.synthetic import SyntheticFaces
+from pyface3d.fitting.calibration import Calibration, calibrate_landmarks
+from pyface3d.fitting.placing import place_on_surface
+from pyface3d.landmarks import aflw21_matrix
+from pyface3d.methods import Method, read_whitening
+from pyface3d.morphable import LandmarkSet
+from pyface3d.morphable.default import load_default
+
+SEED = 1  # of the synthetic portraits
+ROUNDS = {"300w-lp": 4, "mediapipe478": 4, "five": 4}
+DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimetre
+MISSING = 65535
+
+
+def teacher(data: Path) -> Method:
+    """mb05 with 3DDFA's keypoint basis."""
+    basis = data / "tddfa" / "keypoint_basis.npz"
+    checkpoint = data / "tddfa" / "mb05_120x120.pth"
+    return create("tddfa", pretrained=checkpoint, model=load_model(basis), space=read_whitening(basis)).deploy()
+
+
+def taught(method: Method, crops: Tensor) -> Tensor:
+    """Landmarks (B, 68, 2) of crops (B, 3, 120, 120), the mean with those of the mirror image."""
+    there = method.predict(crops).landmarks
+    back = method.predict(crops.flip(-1)).landmarks[:, mirror_permutation(68)].clone()
+    back[..., 0] = crops.shape[-1] - 1 - back[..., 0]
+    return ((there + back) / 2)[..., :2]
+
+
+def synthetic_points(method: Method, count: int) -> Tensor:
+    """The teacher's landmarks (count, 68, 2) on synthetic portraits."""
+    faces, found = SyntheticFaces(seed=SEED), []
+    for start in range(0, count, 64):
+        found.append(taught(method, faces.render(range(start, min(count, start + 64)))["image"]))
+    return torch.cat(found)
+
+
+def portraits(data: Path) -> tuple[list[Tensor], Tensor]:
+    """The portraits (3, H, W) uint8 and MediaPipe's points (B, 478, 2) on them."""
+    with np.load(data / "portraits" / "mediapipe478.npz") as file:
+        names, points = file["names"].tolist(), torch.from_numpy(file["points"].astype(np.float32))
+    pictures = []
+    with zipfile.ZipFile(data / "portraits" / "us_congress_225x275.zip") as archive:
+        for name in names:
+            picture = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
+            pictures.append(torch.from_numpy(np.array(picture)).permute(2, 0, 1))
+    return pictures, points[..., :2]
+
+
+def portrait_points(method: Method, pictures: list[Tensor], outlines: Tensor) -> Tensor:
+    """The teacher's landmarks (B, 68, 2) on pictures, cut around ``outlines`` and again around what was found."""
+    roi = roi_from_landmarks(outlines)  # (B, 4)
+    for _ in range(2):
+        crops = torch.stack([crop(picture, box) for picture, box in zip(pictures, roi)])
+        found = torch.cat([taught(method, part) for part in crops.split(64)])
+        found = crop_to_image(found, roi, 120)
+        roi = roi_from_landmarks(found)
+    return found
+
+
+def yunet_points(data: Path, pictures: list[Tensor]) -> Tensor:
+    """YuNet's five points (B, 5, 2), in iBUG's order of sides; NaN where it finds no face or several."""
+    import cv2
+
+    found = torch.full((len(pictures), 5, 2), torch.nan)
+    for k, picture in enumerate(pictures):
+        height, width = picture.shape[1:]
+        path = str(data / "detector" / "yunet_n_320_320.onnx")
+        detector = cv2.FaceDetectorYN.create(path, "", (width, height), 0.5)
+        faces = detector.detect(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()[..., ::-1]))[1]
+        if faces is not None and len(faces) == 1:
+            found[k] = torch.from_numpy(faces[0, 4:14].reshape(5, 2))
+    return found
+
+
+def opposite(points: Tensor) -> Tensor:
+    """(L,) the landmark nearest to each one's mirror image, for points (L, 3) of a nearly symmetric set."""
+    distance = torch.cdist(points * points.new_tensor([-1, 1, 1]), points)
+    order = distance.argmin(1)
+    if not torch.equal(order[order], torch.arange(len(order))):
+        raise ValueError("the points found have no unique opposites")
+    return order
+
+
+def report(name: str, found: Calibration) -> LandmarkSet:
+    """Prints what a calibration gained."""
+    print(f"{name}: residual {' -> '.join(f'{100 * value:.2f}' for value in found.residuals)} % of the face's size")
+    return found.points
+
+
+def place_68(model: MorphableModel, points: Tensor) -> LandmarkSet:
+    """The 68 points, from the model's own landmark vertices on."""
+    rounds = ROUNDS["300w-lp"]
+    return report("300w-lp", calibrate_landmarks(points, model, "ict", mirror=mirror_permutation(68), rounds=rounds))
+
+
+def place_others(model: MorphableModel, name: str, points: Tensor, anchors: Tensor) -> LandmarkSet:
+    """A convention without a start: first from fits to the 68 (``anchors``), then from its own, symmetric."""
+    first = calibrate_landmarks(points, model, anchors=anchors, rounds=2)
+    mirror = opposite(first.points.of(model.mean.double()))
+    return report(name, calibrate_landmarks(points, model, first.points, mirror=mirror, rounds=ROUNDS[name]))
+
+
+def write(path: Path, sets: dict[str, LandmarkSet]) -> None:
+    """Writes the asset; its bytes depend on nothing but the sets."""
+    with atomic_write(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, points in sorted(sets.items()):
+            corners = torch.where(points.corners < 0, MISSING, points.corners).numpy().astype(np.uint16)
+            weights = points.weights.double().numpy().round(DIGITS)
+            weights[:, 0] += points.mask.numpy() - weights.sum(1)
+            for key, array in ((f"{name}.corners", corners), (f"{name}.weights", weights.astype(np.float32))):
+                content = io.BytesIO()
+                np.lib.format.write_array(content, array, version=(1, 0), allow_pickle=False)
+                entry = zipfile.ZipInfo(f"{key}.npy")
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with tddfa, portraits and detector")
+    parser.add_argument("--out", type=Path, required=True, help="npz to write")
+    parser.add_argument("--count", type=int, default=3072, help="synthetic portraits")
+    arguments = parser.parse_args()
+    model, method = load_default("face", "directions", sets={}), teacher(arguments.data)
+    pictures, mediapipe = portraits(arguments.data)
+    anchors = portrait_points(method, pictures, mediapipe)
+    sets = {"300w-lp": place_68(model, torch.cat([synthetic_points(method, arguments.count), anchors]))}
+    model = load_default("face", "directions", sets=sets)
+    sets["mediapipe478"] = place_others(model, "mediapipe478", mediapipe, anchors)
+    sets["five"] = place_others(model, "five", yunet_points(arguments.data, pictures), anchors)
+    sets["aflw21"] = place_on_surface(model, aflw21_matrix() @ sets["300w-lp"].of(model.mean))
+    write(arguments.out, sets)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.1f} kB")
+
+
+if __name__ == "__main__":
+    main()
