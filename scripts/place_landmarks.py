@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pyface3d import MorphableModel, create, load_model
+from pyface3d import MorphableModel, create_method, load_model
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import crop, crop_to_image, roi_from_landmarks
 from pyface3d.data.schemes import mirror_permutation
@@ -33,7 +33,7 @@ from pyface3d.morphable import LandmarkSet
 from pyface3d.morphable.default import load_default
 
 SEED = 1  # of the synthetic portraits
-ROUNDS = {"300w-lp": 4, "mediapipe478": 4, "five": 4}
+ROUNDS = {"300w-lp": 6, "mediapipe478": 4, "five": 4}
 DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimetre
 MISSING = 65535
 
@@ -42,7 +42,7 @@ def teacher(data: Path) -> Method:
     """mb05 with 3DDFA's keypoint basis."""
     basis = data / "tddfa" / "keypoint_basis.npz"
     checkpoint = data / "tddfa" / "mb05_120x120.pth"
-    return create("tddfa", pretrained=checkpoint, model=load_model(basis), space=read_whitening(basis)).deploy()
+    return create_method("tddfa", pretrained=checkpoint, model=load_model(basis), space=read_whitening(basis)).deploy()
 
 
 def taught(method: Method, crops: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where the landmarks of a convention lie on a face model, from fits to labelled pictures."""
+"""Where the landmarks of a convention lie on a face model, from fits to labeled pictures."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ class LandmarkLoss(ParameterLoss):
         w: where the penalty turns into a line, in pixels.
         epsilon: curvature of the logarithm, in pixels.
         check_finite: see :class:`Loss`.
-        landmarks: which points are labelled: a set of the model, or what follows from one (``"aflw21"``, ``"wflw98"``).
+        landmarks: which points are labeled: a set of the model, or what follows from one (``"aflw21"``, ``"wflw98"``).
 
     Raises:
         ValueError: the model has no such landmarks.
