@@ -4,6 +4,7 @@ Predictions are what a network answers (whitened parameters, maps, logits), labe
 parameters, maps in pixels, 1/0/-1).
 """
 
+from pyface3d.losses.identity import IdentityDistance
 from pyface3d.losses.joint import AttributeLoss, JointLoss, PositionMapLoss
 from pyface3d.losses.landmarks import LandmarkLoss, WingLoss
 from pyface3d.losses.loss import Loss
@@ -14,6 +15,7 @@ from pyface3d.losses.points import PointLoss
 
 __all__ = [
     "AttributeLoss",
+    "IdentityDistance",
     "JointLoss",
     "LandmarkLoss",
     "Loss",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.camera.parameter_space import T_Z
+from pyface3d.losses.identity import IdentityDistance
 from pyface3d.losses.loss import Loss, check_wing, mean_of
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.conventions import known_landmarks
@@ -32,6 +33,8 @@ class PointLoss(Loss):
         vertices: factor of the mean penalty of ``n_vertices`` vertices, spread evenly over the model's list.
         params: factor of the mean squared error of whitened parameters, t_z left out.
         prior: factor of the mean squared whitened coefficient of samples without parameters.
+        identity: factor of the distance of identities in mm (:class:`IdentityDistance`), of samples with parameters;
+            labels whose identity is a guess (fits to a few points) say so by ``identity_weight``.
         depth: weight of a landmark's depth against its x and y, where labels have it.
         penalty: "wing" (Feng et al. 2018, eq. 5) or "l1".
         w: where Wing turns into a line, in pixels.
@@ -55,13 +58,16 @@ class PointLoss(Loss):
         vertices: float = 0.0,
         params: float = 0.0,
         prior: float = 0.0,
+        identity: float = 0.0,
         depth: float = 0.0,
         penalty: str = "wing",
         w: float = 10.0,
         epsilon: float = 2.0,
         n_vertices: int = 256,
     ):
-        super().__init__({"landmarks": landmarks, "vertices": vertices, "params": params, "prior": prior})
+        super().__init__(
+            {"landmarks": landmarks, "vertices": vertices, "params": params, "prior": prior, "identity": identity}
+        )
         check_wing(self, w, epsilon)
         if penalty not in PENALTIES:
             raise ValueError(f"PointLoss: penalty must be one of {', '.join(PENALTIES)}, got {penalty!r}")
@@ -74,6 +80,7 @@ class PointLoss(Loss):
             epsilon,
         )
         self.bases = nn.ModuleDict({str(count): points for count, points in known_landmarks(model).items()})
+        self.identity = IdentityDistance(model) if identity else None
         self.register_buffer("spread", torch.linspace(0, model.n_vertices - 1, n_vertices).long(), persistent=False)
 
     def forward(self, whitened: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:  # type: ignore[override]
@@ -83,7 +90,7 @@ class PointLoss(Loss):
             whitened: (B, P) output of the network.
             batch: what :func:`pyface3d.data.collate` makes: ``landmarks`` (B, L, 2|3) in crop pixels, y down, with
                 ``visible`` (B, L), ``landmark_weights`` (B, L), ``landmark_count`` and ``landmark_dims`` (B,);
-                ``params`` (B, P) un-whitened; ``has_<key>`` where some samples lack a key.
+                ``params`` (B, P) un-whitened; ``identity_weight`` (B,); ``has_<key>`` where some samples lack a key.
 
         Raises:
             ValueError: a sample has as many points as no convention that the model knows.
@@ -95,16 +102,31 @@ class PointLoss(Loss):
             if self.weights["landmarks"]:
                 values["landmarks"] = self._landmarks(params, batch)
             labelled = rows_with("params", batch, whitened)
-            if (self.weights["vertices"] or self.weights["params"]) and bool(labelled.any()):
+            if self._compares_params and bool(labelled.any()):
                 target = torch.where(labelled[:, None], batch["params"].to(params), self.space.mean.to(params))
                 values["vertices"] = self._vertices(params, target), labelled
                 values["params"] = self._params(whitened, target), labelled
+                if self.identity is not None:
+                    values["identity"] = self._identity(params, target, batch), labelled
             if self.weights["prior"]:
                 coeffs = whitened[:, self.space.slices["identity"].start :]
                 values["prior"] = coeffs.square().mean(1), ~labelled
             terms = {name: mean_of(*value) for name, value in values.items()}
             loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return loss, {name: term.detach() for name, term in terms.items()}
+
+    @property
+    def _compares_params(self) -> bool:
+        return any(self.weights[name] for name in ("vertices", "params", "identity"))
+
+    def _identity(self, params: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+        assert self.identity is not None
+        part = self.space.slices["identity"]
+        distance = self.identity(params[:, part], target[:, part])
+        if "identity_weight" not in batch:
+            return distance
+        given = rows_with("identity_weight", batch, distance)
+        return distance * torch.where(given, batch["identity_weight"].to(distance), torch.ones_like(distance))
 
     def _points(self, params: Tensor, indices: Tensor) -> Tensor:
         """Vertices (B, n, 3) in crop pixels, y down."""

@@ -9,6 +9,7 @@ torch.Size([1, 9409, 3])
 
 from pyface3d.methods.attributes import CELEBA_ATTRIBUTES, CELEBA_GROUPS, RACE_GROUP, positive_weights
 from pyface3d.methods.card import ModelCard, read_card
+from pyface3d.methods.compact import Compact
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.joint import JointNet
 from pyface3d.methods.marn import MARN
@@ -27,6 +28,7 @@ from pyface3d.methods.weights import from_pretrained, load_weights, save_weights
 __all__ = [
     "CELEBA_ATTRIBUTES",
     "CELEBA_GROUPS",
+    "Compact",
     "JointNet",
     "MARN",
     "Method",

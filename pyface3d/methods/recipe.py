@@ -36,6 +36,7 @@ class Recipe:
         ema: decay of averaged weights, which the method gets at the end; None: none.
         norm_momentum: of BatchNorm's running statistics; None: torch's 0.1.
         freeze_norm: BatchNorm keeps its statistics (fine-tuning; batches of a sample or two for each process).
+        head_samples: solve a linear head for so many samples in closed form before the first step; 0: do not.
         objective: arguments of :class:`pyface3d.losses.PointLoss`, to train by it in place of the method's own loss.
         data: training sets.
         sources: field name to where its value comes from; "default" marks our own choice.
@@ -65,6 +66,7 @@ class Recipe:
     ema: float | None = None
     norm_momentum: float | None = None
     freeze_norm: bool = False
+    head_samples: int = 0
     objective: Mapping[str, Any] | None = None
     data: tuple[str, ...] = ("300W-LP",)
     sources: dict[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """MobileNetV1 (Howard et al. 2017) in the form and with the parameter names of 3DDFA and 3DDFA_V2."""
 
+import torch
 from torch import Tensor, nn
 
 from pyface3d.nets.layers import Trunk, initialize
@@ -35,6 +36,34 @@ class DepthwiseBlock(nn.Module):
         return self.relu(self.bn_sep(self.conv_sep(x)))
 
 
+class WeightedPool(nn.Module):
+    """Means of a map over its places, with learned weights for each channel: a global depthwise convolution.
+
+    Where a feature lies in the map tells where a point of the face lies, and a plain mean forgets it (Chen et al. 2018,
+    "MobileFaceNets", section 3.1).
+
+    Args:
+        channels: of the map.
+        kernels: weightings of each channel; the first starts as the mean, so that weights trained with a mean still
+            fit.
+        side: of the map.
+
+    Example:
+        >>> WeightedPool(8, 3, 4)(torch.zeros(2, 8, 4, 4)).shape
+        torch.Size([2, 24, 1, 1])
+    """
+
+    def __init__(self, channels: int, kernels: int, side: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels * kernels, side, groups=channels, bias=False)
+        with torch.no_grad():
+            self.conv.weight.mul_(0.3)[::kernels] = 1 / side**2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, side, side) -> (B, channels * kernels, 1, 1)."""
+        return self.conv(x)
+
+
 class MobileNetV1(Trunk):
     """3DDFA's MobileNet.
 
@@ -42,9 +71,20 @@ class MobileNetV1(Trunk):
         num_outputs: outputs of the head.
         width: channel multiplier; 3DDFA's released networks use 1.0 and 0.5 (``mb1``, ``mb05``).
         head_name: name of the head: ``fc`` in 3DDFA, ``fc_param`` in ``mb05``.
+        kernels: 0: features are means over the map; else so many learned weightings of the map's places for each
+            channel (:class:`WeightedPool`), the first of which starts as the mean. For pictures of ``size`` alone.
+        size: side of the pictures in pixels, where ``kernels`` are asked for.
     """
 
-    def __init__(self, num_outputs: int = 62, *, width: float = 1.0, head_name: str = "fc") -> None:
+    def __init__(
+        self,
+        num_outputs: int = 62,
+        *,
+        width: float = 1.0,
+        head_name: str = "fc",
+        kernels: int = 0,
+        size: int = 120,
+    ) -> None:
         super().__init__()
         self.head_name = head_name
         channels = int(32 * width)
@@ -67,6 +107,6 @@ class MobileNetV1(Trunk):
         return x
 
 
-def mobilenet_v1(num_outputs: int = 62, *, width: float = 1.0) -> MobileNetV1:
+def mobilenet_v1(num_outputs: int = 62, *, width: float = 1.0, kernels: int = 0, size: int = 120) -> MobileNetV1:
     """MobileNetV1 as 3DDFA has it; see :class:`MobileNetV1` for the arguments."""
-    return MobileNetV1(num_outputs, width=width)
+    return MobileNetV1(num_outputs, width=width, kernels=kernels, size=size)

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from pyface3d.methods import Method, Recipe
 from pyface3d.training.batches import StepLoader, StepSampler
 from pyface3d.training.callbacks import LastCheckpoint, MovingAverage
+from pyface3d.training.head import regress_head
 from pyface3d.training.log import TrainingLog
 from pyface3d.training.module import MethodModule, shortened
 from pyface3d.training.start import start_from
@@ -108,6 +109,11 @@ def train(
     last = folder / "last.ckpt"
     again = resume and last.exists()
     started = start_from(method, start) if start is not None and not again else None
+    if recipe.head_samples and not again:
+        loader = StepLoader(
+            sets, StepSampler([len(data) for data in sets], shares, seed, -(-recipe.head_samples // sum(shares)))
+        )  # type: ignore[arg-type]
+        regress_head(method, loader)
     module = MethodModule(method, steps_per_epoch, seed=seed, augment=augment, recipe=recipe)
     average = MovingAverage(recipe.ema) if recipe.ema else None
     checkpoint = LastCheckpoint(folder, None if on_save is None else lambda: _averaged(method, average, on_save))
