@@ -95,9 +95,11 @@ class MobileNetV1(Trunk):
             outputs = int(outputs * width)
             self.add_module(name, DepthwiseBlock(channels, outputs, stride))
             channels = outputs
-        self.num_features = channels
-        self.add_module(head_name, nn.Linear(channels, num_outputs))
+        self.num_features = channels * max(1, kernels)
+        self.add_module(head_name, nn.Linear(self.num_features, num_outputs))
         initialize(self)
+        if kernels:
+            self.pool = WeightedPool(channels, kernels, -(-size // 32))
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, num_features, H/32, W/32)."""
