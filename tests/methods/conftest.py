@@ -9,6 +9,7 @@ from pyface3d.methods import Method
 
 # every method at the smallest honest size
 SMALL = {
+    "compact": {},
     "marn": {"backbone": "mobilenet_v2"},
     "mobile_frnet": {},
     "tddfa": {"width": 0.5},

@@ -13,6 +13,7 @@ from pyface3d.methods import JointNet, default_space, positive_weights
 FEW = 16
 # sizes at which sixteen pictures are learnt in seconds
 TINY = {
+    "compact": {"size": 32},
     "marn": {"backbone": "mobilenet_v2", "size": 32},
     "mobile_frnet": {"size": 32},
     "tddfa": {"width": 0.5, "size": 32},
@@ -26,6 +27,7 @@ TINY = {
 # channels, which learn slowly: 0.13 is a weighted mean error of 1.6 of the 32 pixels, while the best answer that does
 # not look at its picture, the mean of the sixteen maps, gives 0.33 or 0.31 ("prnet"), 4.1 pixels
 LEARNING = {
+    "compact": (3e-3, 60, None),
     "marn": (3e-3, 40, None),
     "mobile_frnet": (3e-3, 110, None),
     "tddfa": (3e-3, 40, None),

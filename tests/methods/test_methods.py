@@ -7,7 +7,7 @@ from pyface3d import create_method, list_methods
 from pyface3d.methods import MARN, JointNet, MobileFRNet
 
 NAMES = [
-    "joint", "marn", "mobile_frnet", "position_map_small", "prnet", "synergynet", "tddfa", "weight_mask",
+    "compact", "joint", "marn", "mobile_frnet", "position_map_small", "prnet", "synergynet", "tddfa", "weight_mask",
 ]  # fmt: skip
 
 

@@ -138,3 +138,14 @@ def test_hierarchical_branches_follow_their_definition():
     first = block.branches[0](x[:, :4])
     second = block.branches[1](x[:, 4:] + first)
     torch.testing.assert_close(block(x), torch.cat([first, second], 1))
+
+
+def test_weighted_pool_starts_as_the_mean():
+    """Weights trained with a mean fit: the first kernel of each channel is one."""
+    trunk = nets.mobilenet_v1(width=0.5, kernels=3).eval()
+    images = torch.randn(1, 3, 120, 120)
+    with torch.no_grad():
+        features = trunk.forward_features(images)
+        pooled = trunk.pool(features).flatten(1)
+    assert pooled.shape == (1, trunk.num_features) == (1, 1536)
+    torch.testing.assert_close(pooled[:, ::3], features.mean((2, 3)))
