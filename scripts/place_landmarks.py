@@ -33,7 +33,7 @@ from pyface3d.morphable import LandmarkSet
 from pyface3d.morphable.default import load_default
 
 SEED = 1  # of the synthetic portraits
-ROUNDS = {"300w-lp": 6, "mediapipe478": 4, "five": 4}
+ROUNDS = 6  # of fits and moves: the last one moves the 68 by a quarter of a millimeter
 DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimetre
 MISSING = 65535
 
@@ -99,13 +99,15 @@ def yunet_points(data: Path, pictures: list[Tensor]) -> Tensor:
     return found
 
 
-def opposite(points: Tensor) -> Tensor:
-    """(L,) the landmark nearest to each one's mirror image, for points (L, 3) of a nearly symmetric set."""
-    distance = torch.cdist(points * points.new_tensor([-1, 1, 1]), points)
-    order = distance.argmin(1)
-    if not torch.equal(order[order], torch.arange(len(order))):
-        raise ValueError("the points found have no unique opposites")
-    return order
+def opposite(data: Path) -> Tensor:
+    """(478,) the point on the other side of each of MediaPipe's, by the mirror image of its canonical face."""
+    lines = (data / "mediapipe" / "canonical_face_model.obj").read_text().splitlines()
+    points = torch.tensor(
+        [[float(x) for x in line.split()[1:4]] for line in lines if line.startswith("v ")]
+    )  # (468, 3)
+    order = torch.cdist(points * torch.tensor([-1.0, 1.0, 1.0]), points).argmin(1)
+    irises = torch.tensor([473, 476, 475, 474, 477, 468, 471, 470, 469, 472])  # center, then around: outer one first
+    return torch.cat([order, irises])
 
 
 def report(name: str, found: Calibration) -> LandmarkSet:
@@ -116,15 +118,15 @@ def report(name: str, found: Calibration) -> LandmarkSet:
 
 def place_68(model: MorphableModel, points: Tensor) -> LandmarkSet:
     """The 68 points, from the model's own landmark vertices on."""
-    rounds = ROUNDS["300w-lp"]
-    return report("300w-lp", calibrate_landmarks(points, model, "ict", mirror=mirror_permutation(68), rounds=rounds))
+    return report("300w-lp", calibrate_landmarks(points, model, "ict", mirror=mirror_permutation(68), rounds=ROUNDS))
 
 
-def place_others(model: MorphableModel, name: str, points: Tensor, anchors: Tensor) -> LandmarkSet:
-    """A convention without a start: first from fits to the 68 (``anchors``), then from its own, symmetric."""
-    first = calibrate_landmarks(points, model, anchors=anchors, rounds=2)
-    mirror = opposite(first.points.of(model.mean.double()))
-    return report(name, calibrate_landmarks(points, model, first.points, mirror=mirror, rounds=ROUNDS[name]))
+def place_others(model: MorphableModel, name: str, points: Tensor, anchors: Tensor, mirror: Tensor) -> LandmarkSet:
+    """A convention without a start: from fits to the 68 (``anchors``), then many points also from their own."""
+    placed = report(name, calibrate_landmarks(points, model, anchors=anchors, mirror=mirror, rounds=2))
+    if len(placed) <= 68:
+        return placed
+    return report(name, calibrate_landmarks(points, model, placed, mirror=mirror, rounds=2))
 
 
 def write(path: Path, sets: dict[str, LandmarkSet]) -> None:
@@ -144,7 +146,7 @@ def write(path: Path, sets: dict[str, LandmarkSet]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with tddfa, portraits and detector")
+    parser.add_argument("--data", type=Path, required=True, help="folder with tddfa, portraits, mediapipe, detector")
     parser.add_argument("--out", type=Path, required=True, help="npz to write")
     parser.add_argument("--count", type=int, default=3072, help="synthetic portraits")
     arguments = parser.parse_args()
@@ -153,8 +155,9 @@ def main() -> None:
     anchors = portrait_points(method, pictures, mediapipe)
     sets = {"300w-lp": place_68(model, torch.cat([synthetic_points(method, arguments.count), anchors]))}
     model = load_default("face", "directions", sets=sets)
-    sets["mediapipe478"] = place_others(model, "mediapipe478", mediapipe, anchors)
-    sets["five"] = place_others(model, "five", yunet_points(arguments.data, pictures), anchors)
+    sets["mediapipe478"] = place_others(model, "mediapipe478", mediapipe, anchors, opposite(arguments.data))
+    five = yunet_points(arguments.data, pictures)
+    sets["five"] = place_others(model, "five", five, anchors, mirror_permutation(5))
     sets["aflw21"] = place_on_surface(model, aflw21_matrix() @ sets["300w-lp"].of(model.mean))
     write(arguments.out, sets)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.1f} kB")

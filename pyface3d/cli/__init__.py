@@ -11,6 +11,7 @@ import typer
 from pyface3d.cli import convert, count, demo, doctor, evaluate, export, fit, label, models, profile, reconstruct, train
 from pyface3d.cli.command import register
 from pyface3d.cli.data import data
+from pyface3d.cli.landmarks import landmarks
 
 app = typer.Typer(
     name="pyface3d",
@@ -38,6 +39,7 @@ for _function in (
 ):
     register(app, _function)
 app.add_typer(data, name="data")
+app.add_typer(landmarks, name="landmarks")
 
 
 @app.callback(invoke_without_command=True)

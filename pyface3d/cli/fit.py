@@ -17,12 +17,16 @@ def fit(
         Path | None, typer.Option("--out", "-o", help="Mesh to write, .obj, .glb or .ply; default: beside the file.")
     ] = None,
     model: Model = None,
+    points_are: Annotated[
+        str | None,
+        typer.Option("--set", help="Which points these are, for example wflw98; default: by their number."),
+    ] = None,
     contour: Annotated[
         bool, typer.Option("--contour", help="Jaw points mark the visible outline (300W), not the jaw itself.")
     ] = False,
     noise: Annotated[float, typer.Option(min=0, help="How far off landmarks are, as a part of the face.")] = 0.01,
 ) -> dict[str, Any]:
-    """Fit a face model to 21, 68 or 81 landmarks and write the face.
+    """Fit a face model to landmarks (iBUG's 68, MediaPipe's 478, WFLW's 98, AFLW's 21, ...) and write the face.
 
     [bold]Example:[/bold] pyface3d fit face.pts --contour --out face.glb
     """
@@ -32,7 +36,7 @@ def fit(
 
     points = read_landmarks(landmarks)
     face_model = load_model(model) if model else MorphableModel.default()
-    found = fit_landmarks(points, face_model, contour=contour, noise=noise)
+    found = fit_landmarks(points, face_model, landmarks=points_are, contour=contour, noise=noise)
     out = out or landmarks.with_suffix(".glb")
     fitted = found.coeffs.isfinite().all(1)
     if not fitted.any():
@@ -46,10 +50,15 @@ def fit(
         "files": [str(file) for file in files],
         "error": found.error[fitted].tolist(),
         "params": found.params[fitted].tolist(),
-        "landmarks": found.landmarks[fitted].tolist(),
+        "landmarks": _known(found.landmarks[fitted].tolist()),
     }
     if not fitted.all():
         missing = ", ".join(str(i + 1) for i in (~fitted).nonzero()[:, 0].tolist())
         sentence = f"{landmarks}: faces without four different visible landmarks: {missing}"
         raise CommandError(sentence, SOME_FAILED, result)
     return result
+
+
+def _known(faces: list[list[list[float]]]) -> list[list[list[float] | None]]:
+    """Points as JSON has them: null for one that the model lacks."""
+    return [[point if point[0] == point[0] else None for point in face] for face in faces]

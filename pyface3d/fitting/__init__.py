@@ -1,9 +1,21 @@
 """Fitting a face model to 2-D landmarks without a network."""
 
+from pyface3d.fitting.calibration import Calibration, calibrate_landmarks
 from pyface3d.fitting.contour import contour_candidates
 from pyface3d.fitting.landmark_tables import read_landmarks
 from pyface3d.fitting.landmarks import LandmarkFit, fit_landmarks
+from pyface3d.fitting.placing import place_on_surface
 from pyface3d.fitting.pose import fit_pose
 from pyface3d.fitting.shape import fit_shape
 
-__all__ = ["LandmarkFit", "contour_candidates", "fit_landmarks", "fit_pose", "fit_shape", "read_landmarks"]
+__all__ = [
+    "Calibration",
+    "LandmarkFit",
+    "calibrate_landmarks",
+    "contour_candidates",
+    "fit_landmarks",
+    "fit_pose",
+    "fit_shape",
+    "place_on_surface",
+    "read_landmarks",
+]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pyface3d import ops
 from pyface3d.camera import crop_to_image, flip_y, pose_to_angles, pose_to_image, unflip_y
 from pyface3d.methods.similarity import fit_similarity
+from pyface3d.morphable.conventions import find_landmarks
 
 if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
@@ -102,10 +104,27 @@ class Reconstruction:
 
     @cached_property
     def landmarks(self) -> Tensor:
-        """(B, 68, 3) landmarks in iBUG order."""
+        """(B, 68, 3) landmarks in iBUG order, where 300W-LP has them (the set ``"300w-lp"``)."""
         if self.position_map is not None:
             return self._place(self._chart.landmarks(self.position_map))
         return self._place(self._flipped(self.model.landmarks68(*self._parameters)))
+
+    def landmark_points(self, name: str) -> Tensor:
+        """(B, L, 3) landmarks of another convention that the model knows, such as ``"aflw21"``; NaN where it lacks one.
+
+        Raises:
+            ValueError: the model has no such landmarks.
+        """
+        if self.position_map is None:
+            return self._place(self._flipped(self.model.landmark_points(*self._parameters, name)))
+        points = find_landmarks(self.model, name)
+        uv = self._chart.vertex_uv[points.corners.clamp_min(0).flatten().to(self._chart.vertex_uv.device)]
+        corners = ops.sample_position_map(self.position_map, uv.to(self.position_map)).unflatten(
+            1, points.corners.shape
+        )
+        found = (corners * points.weights[..., None].to(corners)).sum(2)
+        mask = points.mask[:, None].to(found.device)
+        return self._place(torch.where(mask, found, torch.nan))
 
     @cached_property
     def pose(self) -> Tensor:

@@ -6,10 +6,20 @@
 torch.Size([2, 9409, 3])
 """
 
+from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix, to_arkit_matrix
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.conventions import find_landmarks
 from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.readers import load_model
 
-__all__ = ["Blendshapes", "LandmarkSet", "MorphableModel", "find_landmarks", "load_model"]
+__all__ = [
+    "ARKIT_NAMES",
+    "Blendshapes",
+    "LandmarkSet",
+    "MorphableModel",
+    "find_landmarks",
+    "from_arkit_matrix",
+    "load_model",
+    "to_arkit_matrix",
+]

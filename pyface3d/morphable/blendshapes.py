@@ -5,6 +5,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix
+
 # Both eyes look the same way: in with the one is out with the other.
 _GAZE = {"eyeLookIn_L": "right", "eyeLookOut_R": "right", "eyeLookIn_R": "left", "eyeLookOut_L": "left"}
 
@@ -42,6 +44,10 @@ class Blendshapes:
 
         Nearest over all vertices: bounded least squares on |D w - D directions c|. Not differentiable.
         """
+        return self._nearest(coeffs, np.eye(len(self.names)))
+
+    def _nearest(self, coeffs: Tensor, combinations: np.ndarray) -> Tensor:
+        """Weights (B, J) in [0, 1] of combinations (J, M) of the blendshapes."""
         self._check(coeffs, "coeffs", self.directions.shape[1])
         from scipy.optimize import lsq_linear  # here: it takes as long to import as the face to load
 
@@ -49,9 +55,27 @@ class Blendshapes:
         targets = coeffs.detach().cpu().numpy().astype(np.float64) @ self.directions.T @ factor.T  # (B, M)
         if not np.isfinite(targets).all():
             raise ValueError("blendshapes_from_expression: coeffs must be finite, got NaN or infinity")
-        weights = [lsq_linear(factor, target, (0.0, 1.0), method="bvls").x for target in targets]
-        solved = np.stack(weights) if weights else np.zeros((0, len(self.names)))
+        columns = factor @ combinations.T
+        weights = [lsq_linear(columns, target, (0.0, 1.0), method="bvls").x for target in targets]
+        solved = np.stack(weights) if weights else np.zeros((0, len(combinations)))
         return torch.as_tensor(solved, dtype=coeffs.dtype, device=coeffs.device)
+
+    def to_arkit(self, coeffs: Tensor) -> Tensor:
+        """ARKit's 52 weights (B, 52) in [0, 1], in the order of ``ARKIT_NAMES``, nearest to the coefficients (B, K_e).
+
+        The same bounded least squares with ARKit's expressions as unknowns; those that the model lacks are zero.
+        """
+        expand = from_arkit_matrix(self.names)  # (52, M)
+        present = np.flatnonzero(expand.any(1))
+        weights = self._nearest(coeffs, expand[present])
+        found = torch.zeros(len(coeffs), len(ARKIT_NAMES), dtype=coeffs.dtype, device=coeffs.device)
+        found[:, torch.from_numpy(present).to(coeffs.device)] = weights
+        return found
+
+    def from_arkit(self, weights: Tensor) -> Tensor:
+        """Expression coefficients (B, K_e) of ARKit's weights (B, 52); differentiable."""
+        self._check(weights, "weights", len(ARKIT_NAMES))
+        return self.to_coeffs(weights @ torch.as_tensor(from_arkit_matrix(self.names)).to(weights))
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Weights (batch, M) float32 of random expressions.

@@ -1,5 +1,6 @@
 """The linear face model: faces from coefficients, distances between them, models of some of its parts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pyface3d.morphable.arrays import ArrayOrTensor
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.content import ModelContent
 from pyface3d.morphable.gram import Gram, build_gram
-from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
+from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis, LandmarkSet
 from pyface3d.morphable.subset import subset_changes
 
 
@@ -133,11 +134,9 @@ class MorphableModel(ModelContent):
         """The model of the landmarks alone: a vertex for each point of the set that the model has, no triangles."""
         points = self.landmark_basis(name)
         kept = slice(None) if points.mask is None else points.mask[:, 0]
-        mean, basis = points.mean[kept], points.basis[kept]
         return MorphableModel(
-            mean,
-            basis[..., : self.n_identity],
-            basis[..., self.n_identity :],
+            points.mean[kept],
+            *points.basis[kept].tensor_split([self.n_identity], dim=2),
             self.triangles[:0],
             identity_std=self.identity_std,
             expression_std=self.expression_std,
@@ -145,6 +144,14 @@ class MorphableModel(ModelContent):
             unit=self.unit,
             name=f"{self.name} at {name}",
         )
+
+    def with_landmarks(self, sets: Mapping[str, LandmarkSet]) -> "MorphableModel":
+        """The same model with these landmark sets beside its own, or in their place.
+
+        Example:
+            >>> model = MorphableModel.default().with_landmarks({"nose": LandmarkSet.of_vertices([4, 8])})
+        """
+        return self._replaced(landmark_sets={**self.landmark_sets, **sets})
 
     def gram(self, weights: Tensor | None = None, indices: Tensor | None = None, rows: int = 3) -> Gram:
         """Gram matrices for squared distances between faces (``ops.vertex_distance``); build once, use for every batch.
