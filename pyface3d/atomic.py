@@ -1,11 +1,17 @@
 """Files that are written whole or not at all."""
 
+import errno
+import io
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
+
+_PREFIX = ".pyface3d-"  # of temporary files; short, so that a name as long as the system allows can be written
+_ABANDONED = 3600.0  # seconds since the last write of a temporary file that nobody will finish
 
 
 @contextmanager
@@ -13,7 +19,8 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Opens a temporary file beside ``path`` for writing, and renames it to ``path`` when the block ends well.
 
     When anything fails (a full disk, a read-only folder, an exception in the block) the temporary file is removed and
-    what stood at ``path`` before still does.
+    what stood at ``path`` before still does. The stream has no file number: libraries that write past it, in C, would
+    not tell of a full disk.
 
     Args:
         path: the file to write; its folder must exist.
@@ -30,19 +37,72 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PREFIX)
     except OSError as error:
         raise _named(error, path) from error
     try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
+        with os.fdopen(handle, "w+b") as file:
+            stream = _Counted(file)
+            yield cast(BinaryIO, stream)
+            file.flush()
+            if os.fstat(file.fileno()).st_size != stream.end:
+                raise OSError(errno.EIO, "cannot write: the file is shorter than what was written")
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.filename in (None, temporary):
             raise _named(error, path) from error
         raise
+
+
+class _Counted(io.RawIOBase):
+    """A file without a number, which knows how long it must be."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.end = file, 0
+
+    def write(self, content: Any) -> int:
+        count = self.file.write(content)
+        self.end = max(self.end, self.file.tell())
+        return count
+
+    def readinto(self, buffer: Any) -> int:
+        return self.file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        self.end = self.file.truncate(size)
+        return self.end
+
+    def flush(self) -> None:
+        if not self.file.closed:
+            self.file.flush()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def sweep(folder: str | os.PathLike) -> None:
+    """Removes temporary files that killed processes left in a folder; those of a running one are younger."""
+    for entry in os.scandir(folder):
+        if entry.name.startswith(_PREFIX):
+            try:
+                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                    os.unlink(entry.path)
+            except OSError:  # another process was faster
+                continue
 
 
 def _named(error: OSError, path: Path) -> OSError:

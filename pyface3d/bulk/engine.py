@@ -1,6 +1,7 @@
 """Units through a pool of actors on Ray Data."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,10 +9,11 @@ from pyface3d.bulk.output import Parts
 from pyface3d.bulk.reading import sources_of
 from pyface3d.bulk.schema import rows_of
 from pyface3d.bulk.units import UNIT, Unit, find_units
+from pyface3d.foreign.limits import VARIABLE
 
 _MOST_BLOCKS = 2000  # Ray's scheduler keeps some state for each
 # glibc gives every thread a heap of its own; with one heap for all an actor stays below 700 MB instead of passing 1 GB
-_ENVIRONMENT = {"env_vars": {"MALLOC_ARENA_MAX": "1"}}
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
 
 class Actor:
@@ -43,7 +45,7 @@ class Actor:
             rows = self._rows(unit)
             self.parts.write(key, rows)
             photos += len({row["path"] for row in rows})
-            faces += sum("face" in row for row in rows)
+            faces += sum(row.get("face") is not None for row in rows)
             errors += sum("error" in row for row in rows)
         return {"photos": [photos], "faces": [faces], "errors": [errors]}
 
@@ -65,7 +67,7 @@ def reconstruct_all(
     batch: int = 32,
     unit: int = UNIT,
     advance: Callable[[], object] = lambda: None,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Reconstructs the faces of very many photos into a folder of Parquet files.
 
     Every unit of inputs becomes one file, which appears when it is complete. Units whose file is there are not done
@@ -86,7 +88,8 @@ def reconstruct_all(
         advance: called after each unit.
 
     Returns:
-        Counts: units, skipped (complete before), photos, faces, errors.
+        Counts: units, skipped (complete before), photos, faces, errors; ``passed_over`` counts, by suffix, the files
+        that are no pictures, archives or tables.
 
     Raises:
         FileNotFoundError: an input does not exist.
@@ -98,7 +101,8 @@ def reconstruct_all(
     out, settings = os.fspath(out), dict(settings)
     if any(_inside(out, place) for place in inputs):
         raise ValueError(f"reconstruct_all: the results must not lie among the inputs, got {out}")
-    parts, plan = Parts(out), {u.key(settings): u for u in find_units(inputs, unit)}
+    passed_over: Counter[str] = Counter()
+    parts, plan = Parts(out), {u.key(settings): u for u in find_units(inputs, unit, passed_over)}
     done = parts.keys()
     if strangers := done - plan.keys():
         raise ValueError(
@@ -106,7 +110,8 @@ def reconstruct_all(
             "name the same inputs and settings to continue, or another folder"
         )
     parts.sweep()
-    counts = {"units": len(plan), "skipped": len(done), "photos": 0, "faces": 0, "errors": 0}
+    counts: dict[str, Any] = {"units": len(plan), "skipped": len(done), "photos": 0, "faces": 0, "errors": 0}
+    counts["passed_over"] = dict(passed_over)
     todo = [{"unit": unit, "key": key} for key, unit in plan.items() if key not in done]
     if not todo:
         return counts
@@ -143,7 +148,7 @@ def _run(
             compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
             num_cpus=cpus,
             num_gpus=gpus,
-            runtime_env=_ENVIRONMENT,
+            runtime_env={"env_vars": _ENVIRONMENT | {VARIABLE: os.environ.get(VARIABLE, "")}},
         )
         yield from answers.iter_rows()
     finally:

@@ -43,3 +43,17 @@ class Parts:
         for entry in self.files.get_file_info(fs.FileSelector(self.folder)):
             if entry.base_name.startswith(".part-"):
                 self.files.delete_file(entry.path)
+
+
+def problems_of(place: str, most: int = 1000) -> list[tuple[str, str]]:
+    """Photos without a face in a finished folder, and why; the first ``most`` of them."""
+    parts = Parts(place)
+    found: list[tuple[str, str]] = []
+    for key in sorted(parts.keys()):
+        with parts.files.open_input_file(f"{parts.folder}/part-{key}.parquet") as stream:
+            table = parquet.read_table(stream, columns=["path", "error"])
+        rows = table.filter(table["error"].is_valid()).to_pylist()
+        found += [(row["path"], row["error"]) for row in rows]
+        if len(found) >= most:
+            break
+    return found[:most]

@@ -1,14 +1,17 @@
 """The photos of a unit, one after the other, whatever they lie in."""
 
-import tarfile
-import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
 import pyarrow.parquet as parquet
 
-from pyface3d.bulk.units import Unit, open_place
+from pyface3d.bulk.units import Unit, open_input
+from pyface3d.foreign.archives import open_zip, read_entry, tar_entries
+from pyface3d.foreign.damage import one_line
+from pyface3d.foreign.names import printable
+from pyface3d.foreign.regular import read_stream
 from pyface3d.images import Photo, Source, read_photo
 from pyface3d.images.sources import PICTURES
 
@@ -19,11 +22,13 @@ def sources_of(unit: Unit) -> Iterator[Source]:
     """A source for each photo of ``unit``. Photos that cannot be read raise when they are, and disturb no other."""
     try:
         yield from _READERS[unit.kind](unit)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except Exception as error:  # arrow's, zipfile's and Python's own errors, of many types
         yield _refused(unit.place, error)  # stands for the rest of the archive
 
 
-def _source(name: str, fetch: Callable[[], bytes]) -> Source:
+def _source(place: str, fetch: Callable[[], bytes]) -> Source:
+    name = printable(place)
+
     def read() -> Photo:
         return read_photo(fetch(), name)
 
@@ -31,9 +36,8 @@ def _source(name: str, fetch: Callable[[], bytes]) -> Source:
 
 
 def _fetch(place: str) -> bytes:
-    files, path = open_place(place)
-    with files.open_input_file(path) as stream:
-        return stream.read()
+    with open_input(place) as stream:
+        return read_stream(stream, printable(place), "photo_bytes")
 
 
 def _holding(content: bytes) -> Callable[[], bytes]:
@@ -46,33 +50,32 @@ def _files(unit: Unit) -> Iterator[Source]:
 
 
 def _zip(unit: Unit) -> Iterator[Source]:
-    files, path = open_place(unit.place)
-    with files.open_input_file(path) as stream, zipfile.ZipFile(stream) as archive:
+    with open_input(unit.place) as stream, open_zip(stream) as archive:
         for entry in unit.names:
+            name = f"{unit.place}/{entry}"
             try:
-                content = archive.read(entry)
-            except Exception as error:  # broken entries raise zlib's, zipfile's and Python's own errors
-                yield _refused(f"{unit.place}/{entry}", error)
+                content = read_entry(archive, entry)
+            except ValueError as error:
+                yield _refused(name, error)
                 continue
-            yield _source(f"{unit.place}/{entry}", _holding(content))
+            yield _source(name, _holding(content))
 
 
 def _tar(unit: Unit) -> Iterator[Source]:
-    files, path = open_place(unit.place)
-    with (
-        files.open_input_stream(path, compression=None) as stream,
-        tarfile.open(fileobj=stream, mode="r|*") as archive,
-    ):
-        for member in archive:
-            if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURES:
-                content = archive.extractfile(member).read()  # type: ignore[union-attr]
-                yield _source(f"{unit.place}/{member.name}", _holding(content))
+    seen: Counter[str] = Counter()
+    with open_input(unit.place) as stream:
+        for entry, content in tar_entries(stream):
+            if isinstance(content, ValueError):
+                yield _refused(f"{unit.place}/{entry}" if entry else unit.place, content)
+            elif PurePosixPath(entry).suffix.lower() in PICTURES and not entry.startswith("__MACOSX/"):
+                seen[entry] += 1  # a tar may hold several files of one name
+                again = f"#{seen[entry]}" if seen[entry] > 1 else ""
+                yield _source(f"{unit.place}/{entry}{again}", _holding(content))
 
 
 def _parquet(unit: Unit) -> Iterator[Source]:
     """Rows with bytes, or {"bytes": ..., "path": ...} structs, or paths and URIs; named by path, or by their number."""
-    files, path = open_place(unit.place)
-    with files.open_input_file(path) as stream:
+    with open_input(unit.place) as stream:
         table = parquet.ParquetFile(stream)
         first = sum(table.metadata.row_group(i).num_rows for i in range(unit.row_group))
         names = table.schema_arrow.names
@@ -98,9 +101,11 @@ def _row(place: str, number: int, content: bytes | dict | None, label: str | Non
     return _source(name, lambda: _fetch(label) if content is None else content)  # type: ignore[arg-type]
 
 
-def _refused(name: str, error: Exception) -> Source:
+def _refused(place: str, error: Exception) -> Source:
+    name = printable(place)
+
     def read() -> Photo:
-        raise ValueError(f"{name}: cannot be read ({error})")
+        raise ValueError(f"{name}: cannot be read ({one_line(error)})")
 
     return Source(name, read)
 

@@ -34,7 +34,7 @@ def rows_of(photo: PhotoFaces) -> Iterator[dict[str, Any]]:
     """The rows of one photo, at least one."""
     name = photo.source.name
     if not photo.faces:
-        yield {"path": name, "error": photo.error or NO_FACE}
+        yield {"path": name, "error": photo.error or photo.problem or NO_FACE}
     for face in photo.faces:
         yield {
             "path": name,

@@ -4,7 +4,7 @@ The field's conventions disagree in small, costly ways; here each has a name, an
 published one. Model and pose frames have y up; image frames have x right and y down.
 """
 
-from pyface3d.camera.crops import crop, roi_from_box, roi_from_landmarks
+from pyface3d.camera.crops import crop, roi_from_box, roi_from_five_points, roi_from_landmarks
 from pyface3d.camera.flips import FLIPS, flip_y, unflip_y
 from pyface3d.camera.mapping import (
     crop_to_image,
@@ -44,6 +44,7 @@ __all__ = [
     "pose_to_crop",
     "pose_to_image",
     "roi_from_box",
+    "roi_from_five_points",
     "roi_from_landmarks",
     "unflip_y",
 ]

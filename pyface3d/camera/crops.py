@@ -10,6 +10,10 @@ from torch import Tensor
 
 ROUNDINGS = ("none", "matlab")
 
+# The square that 3DDFA's rule draws about the 68 landmarks, in units of the span from the eyes to the mouth or between
+# the eyes, whichever is longer (foreshortened faces), around the middle of the five points: of the default mean face.
+_FIVE_SIDE, _FIVE_SHIFT = 2.99, 0.09
+
 
 def roi_from_landmarks(
     points: Tensor, visible: Tensor | None = None, rounding: str = "none", clip_to: tuple[int, int] | None = None
@@ -61,6 +65,19 @@ def _bounds(points: Tensor, visible: Tensor | None) -> tuple[Tensor, Tensor]:
     high = points.masked_fill(~seen, -torch.inf).amax(1)
     nothing = ~seen.any(1)  # (B, 1)
     return low.masked_fill(nothing, torch.nan), high.masked_fill(nothing, torch.nan)
+
+
+def roi_from_five_points(points: Tensor) -> Tensor:
+    """The square (4,) that frames a face as 3DDFA's rule does, from eyes, nose tip and mouth corners (5, 2).
+
+    Example:
+        >>> roi_from_five_points(torch.tensor([[0.0, 0.0], [10.0, 0.0], [5.0, 5.0], [1.0, 10.0], [9.0, 10.0]]))
+        tensor([-10.,  -9.,  20.,  21.])
+    """
+    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+    span = torch.maximum((points[1] - points[0]).norm(), (mouth - eyes).norm())
+    center = (eyes + mouth) / 2 + _FIVE_SHIFT * (mouth - eyes)
+    return torch.cat([center - _FIVE_SIDE * span / 2, center + _FIVE_SIDE * span / 2]).round()
 
 
 def _round_half_away(values: Tensor) -> Tensor:

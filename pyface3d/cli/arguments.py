@@ -1,6 +1,6 @@
 """Arguments that several commands take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -8,3 +8,6 @@ Method = Annotated[str, typer.Argument(help="A method's name; `pyface3d models` 
 Weights = Annotated[str | None, typer.Option(help="Weight file; default: the embedded weights.")]
 Model = Annotated[str | None, typer.Option(help="Face model that the weights belong to; default: the embedded one.")]
 Space = Annotated[str | None, typer.Option(help="Parameter space (whitening table), for weights without a card.")]
+Layout = Annotated[
+    Literal["xy", "xyz"] | None, typer.Option(help="Coordinates of a landmark, where neither header nor count tells.")
+]

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import json as json_format
 import os
 import sys
 import warnings
@@ -11,11 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
+from pyface3d.foreign.limits import set_limits
+from pyface3d.foreign.names import printable
+from pyface3d.foreign.text import json_text
+
 NOTHING_DONE, SOME_FAILED, INTERRUPTED = 1, 3, 130
 
 _SHARED = {
     "json": Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, nothing else.")],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")],
+    "limits": Annotated[
+        str, typer.Option(help="Limits on input to raise, such as photo_pixels=4e8; see 'what is trusted' in the docs.")
+    ],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }
 
@@ -41,19 +47,22 @@ class Screen:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
 
-    def say(self, text: str) -> None:
-        """Print one line of rich markup, unless the user wants JSON or quiet."""
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print one line, unless the user wants JSON or quiet; brackets in it are text, as they may be of a path."""
         if not self.quiet:
-            self._console().print(text, highlight=False, soft_wrap=True)
+            self._console().print(text, style=style, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def table(self, columns: list[str], rows: list[list[Any]], title: str | None = None) -> None:
         """Print a table; cells that are numbers are set to the right."""
         if self.quiet:
             return
         from rich import box
+        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=None if title is None else escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        )
         for i, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -86,11 +95,13 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
     """
 
     @functools.wraps(function)
-    def run(*args: Any, json: bool, quiet: bool, debug: bool, **options: Any) -> None:
+    def run(*args: Any, json: bool, quiet: bool, debug: bool, limits: str, **options: Any) -> None:
         screen.quiet = quiet or json
         if not debug:
             warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
         try:
+            if limits:
+                set_limits(limits)
             result = function(*args, **options)
         except (typer.Exit, typer.Abort):
             raise
@@ -104,11 +115,13 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
             _fail(_sentence(error), NOTHING_DONE, None, json)
         else:
             if json:
-                typer.echo(json_format.dumps(result, indent=2, default=_plain))
+                typer.echo(json_text(result, indent=2, default=_plain))
 
     signature = inspect.signature(function)
     extra = [
-        inspect.Parameter(flag, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        inspect.Parameter(
+            flag, inspect.Parameter.KEYWORD_ONLY, default="" if flag == "limits" else False, annotation=annotation
+        )
         for flag, annotation in _SHARED.items()
     ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -124,7 +137,7 @@ def _needs_argument(signature: inspect.Signature) -> bool:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
     text = " ".join(str(error).split()) or type(error).__name__
     expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError, TypeError))
     return text if expected else f"{type(error).__name__}: {text} (--debug shows where)"
@@ -133,7 +146,7 @@ def _sentence(error: Exception) -> str:
 def _fail(message: str, code: int, result: dict[str, Any] | None, json: bool) -> None:
     try:
         if json:
-            typer.echo(json_format.dumps({"error": message} if result is None else result, indent=2, default=_plain))
+            typer.echo(json_text({"error": message} if result is None else result, indent=2, default=_plain))
         typer.echo(f"pyface3d: {message}", err=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,5 +154,5 @@ def _fail(message: str, code: int, result: dict[str, Any] | None, json: bool) ->
 
 
 def _plain(value: Any) -> Any:
-    """What JSON cannot hold: arrays become lists, everything else its text."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    """What JSON cannot hold becomes its text."""
+    return str(value)

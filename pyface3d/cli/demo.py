@@ -24,7 +24,7 @@ def demo(
 
     files = _reconstruct(out) if has_weights("mobile_frnet") else _draw_mean_face(out)
     for file in files:
-        screen.say(f"wrote [bold]{file}[/bold]")
+        screen.say(f"wrote {file}", style="bold")
     seconds = time.perf_counter() - start
     screen.say(f"{seconds:.1f} s. Open {files[0]} in a browser to turn the face.")
     return {"files": [str(file) for file in files], "seconds": round(seconds, 3)}

@@ -28,7 +28,7 @@ def doctor() -> dict[str, Any]:
         "data": _data(),
     }
     for section, facts in report.items():
-        screen.say(f"[bold]{section}[/bold]")
+        screen.say(section, style="bold")
         for name, value in facts.items():
             screen.say(f"  {name}: {'not installed' if value is None else value}")
     return report

@@ -58,5 +58,5 @@ def _setting(text: str) -> tuple[str, Any]:
         raise CommandError(f"--option must be NAME=VALUE, got {text!r}", 2)
     try:
         return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):
         return name.strip(), value

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pyface3d.cli.arguments import Model
+from pyface3d.cli.arguments import Layout, Model
 from pyface3d.cli.command import SOME_FAILED, CommandError, screen
 
 
@@ -24,6 +24,10 @@ def fit(
     contour: Annotated[
         bool, typer.Option("--contour", help="Jaw points mark the visible outline (300W), not the jaw itself.")
     ] = False,
+    layout: Layout = None,
+    size: Annotated[
+        float, typer.Option(min=1, help="Height in pixels of the picture; params are in its frame, y up.")
+    ] = 120,
     noise: Annotated[float, typer.Option(min=0, help="How far off landmarks are, as a part of the face.")] = 0.01,
 ) -> dict[str, Any]:
     """Fit a face model to landmarks (iBUG's 68, MediaPipe's 478, WFLW's 98, AFLW's 21, ...) and write the face.
@@ -34,10 +38,11 @@ def fit(
     from pyface3d.fitting import fit_landmarks, read_landmarks
     from pyface3d.morphable import MorphableModel, load_model
 
-    points = read_landmarks(landmarks)
+    points = read_landmarks(landmarks, layout)
     face_model = load_model(model) if model else MorphableModel.default()
     found = fit_landmarks(points, face_model, landmarks=points_are, contour=contour, noise=noise)
     out = out or landmarks.with_suffix(".glb")
+    out.parent.mkdir(parents=True, exist_ok=True)
     fitted = found.coeffs.isfinite().all(1)
     if not fitted.any():
         raise CommandError(f"{landmarks}: no face can be fitted; at least four different landmarks must be visible")

@@ -2,14 +2,17 @@
 
 import itertools
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from pyface3d.cli.arguments import Model, Space, Weights
+from pyface3d.cli.arguments import Layout, Model, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
 from pyface3d.cli.progress import progress
+
+DEFAULT_KINDS = "glb,overlay,csv,page"
 
 
 def reconstruct(
@@ -23,7 +26,7 @@ def reconstruct(
             help="What to write, separated by commas: obj, glb, ply, arrays, map, overlay, depth, normals, landmarks, "
             "csv, parquet, page. Pose and landmarks are always written, as JSON."
         ),
-    ] = "glb,overlay,csv,page",
+    ] = DEFAULT_KINDS,
     method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "mobile_frnet",
     weights: Weights = None,
     model: Model = None,
@@ -35,6 +38,7 @@ def reconstruct(
     boxes: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and tight boxes of faces.")] = None,
     rois: Annotated[Path | None, typer.Option(help="The same with square crops, used as they are.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,
+    layout: Layout = None,
     passes: Annotated[int, typer.Option(min=1, max=2, help="2 crops again around the first landmarks.")] = 2,
     batch: Annotated[int, typer.Option(min=1, help="Faces that go through the network together.")] = 32,
     threads: Annotated[int | None, typer.Option(min=1, help="Photos or batches at a time; default: cores.")] = None,
@@ -56,18 +60,20 @@ def reconstruct(
     from pyface3d.images import find_sources
     from pyface3d.reconstructor import Reconstructor
     from pyface3d.reconstructor.folder import OutputFolder
-    from pyface3d.reconstructor.given_places import read_places
+    from pyface3d.reconstructor.given_places import check_places, read_places
     from pyface3d.reconstructor.tally import Tally
 
     settings = {
         "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
         "boxes": boxes and str(boxes), "rois": rois and str(rois), "landmarks": landmarks and str(landmarks),
-        "passes": passes,
+        "passes": passes, "layout": layout,
     }  # fmt: skip
     given = [(path, kind) for path, kind in ((boxes, "boxes"), (rois, "rois"), (landmarks, "landmarks")) if path]
     if len(given) > 1:
         raise CommandError("give one of --boxes, --rois and --landmarks", 2)
-    places = read_places(*given[0]) if given else None
+    places = read_places(*given[0], layout) if given else None
+    if places:
+        _check_places(places, images, out)
     if engine == "ray":
         methods = {key: settings[key] for key in ("method", "weights", "model", "space", "faces", "detector", "passes")}
         resources = {"address": address, "actors": actors, "gpus": gpus, "batch": batch}
@@ -76,8 +82,13 @@ def reconstruct(
     reconstructor = Reconstructor(
         method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
     )
-    tally = Tally(folder)
-    sources = itertools.islice(find_sources(images, results=out), limit)
+    if not len(reconstructor.method.model.triangles) and (needing := folder.leave_out_meshes()):
+        sentence = f"{', '.join(needing)}: the face model {reconstructor.method.model.name} has no triangles"
+        if save != DEFAULT_KINDS:
+            raise CommandError(f"{sentence}; leave them out of --save")
+        typer.echo(f"pyface3d: not written are {sentence}", err=True)
+    tally, passed_over, seen_names = Tally(folder), Counter[str](), list[str]()
+    sources = itertools.islice(find_sources(images, out, passed_over), limit)
     with progress("photos") as advance:
 
         def wanted(source: Any) -> bool:
@@ -86,16 +97,34 @@ def reconstruct(
             advance()
             return False
 
-        for result in reconstructor.iter(filter(wanted, sources), batch, places=places, threads=threads):
+        seen = (seen_names.append(source.name) or source for source in sources) if places else sources
+        for result in reconstructor.iter(filter(wanted, seen), batch, places=places, threads=threads):
             tally.add(result)
             advance()
-    return _report(tally.finish())
+    if places and limit is None:
+        tally.problems += check_places(places, seen_names)
+    return _report(tally.finish() | {"passed_over": dict(passed_over)})
+
+
+def _check_places(places: Any, images: list[str], out: str) -> None:
+    """Refuses entries that belong to no photo, where the names of the photos are known without reading them all."""
+    from pyface3d.images import find_sources
+    from pyface3d.images.sources import PICTURES
+    from pyface3d.reconstructor.given_places import check_places
+
+    known = (".zip", *PICTURES)
+    if not all(Path(image).is_dir() or image.lower().endswith(known) for image in images):
+        return
+    problems = check_places(places, (source.name for source in find_sources(images, out)))
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise CommandError(f"{'; '.join(problems[:5])}{more}")
 
 
 def _reconstruct_bulk(
     inputs: list[str], out: str, settings: dict[str, Any], places: Any, resources: dict[str, Any]
 ) -> dict[str, Any]:
-    from pyface3d.bulk import reconstruct_all
+    from pyface3d.bulk import problems_of, reconstruct_all
 
     start = time.perf_counter()
     with progress("parts") as advance:
@@ -106,11 +135,20 @@ def _reconstruct_bulk(
     screen.say(f"{counts['faces']} faces in {counts['photos']} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
     if counts["skipped"]:
         screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
+    _say_passed_over(counts["passed_over"])
     if counts["errors"]:
         done = counts["faces"] or counts["skipped"]
         sentence = f"{counts['errors']} photos gave no face"
+        for name, problem in problems_of(out):
+            typer.echo(f"pyface3d: {problem if problem.startswith(name) else f'{name}: {problem}'}", err=True)
         raise CommandError(sentence, SOME_FAILED if done else NOTHING_DONE, result)
     return result
+
+
+def _say_passed_over(counts: dict[str, int]) -> None:
+    if counts:
+        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in sorted(counts.items()))
+        screen.say(f"passed over files that are no pictures: {kinds}")
 
 
 def _report(result: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +160,7 @@ def _report(result: dict[str, Any]) -> dict[str, Any]:
         screen.say(f"{skipped} photos were complete already")
     for file in result["files"]:
         screen.say(f"wrote {file}")
+    _say_passed_over(result["passed_over"])
     for problem in result["problems"]:
         typer.echo(f"pyface3d: {problem}", err=True)
     if failed := len(result["problems"]):

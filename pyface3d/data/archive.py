@@ -2,10 +2,18 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pyface3d.foreign.archives import open_zip, read_entry, walk
+from pyface3d.foreign.regular import open_regular, read_bytes
+
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be used; the text says why."""
 
 
 class Archive:
@@ -26,29 +34,31 @@ class Archive:
         self._zip: zipfile.ZipFile | None = None
         self._process = -1
         if self.path.is_dir():
-            self.names = sorted(_walk(str(self.path)))
+            self.names = list(walk(self.path))
         elif not self.path.exists():
             raise FileNotFoundError(f"Archive: there is no {self.path}")
-        elif zipfile.is_zipfile(self.path):
-            with zipfile.ZipFile(self.path) as archive:
-                self.names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
         else:
-            raise ValueError(f"Archive: {self.path} is neither a folder nor a zip")
+            try:
+                with open_regular(self.path), open_zip(self.path) as archive:
+                    self.names = sorted({info.filename for info in archive.infolist() if not info.is_dir()})
+            except ValueError as error:
+                raise ValueError(f"Archive: {self.path} is neither a folder nor a zip ({error})") from None
         self._known = set(self.names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._known
 
     def read(self, name: str) -> bytes:
-        """The content of one file; KeyError for a name that is not there."""
+        """The content of one file; KeyError for a name that is not there, UnreadableError for a damaged one."""
         if name not in self._known:
             raise KeyError(f"{name} is not in {self.path}")
         if self.path.is_dir():
-            return (self.path / name).read_bytes()
+            return _checked(lambda: read_bytes(self.path / name, "photo_bytes"))
         if self._process != os.getpid():  # a forked worker must not share its parent's file position
             self._zip, self._process = zipfile.ZipFile(self.path), os.getpid()
-        assert self._zip is not None
-        return self._zip.read(name)
+        opened = self._zip
+        assert opened is not None
+        return _checked(lambda: read_entry(opened, name))
 
     def pictures(self) -> list[str]:
         """Names that end like an image file, without macOS' resource files."""
@@ -63,9 +73,8 @@ def stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _walk(root: str) -> list[str]:
-    names = []
-    for folder, _, files in os.walk(root, followlinks=True):
-        inside = os.path.relpath(folder, root).replace(os.sep, "/")
-        names += files if inside == "." else [f"{inside}/{file}" for file in files]
-    return names
+def _checked(read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"unreadable image ({error})") from error

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pyface3d.camera import image_to_crop
+from pyface3d.camera import image_to_crop, roi_from_five_points
 from pyface3d.data.archive import stem
 from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
+from pyface3d.foreign.arrays import read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import read_text
 
 PARTS = {"train": 0, "val": 1, "test": 2}
 OFFICIAL_STARTS = (1, 162771, 182638, 202600)  # first image number of train, val, test, and the end
 # Eyes, nose tip, mouth corners of an aligned picture (178 x 218), where a set gives none of its own.
 ALIGNED = np.array([[69.5, 111.5], [108.0, 111.5], [89.0, 135.5], [73.0, 152.5], [105.0, 152.5]], np.float32)
-# The square that 3DDFA's rule draws about the 68 landmarks, in units of the span from the eyes to the mouth or between
-# the eyes, whichever is longer (foreshortened faces), around the middle of the five points: of the default mean face.
-SIDE, SHIFT = 2.99, 0.09
 
 
 class CelebA(FaceDataset):
@@ -75,7 +75,7 @@ class CelebA(FaceDataset):
         points = self.points[index]
         if not bool(points.isfinite().all()):
             raise UnreadableError("unreadable label (no landmarks in the list)")
-        roi = five_point_roi(points)
+        roi = roi_from_five_points(points)
         return Sample(
             image=cut(image, roi, self.size),
             landmarks=image_to_crop(points[None], roi[None], self.size)[0],
@@ -95,21 +95,19 @@ def celeba_files(folder: str | os.PathLike) -> tuple[Path, Path] | None:
     return None if found[0] is None or found[1] is None else (found[0], found[1])
 
 
-def five_point_roi(points: torch.Tensor) -> torch.Tensor:
-    """The square (4,) that frames a face as 3DDFA's rule does, from eyes, nose tip and mouth corners (5, 2)."""
-    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
-    span = torch.maximum((points[1] - points[0]).norm(), (mouth - eyes).norm())
-    center = (eyes + mouth) / 2 + SHIFT * (mouth - eyes)
-    return torch.cat([center - SIDE * span / 2, center + SIDE * span / 2]).round()
-
-
 def _read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     """Image names, attribute names, (N, 40) int8 in {1, 0}."""
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as tables:
+        tables = read_npz(path, "CelebA")
+        with reading(path, "CelebA"):
             names, labels, table = (tables[k] for k in ("image_names", "attribute_names", "attributes"))
-        return names.tolist(), labels.tolist(), (table > 0).astype(np.int8)
-    header = path.read_text(encoding="utf-8").split("\n", 2)[1].split()
+            if table.shape != (len(names), len(labels)):
+                raise ValueError(f"attributes must be ({len(names)}, {len(labels)}), got {table.shape}")
+            return names.tolist(), labels.tolist(), (table > 0).astype(np.int8)
+    lines = read_text(path).split("\n", 2)
+    if len(lines) < 3:
+        raise ValueError(f"CelebA: {path} must be a count, the names of the attributes, and a line for each image")
+    header = lines[1].split()
     names, rows = _read_list(path, len(header), skip=2)
     return names, header, (np.asarray(rows) > 0).astype(np.int8)
 
@@ -117,7 +115,7 @@ def _read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
 def _read_list(path: Path, columns: int, skip: int = 0) -> tuple[list[str], list]:
     """Names and integer columns of one of the official lists."""
     names, rows = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[skip:], start=skip + 1):
+    for number, line in enumerate(read_text(path).splitlines()[skip:], start=skip + 1):
         fields = line.split()
         if not fields:
             continue

@@ -11,7 +11,9 @@ from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
+from pyface3d.foreign.arrays import read_npy, read_npz
 from pyface3d.foreign.pickles import as_array, load_pickle
+from pyface3d.foreign.regular import read_text
 
 POINT_TABLES = ("pts68", "pts21", "pts68_reannotated")
 YAW_TABLES = ("yaw", "yaw_fitted", "yaw_label")
@@ -48,17 +50,17 @@ class CroppedFaces(FaceDataset):
         landmarks: int | None = None,
         params: str | None = None,
     ):
-        with np.load(table, allow_pickle=False) as tables:
-            wanted = points or next((name for name in POINT_TABLES if name in tables), POINT_TABLES[0])
-            yaws = next((name for name in YAW_TABLES if name in tables), None)
-            missing = [n for n in ("names", "roi_box", wanted, *([params] if params else [])) if n not in tables]
-            if missing:
-                raise ValueError(f"CroppedFaces: {table} lacks {', '.join(missing)}; it has {', '.join(tables.files)}")
-            super().__init__([str(name) for name in tables["names"]])
-            self.points = tables[wanted].astype(np.float32).transpose(0, 2, 1)  # (N, L, 2 or 3)
-            self.boxes = torch.from_numpy(tables["roi_box"].astype(np.float32))
-            self.yaws = None if yaws is None else tables[yaws].astype(np.float32)
-            self.params = None if params is None else torch.from_numpy(tables[params].astype(np.float32))
+        tables = read_npz(table, "CroppedFaces")
+        wanted = points or next((name for name in POINT_TABLES if name in tables), POINT_TABLES[0])
+        yaws = next((name for name in YAW_TABLES if name in tables), None)
+        missing = [n for n in ("names", "roi_box", wanted, *([params] if params else [])) if n not in tables]
+        if missing:
+            raise ValueError(f"CroppedFaces: {table} lacks {', '.join(missing)}; it has {', '.join(tables)}")
+        super().__init__([str(name) for name in tables["names"]])
+        self.points = tables[wanted].astype(np.float32).transpose(0, 2, 1)  # (N, L, 2 or 3)
+        self.boxes = torch.from_numpy(tables["roi_box"].astype(np.float32))
+        self.yaws = None if yaws is None else tables[yaws].astype(np.float32)
+        self.params = None if params is None else torch.from_numpy(tables[params].astype(np.float32))
         if not len(self.points) == len(self.boxes) == len(self.names):
             raise ValueError(f"CroppedFaces: the tables of {table} differ in length")
         self.pictures, self.landmarks = Pictures(images), landmarks
@@ -107,9 +109,9 @@ class TrainAug(FaceDataset):
         space: ParameterSpace,
         position: np.ndarray | None = None,
     ):
-        lines = Path(names).read_text(encoding="utf-8").split()
+        lines = read_text(names).split()
         stored = Path(params)
-        rows = np.load(stored, allow_pickle=False) if stored.suffix == ".npy" else as_array(load_pickle(stored))
+        rows = read_npy(stored, "TrainingCrops") if stored.suffix == ".npy" else as_array(load_pickle(stored))
         rows = rows if position is None else rows[position]
         if rows.shape != (len(lines), space.n_params):
             raise ValueError(f"TrainAug: params must be ({len(lines)}, {space.n_params}), got {rows.shape}")

@@ -20,6 +20,8 @@ from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
+from pyface3d.foreign.arrays import parse_npy, read_npz
+from pyface3d.foreign.damage import one_line
 from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
 
 if TYPE_CHECKING:
@@ -219,9 +221,12 @@ class LabeledFaces(FaceDataset):
         missing = [name for name in (TABLE, CROPS) if not (folder / name).is_file()]
         if missing:
             raise ValueError(f"LabeledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
-        with np.load(folder / TABLE, allow_pickle=False) as tables:
-            super().__init__([str(name) for name in tables["names"]])
-            self.tables = {key: torch.from_numpy(tables[key]) for key in (*TABLES, VISIBLE) if key in tables}
+        tables = read_npz(folder / TABLE, "LabeledFaces")
+        absent = [key for key in ("names", *TABLES) if key not in tables]
+        if absent or any(len(tables[key]) != len(tables["names"]) for key in TABLES):
+            raise ValueError(f"LabeledFaces: {folder / TABLE} lacks {', '.join(absent) or 'rows'}; write it again")
+        super().__init__([str(name) for name in tables["names"]])
+        self.tables = {key: torch.from_numpy(tables[key]) for key in (*TABLES, VISIBLE) if key in tables}
         self.crops = Pictures(folder / CROPS)
         self.maps = Archive(folder / MAPS) if (folder / MAPS).is_file() else None
 
@@ -239,6 +244,12 @@ class LabeledFaces(FaceDataset):
             name=name,
         )
         if self.maps is not None:
-            content = io.BytesIO(self.maps.read(f"{name}.npy"))
-            sample["position_map"] = torch.from_numpy(np.load(content, allow_pickle=False))
+            sample["position_map"] = torch.from_numpy(_map(self.maps, name))
         return sample
+
+
+def _map(maps: Archive, name: str) -> np.ndarray:
+    try:
+        return parse_npy(maps.read(f"{name}.npy"))
+    except Exception as error:  # damage shows as errors of many types
+        raise UnreadableError(f"unreadable label (its position map: {one_line(error)})") from error

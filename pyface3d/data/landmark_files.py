@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,8 @@ from pyface3d.data.mat import face_roi
 from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
+from pyface3d.foreign.damage import one_line
+from pyface3d.foreign.regular import read_text
 
 WFLW_FIELDS = 2 * 98 + 4 + 6 + 1  # coordinates, box, six flags, file name
 
@@ -85,9 +86,9 @@ def _annotations(archive: Archive, path: str | os.PathLike | None) -> Iterator[A
     if path is None:
         tables = [name for name in archive.names if name.endswith(".json") and "/" not in name]
         if tables:
-            return _coco(archive.read(tables[0]).decode("utf-8"), tables[0])
+            return _coco(archive.read(tables[0]).decode("utf-8", "replace"), tables[0])
         return _beside(archive)
-    text = Path(path).read_text(encoding="utf-8")
+    text = read_text(path)
     return _coco(text, str(path)) if str(path).endswith(".json") else _wflw(text, str(path))
 
 
@@ -98,8 +99,9 @@ def _coco(text: str, path: str) -> Iterator[Annotation]:
         for entry in content["annotations"]:
             triples = np.asarray(entry["keypoints"], np.float32).reshape(-1, 3)
             yield Annotation(files[entry["image_id"]], triples[:, :2].copy(), triples[:, 2] > 0)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"LandmarkFaces: {path} is no COCO keypoint file ({type(error).__name__}: {error})") from error
+    except Exception as error:  # JSON of any shape, nested deeper than Python follows
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"LandmarkFaces: {path} is no COCO keypoint file ({reason})") from error
 
 
 def _wflw(text: str, path: str) -> Iterator[Annotation]:

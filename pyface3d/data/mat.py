@@ -1,6 +1,5 @@
 """300W-LP and AFLW2000-3D: one ``.mat`` file of fitted parameters beside each image."""
 
-import io
 import math
 import os
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.io import loadmat
 from torch import Tensor
 
 from pyface3d.camera import (
@@ -25,6 +23,7 @@ from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.pictures import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import is_mirrored, mirror_permutation
+from pyface3d.foreign.matlab import parse_mat
 from pyface3d.morphable.landmark_sets import DEFAULT
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def read_mat(content: bytes) -> MatLabel:
         UnreadableError: no MATLAB file, a field is missing, or a number is not finite or a scale not positive.
     """
     try:
-        fields = loadmat(io.BytesIO(content))
+        fields = parse_mat(content)
         para = torch.from_numpy(np.asarray(fields["Pose_Para"], np.float64)).reshape(7)
         identity, expression = (
             torch.from_numpy(np.asarray(fields[name], np.float64)).reshape(size).float()
@@ -74,7 +73,7 @@ def read_mat(content: bytes) -> MatLabel:
         )
         pose = pose_from_para(para).float()
         points = _points(fields, pose)
-    except Exception as error:  # scipy raises whatever its parser stumbles over
+    except Exception as error:  # damage shows as errors of many types
         raise UnreadableError(f"unreadable label ({type(error).__name__}: {error})") from error
     if not all(bool(x.isfinite().all()) for x in (para, identity, expression, *([] if points is None else [points]))):
         raise UnreadableError("label out of range (NaN or infinity)")

@@ -1,25 +1,18 @@
 """Pictures of a set as tensors, by the names that its lists give them."""
 
-import io
 import os
-import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from pyface3d.camera import crop
-from pyface3d.data.archive import PICTURES, Archive
-
-
-class UnreadableError(ValueError):
-    """A file that cannot be used; the text says why."""
+from pyface3d.data.archive import PICTURES, Archive, UnreadableError
+from pyface3d.images.decoding import decode
 
 
 def decode_image(content: bytes) -> Tensor:
-    """Decodes a picture of any common kind: gray, palette, alpha (over black), CMYK and 16 bits become RGB.
+    """Decodes a picture of any common kind: gray, palette, alpha (over white), CMYK and 16 bits become RGB.
 
     The orientation that cameras note in EXIF is applied. Nothing is reduced, as labels count the file's own pixels;
     photos of unknown size are for :func:`pyface3d.images.read_photo`.
@@ -34,13 +27,10 @@ def decode_image(content: bytes) -> Tensor:
         UnreadableError: not an image, damaged, cut short, or suspiciously large.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as picture:
-                pixels = np.asarray(_rgb(ImageOps.exif_transpose(picture)))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        pixels, _ = decode(content, "picture", most=None)
+    except ValueError as error:
         raise UnreadableError(f"unreadable image ({error})") from error
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def cut(image: Tensor, roi: Tensor, size: int) -> Tensor:
@@ -90,14 +80,3 @@ class Pictures:
         last = Path(name)
         named = last.suffix.lower() in PICTURES  # else the dot belongs to the name: img.1 must not be found as img
         return self._by_name.get(last.name) or self._by_stem.get(last.stem if named else last.name)
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16-bit gray comes as integers
-        values = np.asarray(picture).astype(np.float64)
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
-        picture = Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-    return picture.convert("RGB")

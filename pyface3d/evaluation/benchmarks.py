@@ -8,6 +8,8 @@ import torch
 
 from pyface3d.camera import image_to_crop
 from pyface3d.data import FaceDataset, Pictures, Sample
+from pyface3d.foreign.arrays import read_npy, read_npz
+from pyface3d.foreign.regular import read_text
 
 # sample key -> names of its array in an npz, and of its file in 3DDFA's test.configs for AFLW2000-3D and AFLW
 _NPZ = {
@@ -108,13 +110,13 @@ def open_benchmark(path: str | Path, points: int = 68) -> LandmarkBenchmark:
 
 
 def _open_npz(file: Path, points: int) -> LandmarkBenchmark | None:
-    with np.load(file, allow_pickle=False) as table:
-        wanted = {**_NPZ, "landmarks": ("pts68",) if points == 68 else ("pts21",)}
-        found = {key: next((name for name in names if name in table), None) for key, names in wanted.items()}
-        if found["landmarks"] is None or found["box"] is None or "names" not in table:
-            return None
-        labels = {key: table[name] for key, name in found.items() if name is not None}
-        names = [str(name) for name in table["names"]]
+    table = read_npz(file, "open_benchmark")
+    wanted = {**_NPZ, "landmarks": ("pts68",) if points == 68 else ("pts21",)}
+    found = {key: next((name for name in names if name in table), None) for key, names in wanted.items()}
+    if found["landmarks"] is None or found["box"] is None or "names" not in table:
+        return None
+    labels = {key: table[name] for key, name in found.items() if name is not None}
+    names = [str(name) for name in table["names"]]
     folder = file.with_name(f"{file.stem}_crops120")
     return LandmarkBenchmark(
         _last_is_coordinate(labels), names, folder if folder.is_dir() else folder.with_suffix(".zip")
@@ -124,8 +126,8 @@ def _open_npz(file: Path, points: int) -> LandmarkBenchmark | None:
 def _open_tddfa(root: Path, name: str) -> LandmarkBenchmark:
     configs, images = root / "test.configs", root / "test.data" / name
     files = {key: configs / file for key, file in _TDDFA[name].items()}
-    labels = {key: np.load(file, allow_pickle=False) for key, file in files.items() if file.exists()}
-    names = (configs / f"{name}.list").read_text().split()
+    labels = {key: read_npy(file, "open_benchmark") for key, file in files.items() if file.exists()}
+    names = read_text(configs / f"{name}.list").split()
     return LandmarkBenchmark(
         _last_is_coordinate(labels), names, images if images.is_dir() else images.with_suffix(".zip")
     )

@@ -1,6 +1,5 @@
 """3-D scans with a few named landmarks: reading, cropping and drawing them from any side."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import trimesh
 from torch import Tensor
 
 from pyface3d.camera import angles_to_rotation, compose_pose, flip_y
+from pyface3d.foreign.text import read_json
 from pyface3d.ops import interpolate, rasterize, vertex_normals
 
 #: names of scan landmarks -> 0-based iBUG point; right and left are the subject's
@@ -84,7 +84,9 @@ def load_scan(path: str | Path) -> Scan:
         raise FileNotFoundError(
             f"load_scan: {path.name} needs landmarks in {sidecar.name} beside it (see docs/evaluation.md)"
         )
-    given = json.loads(sidecar.read_text())
+    given = read_json(sidecar, "load_scan")
+    if not isinstance(given, dict):
+        raise ValueError(f"load_scan: {sidecar} must hold an object, name to point")
     points = named_points(np.asarray(given["ibug68"])) if "ibug68" in given else given
     unknown = set(points) - set(NAMED_POINTS)
     if unknown:

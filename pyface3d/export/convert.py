@@ -9,6 +9,7 @@ import torch
 
 from pyface3d.atlas import UVAtlas
 from pyface3d.export import Mesh, load_position_map, save_mesh, save_position_map
+from pyface3d.export.read_mesh import load_mesh
 from pyface3d.morphable import MorphableModel, load_model
 
 MESHES = (".obj", ".ply", ".glb")
@@ -87,11 +88,13 @@ def _is_right_handed(mean: torch.Tensor, vertices: torch.Tensor) -> bool:
 
 
 def _map_of_mesh(source: Path, model: MorphableModel, size: int) -> torch.Tensor:
-    import trimesh
-
-    mesh = trimesh.load_mesh(source, process=False, maintain_order=True)
-    vertices = np.asarray(mesh.vertices, np.float32)
-    if vertices.shape != tuple(model.mean.shape):
+    vertices, _ = load_mesh(source)
+    n = model.n_vertices
+    if len(vertices) > n and source.suffix.lower() == ".glb":  # behind the vertices, copies of those on seams
+        known = {tuple(point) for point in vertices[:n].tolist()}
+        if all(tuple(point) in known for point in vertices[n:].tolist()):
+            vertices = vertices[:n]
+    if len(vertices) != n:
         raise ValueError(
             f"convert: {source} must have the {model.n_vertices} vertices of {model.name}, got {len(vertices)}"
         )

@@ -11,6 +11,9 @@ import torch
 
 from pyface3d.atomic import atomic_write
 from pyface3d.export.exr import save_exr
+from pyface3d.foreign.arrays import read_npy
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.regular import read_bytes
 from pyface3d.render.forms import Array
 
 _KEYWORD = b"position_range"  # of the PNG text chunk that holds the values of 0 and 65535
@@ -64,14 +67,24 @@ def load_position_map(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     if path.suffix.lower() == ".npy":
-        return _channels_last(np.load(path, allow_pickle=False))
-    content = path.read_bytes()
+        with reading(path, "load_position_map"):
+            return _channels_last(read_npy(path, "load_position_map"))
+    with reading(path, "load_position_map"):
+        return _parse_png(path, read_bytes(path, "photo_bytes"))
+
+
+def _parse_png(path: Path, content: bytes) -> np.ndarray:
+    width, height, depth, kind = struct.unpack(">IIBB", content[16:26].ljust(10, b"\0"))
+    if width * height > 4096**2 or (depth, kind) != (16, 2) or content[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError(f"load_position_map: {path} is not a position map of save_position_map (.npy or .png)")
     at = content.find(b"tEXt" + _KEYWORD + b"\0")
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if at >= 0 else None
     if picture is None or picture.dtype != np.uint16:
         raise ValueError(f"load_position_map: {path} is not a position map of save_position_map (.npy or .png)")
     (length,) = struct.unpack(">I", content[at - 4 : at])
     low, high = map(float, content[at + 4 + len(_KEYWORD) + 1 : at + 4 + length].split())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("its range is not finite")
     return (picture[..., ::-1] * ((high - low) / 65535) + low).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Landmarks from the files that annotation tools and data sets write."""
 
-import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyface3d.foreign.arrays import read_npy, read_npz
+from pyface3d.foreign.damage import reading
+from pyface3d.foreign.matlab import read_mat
+from pyface3d.foreign.regular import read_text
+from pyface3d.foreign.text import read_json
+from pyface3d.point_rows import points_of_array, points_of_rows
+
+_CALLER = "read_landmarks"
 _MAT_NAMES = ("pt3d_68", "pt2d", "pts_2d")
 
 
-def read_landmarks(path: str | os.PathLike[str]) -> Tensor:
+def read_landmarks(path: str | os.PathLike[str], layout: str | None = None) -> Tensor:
     """Landmarks of one or more faces.
 
     ``.pts`` (iBUG), ``.npy``, ``.npz`` (``landmarks``, or the only array), ``.json`` (nested lists, or an object with
     ``landmarks``), ``.csv`` and ``.txt`` (a point on each line, or all numbers of a face on one), ``.mat`` (300W-LP,
-    AFLW2000-3D; 1-based as stored). Points may lie in rows or in columns.
+    AFLW2000-3D; 1-based as stored). Points may lie in rows or in columns. A header line (``x0,y0,z0,x1,...``) says
+    what the columns are; without one, the width of a row must be that of a scheme of 5, 21, 68, 81, 98 or 106 points,
+    or leave no choice.
 
     Args:
         path: the file.
+        layout: "xy" or "xyz": how many coordinates a point has, where the file does not tell.
 
     Returns:
         (B, L, 2) float32 pixels, y down; what is not a number marks a point that is not visible.
@@ -33,59 +44,55 @@ def read_landmarks(path: str | os.PathLike[str]) -> Tensor:
         >>> points = read_landmarks("face.pts")  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"read_landmarks: no file {path}")
-    readers = {".pts": _pts, ".npy": _npy, ".npz": _npz, ".json": _json, ".csv": _text, ".txt": _text, ".mat": _mat}
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".pts": _pts, ".npy": _npy, ".npz": _npz, ".json": _json, ".mat": _mat,
+        ".csv": lambda path: _text(path, layout), ".txt": lambda path: _text(path, layout),
+    }  # fmt: skip
     if path.suffix.lower() not in readers:
         raise ValueError(f"read_landmarks: {path} must end in {', '.join(readers)}")
-    try:
-        return _as_points(np.asarray(readers[path.suffix.lower()](path), np.float32))
-    except (ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise ValueError(f"read_landmarks: {path} holds no landmarks ({error})") from None
-
-
-def _as_points(values: np.ndarray) -> Tensor:
-    if values.ndim == 2 and values.shape[1] > 3 and values.shape[0] not in (2, 3):
-        values = values.reshape(len(values), -1, 2)  # all coordinates of a face on one row
-    if values.ndim == 2:
-        values = values[None]
-    if values.ndim == 3 and values.shape[2] not in (2, 3) and values.shape[1] in (2, 3):
-        values = values.swapaxes(1, 2)
-    if values.ndim != 3 or values.shape[2] not in (2, 3) or values.shape[1] < 4:
-        raise ValueError(f"points must be (B, L, 2), got {values.shape}")
-    return torch.from_numpy(np.ascontiguousarray(values[..., :2]))
+    with reading(path, _CALLER):
+        try:
+            points = points_of_array(np.asarray(readers[path.suffix.lower()](path), np.float32), layout)
+            if points.shape[1] < 4:
+                raise ValueError(f"points must be (B, L, 2), got {points.shape}")
+        except (ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+            if str(error).startswith(f"{_CALLER}: "):
+                raise
+            raise ValueError(f"{_CALLER}: {path} holds no landmarks ({error})") from None
+        return torch.from_numpy(np.ascontiguousarray(points[..., :2]))
 
 
 def _pts(path: Path) -> list[list[float]]:
-    lines = path.read_text().split("{", 1)[1].split("}", 1)[0].splitlines()
+    lines = read_text(path).split("{", 1)[1].split("}", 1)[0].splitlines()
     return [[float(value) for value in line.split()] for line in lines if line.strip()]
 
 
 def _npy(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False)
+    return read_npy(path, _CALLER)
 
 
 def _npz(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
-        names = file.files
-        if "landmarks" not in names and len(names) != 1:
-            raise ValueError(f"no array 'landmarks' among {', '.join(names)}")
-        return file["landmarks" if "landmarks" in names else names[0]]
+    arrays = read_npz(path, _CALLER)
+    if "landmarks" not in arrays and len(arrays) != 1:
+        raise ValueError(f"no array 'landmarks' among {', '.join(arrays)}")
+    return arrays["landmarks"] if "landmarks" in arrays else next(iter(arrays.values()))
 
 
 def _json(path: Path) -> Any:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path, _CALLER)
     if isinstance(content, dict) and "faces" in content:  # what the reconstruct command writes
         return [face["landmarks"] for face in content["faces"]]
     return content["landmarks"] if isinstance(content, dict) else content
 
 
-def _text(path: Path) -> np.ndarray:
-    lines = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+def _text(path: Path, layout: str | None) -> np.ndarray:
+    lines = [line.replace(",", " ").split() for line in read_text(path, "utf-8-sig").splitlines()]
     rows = [line for line in lines if line]
-    if rows and not _number(rows[0][0]):
-        rows = rows[1:]
-    return np.array([[float(value) for value in row] for row in rows])
+    header = rows.pop(0) if rows and not _number(rows[0][0]) else []
+    table = np.array([[float(value) for value in row] for row in rows])
+    return points_of_rows(table, header, layout) if table.ndim == 2 and table.shape[1] > 3 else table
 
 
 def _number(text: str) -> bool:
@@ -97,9 +104,7 @@ def _number(text: str) -> bool:
 
 
 def _mat(path: Path) -> np.ndarray:
-    from scipy.io import loadmat
-
-    content = loadmat(path)
+    content = read_mat(path, _CALLER)
     for name in _MAT_NAMES:
         if name in content:
             return content[name][:2]

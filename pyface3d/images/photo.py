@@ -1,28 +1,14 @@
 """One photo as RGB pixels, whatever the file holds."""
 
-import io
 import os
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-MAX_FILE_PIXELS = 178_000_000  # larger pictures are refused before anything is decoded
-MAX_PIXELS = 12_000_000  # larger pictures are reduced while they are decoded
-
-_MOST = MAX_FILE_PIXELS // 1_000_000
-_ORIENTATION = 0x0112  # EXIF tag
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+from pyface3d.foreign.regular import read_bytes
+from pyface3d.images.decoding import MAX_PIXELS, decode, upright
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +49,8 @@ def read_photo(
     """Read a photo: upright (EXIF), 8-bit RGB, with bounded memory.
 
     Palette, gray, CMYK and 16-bit pictures are converted, transparency is laid over white, of an animation the first
-    picture is taken. Pictures above 12 megapixels are reduced while they are decoded.
+    picture is taken. Pictures above 12 megapixels are reduced while they are decoded. Only JPEG, PNG, BMP, GIF, TIFF,
+    WebP, PPM and JPEG 2000 are read, and only regular files; their limits are :class:`pyface3d.foreign.Limits`.
 
     Args:
         source: a path, the bytes of a file, an array (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, or a PIL image.
@@ -82,19 +69,17 @@ def read_photo(
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "array")
     if isinstance(source, Image.Image):
-        return _upright(source, name or getattr(source, "filename", "") or "picture")
+        named = name or getattr(source, "filename", "") or "picture"
+        return _photo(upright(source, named), named)
     if not isinstance(source, (bytes, str, os.PathLike)):
         wanted = "a path, the bytes of a file, an array (H, W, 3) uint8 or a PIL image"
         raise TypeError(f"read_photo: source must be {wanted}, got {type(source).__name__}")
     if not isinstance(source, bytes):
-        path = Path(source)
-        name = name or str(path)
-        if path.is_dir():
-            raise ValueError(f"{name}: is a folder, not a picture")
-        data = path.read_bytes()
+        name = name or os.fspath(source)
+        data = read_bytes(source, "photo_bytes")
     else:
         data, name = source, name or "bytes"
-    return _from_bytes(data, name)
+    return _photo(decode(data, name), name)
 
 
 def demo_picture() -> Photo:
@@ -107,58 +92,9 @@ def demo_picture() -> Photo:
     return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
 
 
-def _from_bytes(data: bytes, name: str) -> Photo:
-    if not data:
-        raise ValueError(f"{name}: the file is empty")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return _upright(image, name)
-    except UnidentifiedImageError:
-        raise ValueError(f"{name}: not a picture in a format that can be read") from None
-    except Image.DecompressionBombError:
-        raise ValueError(f"{name}: the picture has more than {_MOST} megapixels") from None
-    except MemoryError:
-        raise ValueError(f"{name}: the picture does not fit into memory") from None
-    except Exception as error:  # decoders of broken files raise whatever they stumble over
-        text = str(error)
-        raise ValueError(text if text.startswith(name) else f"{name}: the picture is broken ({text})") from None
-
-
-def _upright(image: Image.Image, name: str) -> Photo:
-    width, height = image.size
-    if width * height > MAX_FILE_PIXELS:
-        raise ValueError(f"{name}: the picture has more than {_MOST} megapixels")
-    if min(width, height) < 1:
-        raise ValueError(f"{name}: the picture has no pixels")
-    excess = (width * height / MAX_PIXELS) ** 0.5
-    if excess > 1:
-        image.draft("RGB", (round(width / excess), round(height / excess)))  # JPEG is decoded at 1/2, 1/4 or 1/8
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    factor = -(-image.width * image.height // MAX_PIXELS)  # how many times too many pixels are left
-    if factor > 1:
-        image = image.reduce(max(2, round(factor**0.5)))
-    rgb = _to_rgb(image)
-    if orientation in _TURNS:
-        rgb = rgb.transpose(_TURNS[orientation])
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    return Photo(np.array(rgb, np.uint8), name, width, height)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16 bits and more: scaled by what the type can hold, or by the values
-        values = np.asarray(image).astype(np.float64)
-        largest = float(values.max(initial=0))
-        if image.mode.startswith("I"):
-            top = 65535.0 if largest > 255 else 255.0
-        else:  # floats are parts of white, unless they are larger
-            top = 1.0 if largest <= 1 else max(255.0, largest)
-        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode == "P" or "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+def _photo(decoded: tuple[np.ndarray, tuple[int, int]], name: str) -> Photo:
+    pixels, (width, height) = decoded
+    return Photo(pixels, name, width, height)
 
 
 def _from_array(array: np.ndarray, name: str) -> Photo:
@@ -172,4 +108,5 @@ def _from_array(array: np.ndarray, name: str) -> Photo:
         raise ValueError(f"{name}: the picture has no pixels")
     if array.ndim == 3 and array.shape[2] == 3 and array.shape[0] * array.shape[1] <= MAX_PIXELS:
         return Photo(np.ascontiguousarray(array), name, array.shape[1], array.shape[0])
-    return _upright(Image.fromarray(np.ascontiguousarray(array.squeeze())), name)
+    plane = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    return _photo(upright(Image.fromarray(np.ascontiguousarray(plane)), name), name)

@@ -3,10 +3,9 @@
 import base64
 import html
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -16,12 +15,16 @@ import numpy as np
 from PIL import Image
 
 from pyface3d.atomic import atomic_write
+from pyface3d.foreign.names import printable
+from pyface3d.foreign.text import json_text
 from pyface3d.morphable import MorphableModel
-from pyface3d.page.payload import QUANTUM, Payload
+from pyface3d.page.payload import QUANTUM, RADIUS, Payload
 from pyface3d.page.shape import SKIN, PageModel
 
 _SHADERS = ("square.vert", "synthesize.frag", "normals.frag", "anchor.frag", "face.vert", "face.frag")
 _SCRIPTS = ("payload.js", "matrix.js", "program.js", "renderer.js", "views.js", "controls.js", "meshes.js", "main.js")
+_LARGEST = 50  # radii of a head, beyond which a vertex is no part of one
+_LEAST_PIXELS = 8  # of a photo, and of a face in it
 _PHOTO_SIZE = 640  # pixels of the longer side of a photo on the page
 
 
@@ -108,7 +111,7 @@ def build_page(
     else:
         picture = None if still is None else _jpeg(still)
     return Template(_read("template.html")).substitute(
-        title=html.escape(title),
+        title=html.escape(printable(title)),
         layout=layout,
         style=_read("style.css"),
         still=f'<img src="{picture}" alt="A still picture of the face">' if picture else "",
@@ -120,18 +123,19 @@ def build_page(
 
 
 def _face(face: PageFace, shape: PageModel, payload: Payload, photos: list[dict[str, Any]]) -> dict[str, Any]:
+    face = _showable(face, shape)
     coefficients = shape.coefficients(face.coeffs)
     entry: dict[str, Any] = {
-        "title": face.title,
-        "method": face.method,
-        "subject": face.title if face.subject is None else face.subject,
+        "title": printable(face.title),
+        "method": printable(face.method),
+        "subject": printable(face.title if face.subject is None else face.subject),
         "coefficients": [round(float(value), 5) for value in coefficients],
         "residual": None,
         "photo": None,
         "pose": None,
         "skin": SKIN,
-        "attributes": dict(face.attributes) if face.attributes else None,
-        "facts": dict(face.facts),
+        "attributes": _probabilities(face.attributes) if face.attributes else None,
+        "facts": {printable(str(name)): printable(str(value)) for name, value in face.facts.items()},
     }
     vertices = shape.vertices(face.coeffs, face.vertices)  # (N, 3) in page units
     residual = vertices - shape.synthesize(coefficients)
@@ -145,6 +149,43 @@ def _face(face: PageFace, shape: PageModel, payload: Payload, photos: list[dict[
         height, width = photo.shape[:2]
         photos.append({"width": width, "height": height, "type": "image/jpeg", "source": _jpeg(photo)})
     return entry
+
+
+def _showable(face: PageFace, shape: PageModel) -> PageFace:
+    """The face as far as a browser can draw it: what is not finite or far beyond a face is left out, and said so."""
+    lacking: dict[str, str] = {}
+    if not _is_drawable(face, shape) and face.vertices is not None:
+        face, lacking["shape"] = replace(face, vertices=None), "its own shape"
+    if not _is_drawable(face, shape):
+        face, lacking["shape"] = replace(face, coeffs=np.zeros_like(face.coeffs, np.float64)), "the face"
+    if face.photo is not None and face.pose is not None and not _is_placed(face, shape):
+        face, lacking["photo"] = replace(face, photo=None, pose=None), "its photo"
+    if not lacking:
+        return face
+    return replace(face, facts={**face.facts, "shown without": " and ".join(lacking.values())})
+
+
+def _is_drawable(face: PageFace, shape: PageModel) -> bool:
+    if not np.isfinite(face.coeffs).all():
+        return False
+    with np.errstate(all="ignore"):  # of what overflows, the answer is no
+        vertices = shape.vertices(face.coeffs, face.vertices)
+    return bool(np.isfinite(vertices).all()) and float(np.abs(vertices).max(initial=0.0)) < _LARGEST * RADIUS
+
+
+def _is_placed(face: PageFace, shape: PageModel) -> bool:
+    """Whether the face covers some pixels of a photo that has some."""
+    pose = np.asarray(face.pose, np.float64)
+    if min(np.shape(face.photo)[:2]) < _LEAST_PIXELS or not np.isfinite(pose).all() or np.abs(pose).max() > 1e9:
+        return False
+    projection = shape.pose(pose)
+    size = np.ptp(shape.vertices(face.coeffs, face.vertices) @ projection[:2, :3].T, axis=0).max()
+    return bool(_LEAST_PIXELS <= size < 1e6)
+
+
+def _probabilities(attributes: Mapping[str, float]) -> dict[str, float | None]:
+    """Probabilities by name; null for what is none."""
+    return {printable(name): float(v) if 0 <= v <= 1 else None for name, v in attributes.items()}
 
 
 def _crop(photo: np.ndarray, pose: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +229,7 @@ def _jpeg(picture: np.ndarray) -> str:
 
 def _script_safe(value: Any) -> str:
     """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json_text(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

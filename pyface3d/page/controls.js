@@ -45,7 +45,7 @@ function sliders(modes, read, write) {
 
 // Probabilities as bars, the most certain first.
 function attributeBars(attributes) {
-  const entries = Object.entries(attributes).sort((a, b) => b[1] - a[1]);
+  const entries = Object.entries(attributes).filter(([, value]) => value !== null).sort((a, b) => b[1] - a[1]);
   return entries.map(([name, probability]) => {
     const percent = Math.round(100 * probability);
     const bar = element("div", {

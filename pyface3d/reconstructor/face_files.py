@@ -1,6 +1,5 @@
 """Files of a face, by suffix."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from pyface3d import render
 from pyface3d.atomic import atomic_write
 from pyface3d.export import Mesh, save_mesh, save_position_map
+from pyface3d.foreign.text import json_text
 from pyface3d.morphable.content import METERS
 from pyface3d.reconstructor.styles import in_memory
 
@@ -81,7 +81,7 @@ def _save_picture(face: "Face", path: Path) -> None:
 
 def _save_json(face: "Face", path: Path) -> None:
     with atomic_write(path) as stream:
-        stream.write(json.dumps(face.facts()).encode())
+        stream.write(json_text(face.facts()).encode())
 
 
 def _save_arrays(face: "Face", path: Path) -> None:

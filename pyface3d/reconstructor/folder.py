@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from pyface3d import render
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import atomic_write, sweep
+from pyface3d.foreign.text import json_text
 from pyface3d.images import Source
+from pyface3d.images.sources import stem_of
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.reconstructor import PhotoFaces
 
@@ -26,6 +29,8 @@ TABLES = ("csv", "parquet")
 KINDS = (*FACE_FILES, *TABLES, "page")
 MOST_ON_PAGE = 40  # faces; keeps the page under 8 MB
 
+_NEED_TRIANGLES = frozenset(("obj", "glb", "ply", "depth", "normals", "page"))
+_FIRST_COLUMNS = ("photo", "face", "method", "score")  # of a table without a face, too
 _PICTURES = ("overlay", "depth", "normals", "landmarks")
 _LISTS = ("kinds", "files", "faces")  # of a record
 _ENDING = re.compile(r"-(face\d+|overlay|depth|normals|landmarks|texture)$")  # a photo so named would share files
@@ -57,9 +62,9 @@ class OutputFolder:
             raise ValueError(f"outputs must be of {', '.join(KINDS)}; got {', '.join(unknown)}")
         self.folder, self.kinds, self.settings = Path(folder), list(kinds), settings or {}
         self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self.folder / ".writable"):
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".pyface3d-"):
             pass  # fails here and now rather than after the first photo
-        (self.folder / ".writable").unlink()
+        sweep(self.folder)
         self._stems: dict[str, str] = {}  # source name -> stem
         self._taken: set[str] = set()
         self._on_page: list[Face] = []
@@ -69,7 +74,7 @@ class OutputFolder:
         record = self._record(source)
         if record is None or record["settings"] != self.settings or not set(self._wanted()) <= set(record["kinds"]):
             return False
-        if any(_changed(path) > record["written"] for path in (source.name, *self.settings.values())):
+        if any(_changed(path) > record["written"] for path in (source.path or source.name, *self.settings.values())):
             return False
         return all((self.folder / file).is_file() for file in record["files"])
 
@@ -90,7 +95,7 @@ class OutputFolder:
             "faces": [face.facts() for face in result.faces],
         }
         with atomic_write(self.folder / f"{stem}.json") as stream:
-            stream.write(json.dumps(record).encode())
+            stream.write(json_text(record).encode())
         if "page" in self.kinds and len(self._on_page) < MOST_ON_PAGE:
             self._on_page += result.faces[: MOST_ON_PAGE - len(self._on_page)]
         return [*files, self.folder / f"{stem}.json"]
@@ -108,13 +113,19 @@ class OutputFolder:
             written.append(write_faces_page(self.folder / "faces.html", self._on_page, title="Reconstructed faces"))
         return written
 
+    def leave_out_meshes(self) -> list[str]:
+        """For a model without triangles: leaves out what needs them; returns the kinds."""
+        needing = [kind for kind in self.kinds if kind in _NEED_TRIANGLES]
+        self.kinds = [kind for kind in self.kinds if kind not in _NEED_TRIANGLES]
+        return needing
+
     def _wanted(self) -> list[str]:
         return [kind for kind in self.kinds if kind in FACE_FILES]
 
     def _stem(self, source: Source) -> str:
         """Where the photo's files go, below the folder; two photos never share one."""
         if source.name not in self._stems:
-            wanted = source.stem or Path(source.name).stem or "photo"
+            wanted = source.stem or stem_of(source.name)
             stem, number = wanted, 1
             while stem in self._taken or _ENDING.search(stem):
                 number += 1
@@ -133,7 +144,7 @@ class OutputFolder:
             record = json.loads(path.read_bytes())
             known = record["photo"] == name and all(isinstance(record[key], list) for key in _LISTS)
             return {"settings": None, **record, "written": _changed(path)} if known else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def _write_face(self, face: Face, stem: str) -> Iterator[Path]:
@@ -155,12 +166,10 @@ class OutputFolder:
     def _write_csv(self, path: Path) -> Path:
         with atomic_write(path) as stream:
             text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
-            writer = None
-            for row in self._rows():
-                if writer is None:
-                    writer = csv.DictWriter(text, list(row), restval="", extrasaction="ignore")
-                    writer.writeheader()
-                writer.writerow(row)
+            columns = list(dict.fromkeys(name for row in self._rows() for name in row)) or list(_FIRST_COLUMNS)
+            writer = csv.DictWriter(text, columns, restval="")
+            writer.writeheader()
+            writer.writerows(self._rows())
             text.detach()
         return path
 
@@ -171,7 +180,9 @@ class OutputFolder:
         except ImportError:
             raise ImportError("a Parquet table needs pyarrow: pip install pyarrow") from None
         with atomic_write(path) as stream:
-            parquet.write_table(arrow.Table.from_pylist(list(self._rows())), stream)
+            rows = list(self._rows())
+            empty = arrow.Table.from_pylist([dict.fromkeys(_FIRST_COLUMNS)]).slice(0, 0)
+            parquet.write_table(arrow.Table.from_pylist(rows) if rows else empty, stream)
         return path
 
 
@@ -185,11 +196,12 @@ def _changed(path: Any) -> float:
 
 def _row(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts of a face as one flat row: numbers rounded to what a table needs."""
-    row: dict[str, Any] = {name: facts[name] for name in ("photo", "face", "method", "score")}
+    row: dict[str, Any] = {name: facts[name] for name in _FIRST_COLUMNS}
     row |= {f"box_{side}": round(value, 2) for side, value in zip(("left", "top", "right", "bottom"), facts["box"])}
     row |= {name: round(facts[name], 3) for name in ("pitch", "yaw", "roll")}
     row |= {f"pose_{i}": value for i, value in enumerate(np.ravel(facts["pose"]).tolist())}
     for i, point in enumerate(facts["landmarks"]):
         row |= {f"{axis}{i}": round(value, 3) for axis, value in zip("xyz", point)}
     row |= {f"param_{i}": value for i, value in enumerate(facts.get("params", []))}
-    return row | {f"attribute_{name}": round(value, 4) for name, value in facts.get("attributes", {}).items()}
+    known = {name: value for name, value in facts.get("attributes", {}).items() if value is not None}
+    return row | {f"attribute_{name}": round(value, 4) for name, value in known.items()}

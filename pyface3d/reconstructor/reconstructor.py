@@ -33,11 +33,13 @@ class PhotoFaces:
         source: the photo's source.
         faces: the faces, the best detection first; empty when none was found.
         error: the sentence why the photo could not be read, or None.
+        problem: the sentence about answers of the network that were no face, or None.
     """
 
     source: Source
     faces: list[Face] = field(default_factory=list)
     error: str | None = None
+    problem: str | None = None
 
 
 class Reconstructor:
@@ -165,7 +167,7 @@ class Reconstructor:
                 scores = np.ones(len(rois), np.float32)
             settled = places is not None and places.rois is not None
             return Located(source, photo, rois, scores, self._cut(photo, rois), settled)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # one photo, whatever is wrong with it, does not end the run
             return Located(source, error=error)
 
     def _cut(self, photo: Photo, rois: np.ndarray) -> torch.Tensor | None:
@@ -189,10 +191,13 @@ class Reconstructor:
             answer = self._second_pass([entry for entry, _ in found], answer, crops, rois)
         start = 0
         for entry, result in found:
-            for i, score in enumerate(entry.scores):
-                result.faces.append(
-                    Face(answer[start + i], entry.photo, i, float(score), self.method.name)  # type: ignore[arg-type]
-                )
+            faces = [
+                Face(answer[start + i], entry.photo, i, float(score), self.method.name)  # type: ignore[arg-type]
+                for i, score in enumerate(entry.scores)
+            ]
+            result.faces = [face for face in faces if _is_face(face)]
+            if dropped := len(faces) - len(result.faces):
+                result.problem = f"{entry.source.name}: {dropped} answers of the network are no face"
             start += len(entry.rois)
         return results
 
@@ -213,6 +218,12 @@ class Reconstructor:
 
     def _predict(self, crops: torch.Tensor, rois: torch.Tensor) -> Reconstruction:
         return self.method.predict(crops.to(self.device)).to_image(rois.clone())
+
+
+def _is_face(face: Face) -> bool:
+    """Whether the landmarks are finite, and spread over more than a pixel and less than a hundred crops."""
+    spread = np.ptp(face.landmarks[:, :2], axis=0).max() if np.isfinite(face.landmarks).all() else 0.0
+    return 1.0 < spread < 100 * max(1.0, float(face.roi[2] - face.roi[0]))
 
 
 def _sources(inputs: Path | Iterable[Path | Source]) -> Iterator[Source]:

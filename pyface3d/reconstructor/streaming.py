@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from pyface3d.foreign.damage import one_line
 from pyface3d.images import Photo, Source
 
 Item = TypeVar("Item")
@@ -68,7 +69,12 @@ class Located:
         """Why the photo could not be read, or None."""
         if isinstance(self.error, OSError) and self.error.strerror:
             return f"{self.source.name}: {self.error.strerror}"
-        return None if self.error is None else str(self.error)
+        if isinstance(self.error, ValueError):
+            text = str(self.error)
+            return text if text.startswith(self.source.name) else f"{self.source.name}: {text}"
+        return (
+            None if self.error is None else f"{self.source.name}: {type(self.error).__name__}: {one_line(self.error)}"
+        )
 
 
 def in_batches(located: Iterable[Located], faces: int, pixels: int) -> Iterator[list[Located]]:

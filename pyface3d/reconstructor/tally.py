@@ -1,5 +1,6 @@
 """What a run over many photos did, in numbers and sentences."""
 
+import errno
 import time
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from pyface3d.images import Source
 from pyface3d.reconstructor.folder import OutputFolder
 from pyface3d.reconstructor.reconstructor import PhotoFaces
+
+# a name that the disk does not take is one photo's; a full disk is everybody's
+_OF_ONE_PHOTO = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 
 
 class Tally:
@@ -42,10 +46,18 @@ class Tally:
         if result.error is not None:
             self.problems.append(result.error)
             return
-        self.folder.write(result)
+        if result.problem is not None:
+            self.problems.append(result.problem)
+        try:
+            self.folder.write(result)
+        except OSError as error:
+            if error.errno not in _OF_ONE_PHOTO:
+                raise
+            self.problems.append(f"{result.source.name}: {error.strerror}")
+            return
         self.photos += 1
         self.faces += len(result.faces)
-        if not result.faces:
+        if not result.faces and result.problem is None:
             self.problems.append(f"{result.source.name}: no face found")
 
     def finish(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Pictures and animations written to files, whole or not at all."""
 
+import io
 import os
 from pathlib import Path
 
@@ -31,8 +32,10 @@ def save_picture(path: str | os.PathLike, picture: Array) -> None:
     frames = _frames("save_picture", picture)
     if len(frames) != 1:
         raise ValueError(f"save_picture: picture must be one picture, got {len(frames)}; join them with side_by_side")
+    content = io.BytesIO()  # encoders write past Python's files, and do not tell of a full disk
+    frames[0].save(content, _FORMATS[ending], quality=95)
     with atomic_write(path) as stream:
-        frames[0].save(stream, _FORMATS[ending], quality=95)
+        stream.write(content.getbuffer())
 
 
 def save_animation(path: str | os.PathLike, frames: Array, *, seconds: float = 0.12, swing: bool = True) -> None:
@@ -59,8 +62,10 @@ def save_animation(path: str | os.PathLike, frames: Array, *, seconds: float = 0
     if swing:
         pictures += pictures[-2:0:-1]
     first, *others = (picture.quantize(method=Image.Quantize.MEDIANCUT) for picture in pictures)
+    content = io.BytesIO()
+    first.save(content, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
     with atomic_write(path) as stream:
-        first.save(stream, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+        stream.write(content.getbuffer())
 
 
 def _frames(op: str, pictures: Array) -> list[Image.Image]:

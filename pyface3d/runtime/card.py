@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyface3d.foreign.damage import one_line
 from pyface3d.runtime import crops
 
 KEY = "pyface3d"
@@ -67,22 +68,29 @@ class Card:
             n_coeffs = int(space["n_identity"]) + int(space["n_expression"])
             if mean.shape != std.shape or mean.ndim != 1 or len(mean) < POSE_LENGTH + n_coeffs:
                 raise ValueError(f"its whitening tables are {mean.shape} and {std.shape}")
+            size, offset, scale = int(images["size"]), float(images["offset"]), float(images["scale"])
+            if not 1 <= size <= 4096 or not np.isfinite([offset, scale]).all() or scale == 0:
+                raise ValueError(f"its images are of {size} pixels, offset {offset} and scale {scale}")
+            if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all() and n_coeffs >= 0):
+                raise ValueError("its whitening tables must be finite, with positive deviations")
+            if space["flip"] not in crops.FLIPS:
+                raise ValueError(f"unknown flip {space['flip']!r}; this is an older pyface3d")
             return cls(
                 method=card["method"],
                 face_model=face["name"],
                 face_hash=face["hash"],
-                size=int(images["size"]),
+                size=size,
                 bgr=images["channels"] == "BGR",
-                offset=float(images["offset"]),
-                scale=float(images["scale"]),
+                offset=offset,
+                scale=scale,
                 crop_rule=images["crop"],
                 mean=mean,
                 std=std,
                 n_coeffs=n_coeffs,
                 flip=space["flip"],
             )
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"its model card lacks {error}" if isinstance(error, KeyError) else error
+        except Exception as error:  # JSON of any shape leads to errors of many types
+            reason = f"its model card lacks {error}" if isinstance(error, KeyError) else one_line(error)
             raise ValueError(f"runtime.OnnxReconstructor: {name} cannot be used: {reason}") from error
 
     def normalize(self, image: NDArray) -> NDArray:

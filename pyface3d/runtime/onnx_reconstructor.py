@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyface3d.foreign.damage import one_line
+from pyface3d.foreign.regular import read_bytes
 from pyface3d.runtime import crops
 from pyface3d.runtime.card import CROP_RULES, POSE_LENGTH, Card
 from pyface3d.runtime.model import DEFAULT_LANDMARKS, FaceModel, load_model
@@ -137,10 +139,7 @@ class OnnxReconstructor:
         providers: tuple[str, ...] = ("CPUExecutionProvider",),
     ) -> None:
         path = Path(onnx_path)
-        if not path.is_file():
-            raise FileNotFoundError(f"runtime.OnnxReconstructor: no file {path}")
-        self._session = _session(path, threads, providers)
-        self.card = Card.read(self._session.get_modelmeta().custom_metadata_map, path.name)
+        self._session, self.card = read_network(path, threads, providers)
         self.model = load_model(model_path)
         self.threads = threads
         self._check_model(path.name)
@@ -185,17 +184,35 @@ class OnnxReconstructor:
             )
 
 
-def _session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
+def read_network(
+    path: str | os.PathLike[str], threads: int = 0, providers: tuple[str, ...] = ("CPUExecutionProvider",)
+) -> tuple[Any, Card]:
+    """The onnxruntime session of an exported method, and its card.
+
+    The file is handed over as bytes, so that it cannot name other files for its weights.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or carries no model card.
+    """
     try:
         import onnxruntime
     except ImportError as error:
         raise ImportError(
             "runtime.OnnxReconstructor needs onnxruntime, which is not installed: pip install onnxruntime"
         ) from error
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"runtime.OnnxReconstructor: no file {os.fspath(path)}")
+    content = read_bytes(path, "model_bytes")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads belong to the kernels
+    options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(path, options, providers=list(providers))
+        session = onnxruntime.InferenceSession(content, options, providers=list(providers))
+        metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's own types, which are not exported by name
-        raise ValueError(f"runtime.OnnxReconstructor: {path.name} is no ONNX file that can be run: {error}") from error
+        reason = one_line(error)
+        raise ValueError(f"runtime.OnnxReconstructor: {path} is no ONNX file that can be run: {reason}") from error
+    return session, Card.read(metadata, os.fspath(path))

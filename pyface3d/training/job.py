@@ -19,6 +19,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.data import Augment, Strength
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
+from pyface3d.foreign.regular import read_text
 from pyface3d.methods import Method, Recipe, create_method, save_weights
 from pyface3d.training.launch import default_processes, launch
 from pyface3d.training.run import train
@@ -28,6 +29,8 @@ AUGMENTS: dict[str, Strength | None] = {"strong": Strength(), "light": LIGHT, "p
 RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs", "steps", "batch_size"}
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
 KNOWN = RECIPE_FIELDS | set(inspect.signature(train).parameters) | set(inspect.signature(Trainer).parameters)
+
+_LONGEST = 100_000  # characters of a recipe
 
 
 def run_training(
@@ -147,10 +150,12 @@ def read_recipe(name: str | os.PathLike[str]) -> dict[str, Any]:
             raise FileNotFoundError(f"train: no recipe {str(name)!r}; known: {', '.join(known)}; or give a YAML file")
         text = packaged.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     else:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     try:
+        if len(text) > _LONGEST or any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise ValueError("an alias lets a page of text stand for any number of values")
         options = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):
         options = None
     if not isinstance(options, dict):
         raise ValueError(f"train: {name} must hold NAME: VALUE lines, as the options of `pyface3d train` are named")

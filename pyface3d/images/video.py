@@ -1,0 +1,73 @@
+"""Frames of a video file, decoded in a process of its own: containers are complex, and a broken one must not hurt."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pyface3d.foreign.child import Child, answer, requests
+from pyface3d.foreign.limits import MEBIBYTE, limits
+from pyface3d.foreign.regular import open_regular
+
+_ROOM = 2048 * MEBIBYTE  # for the decoder's buffers
+
+# first bytes of containers that hold their own pictures; playlists, which name other files, have none of these
+_HEADS = (
+    (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide"), (4, b"free"), (4, b"skip"), (0, b"\x1a\x45\xdf\xa3"),
+    (0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+)  # fmt: skip
+
+
+def is_video(head: bytes) -> bool:
+    """Whether a file with these first 16 bytes is an AVI, MP4, QuickTime, Matroska, MPEG or WMV container."""
+    if head[:4] == b"RIFF" and head[8:11] == b"AVI":
+        return True
+    return any(head[at : at + len(magic)] == magic for at, magic in _HEADS)
+
+
+def read_frames(path: str) -> Iterator[np.ndarray]:
+    """The frames (H, W, 3) uint8 RGB of a video file, one after the other.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is no video, or its decoder crashed, hung or met a limit; frames before are yielded.
+    """
+    with open_regular(path) as stream:
+        if not is_video(stream.read(16)):
+            raise ValueError("it is no video in a container that can be read (AVI, MP4, MOV, MKV, WebM, MPEG, WMV)")
+    seconds = limits().frame_seconds
+    with Child("pyface3d.images.video") as child:
+        child.ask({"path": os.path.abspath(path), "pixels": limits().photo_pixels}, _ROOM)
+        while True:
+            told = child.line(seconds)
+            if "error" in told:
+                raise ValueError(told["error"])
+            if not told:
+                return
+            height, width = int(told["height"]), int(told["width"])
+            if min(height, width) < 1 or height * width > limits().photo_pixels:
+                raise ValueError(f"a frame of {width} x {height} pixels is beyond the limit photo_pixels")
+            bgr = np.frombuffer(child.take(3 * height * width, seconds), np.uint8).reshape(height, width, 3)
+            yield np.ascontiguousarray(bgr[:, :, ::-1])
+
+
+def _serve(asked: dict[str, Any]) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    video = cv2.VideoCapture(asked["path"], cv2.CAP_FFMPEG)
+    while True:
+        there, frame = video.read()
+        if not there:
+            break
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            answer({"error": f"its frames are {frame.shape} {frame.dtype}"})
+            return
+        answer({"height": frame.shape[0], "width": frame.shape[1]}, np.ascontiguousarray(frame))
+    answer({})
+
+
+if __name__ == "__main__":
+    for request in requests():
+        _serve(request)
