@@ -67,8 +67,8 @@ def load_model(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> M
     pieces = [piece for file in files for piece in [_recognize(file)] if piece]
     folder = _recognize_folder(path) if path.is_dir() else None
     if folder is None:
-        found = sorted(path.iterdir()) if path.is_dir() else [path]
-        pieces = [piece for file in found if file.is_file() for piece in [_recognize(file)] if piece] + pieces
+        found = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        pieces = [piece for file in found for piece in [_recognize(file)] if piece] + pieces
     else:
         pieces.insert(0, folder)
     return _read(path, pieces)

@@ -141,3 +141,52 @@ def test_as_array(chumpy, tmp_path):
         as_array(expression)
     with pytest.raises(ValueError, match="instead of numbers"):
         as_array(text)
+
+
+def refused(content, path, words):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as caught:
+        load_pickle(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_nesting_ends(tmp_path):
+    refused(b"\x80\x04N" + b"\x85" * 1_000_000 + b".", tmp_path / "deep.pkl", "more containers|nests")
+    refused(b"\x80\x04" + b"]" * 50_000 + b"a" * 49_999 + b".", tmp_path / "deep.pkl", "nests more than 100")
+    refused(b"\x80\x04]\x94h\x00a.", tmp_path / "itself.pkl", "within itself")
+
+
+def test_content_that_would_grow_without_end(tmp_path):
+    path = tmp_path / "grows.pkl"
+    twice = (
+        b"\x80\x04]\x94N\x61" + b"".join(b"]\x94(h" + bytes([k]) + b"h" + bytes([k]) + b"e" for k in range(60)) + b"."
+    )
+    refused(twice, path, "hold each other more often")
+    refused(b"\x80\x04" + b"]0" * 10, path, "the opcode POP")
+    refused(b"\x80\x04" + b"]" * 200_000 + b"t.", path, "more containers or memo entries")
+    refused(b"\x80\x04K\x01" + b"\x94" * 200_000 + b".", path, "more containers or memo entries")
+    refused(b"\x80\x05\x96" + (6 * 10**9).to_bytes(8, "little") + b".", path, "too early")
+    copied = b"\x80\x03B" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20) + b"q\x00"
+    copies = b"cbuiltins\nbytes\nq\x01" + b"h\x01h\x00\x85R" * 2000
+    refused(copied + copies + b".", path, "copies its content more often")
+
+
+def test_real_constructors_are_out_of_reach(tmp_path):
+    path = tmp_path / "real.pkl"
+    fields = b"\x80\x02cnumpy\ndtype\n(U\x02V8K\x00K\x01tR(K\x03U\x01|N(U\x01atX\x01\x00\x00\x00a}K\x08K\x01K\x10tb."
+    refused(fields, path, "a numpy.dtype with fields")
+    objects = (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01(K\x01tcnumpy\ndtype\n"
+    )
+    objects += b"(U\x02O8K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftbI00\nU\x08xxxxxxxxtb."
+    refused(objects, path, "none of plain numbers")
+    refused(b"\x80\x02cnumpy\nndarray\n(K\x04tR.", path, "an object of numpy.ndarray")
+    refused(b"\x80\x02cbuiltins\nset\n(](]a\x85tR.", path, "a key of list|damaged")
+    refused(b"\x80\x02}(N\x85N\x85s.", path, "a key of tuple|damaged")
+
+
+def test_arrays_are_as_long_as_their_bytes(tmp_path):
+    path = tmp_path / "array.pkl"
+    content = pickle.dumps(np.arange(64.0), protocol=2)
+    assert content.count(b"K@") == 1
+    refused(content.replace(b"K@", b"K\xff"), path, "needs 2040 bytes, there are 512")
