@@ -10,10 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from pyface3d.foreign.limits import set_limits
-from pyface3d.foreign.names import printable
-from pyface3d.foreign.text import json_text
-
 NOTHING_DONE, SOME_FAILED, INTERRUPTED = 1, 3, 130
 
 _SHARED = {
@@ -101,6 +97,8 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
             warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
         try:
             if limits:
+                from pyface3d.foreign.limits import set_limits
+
                 set_limits(limits)
             result = function(*args, **options)
         except (typer.Exit, typer.Abort):
@@ -115,7 +113,7 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
             _fail(_sentence(error), NOTHING_DONE, None, json)
         else:
             if json:
-                typer.echo(json_text(result, indent=2, default=_plain))
+                typer.echo(_json(result, indent=2, default=_plain))
 
     signature = inspect.signature(function)
     extra = [
@@ -137,6 +135,8 @@ def _needs_argument(signature: inspect.Signature) -> bool:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
+        from pyface3d.foreign.names import printable
+
         return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
     text = " ".join(str(error).split()) or type(error).__name__
     expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError, TypeError))
@@ -146,11 +146,17 @@ def _sentence(error: Exception) -> str:
 def _fail(message: str, code: int, result: dict[str, Any] | None, json: bool) -> None:
     try:
         if json:
-            typer.echo(json_text({"error": message} if result is None else result, indent=2, default=_plain))
+            typer.echo(_json({"error": message} if result is None else result, indent=2, default=_plain))
         typer.echo(f"pyface3d: {message}", err=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(code)
+
+
+def _json(value: Any, **options: Any) -> str:
+    from pyface3d.foreign.text import json_text
+
+    return json_text(value, **options)
 
 
 def _plain(value: Any) -> Any:
