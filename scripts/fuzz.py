@@ -87,7 +87,8 @@ def work(name: str, seed: int, start: int, count: int, corpus: pathlib.Path | No
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for index in range(start, start + count):
         random = np.random.default_rng([seed, index])
-        content = mutate(files.files[int(random.integers(len(files.files)))], files.files, random)
+        start_from = 0 if random.random() < 0.5 else int(random.integers(len(files.files)))  # the valid one, or any
+        content = mutate(files.files[start_from], files.files, random)
         path.write_bytes(content)
         print(json.dumps({"index": index}), flush=True)
         begun = time.process_time()
