@@ -42,11 +42,16 @@ def read_bytes(path: str | os.PathLike[str], limit: str) -> bytes:
 
 def read_stream(stream: BinaryIO, name: str, limit: str) -> bytes:
     """What is left of a stream, up to a limit; as ``read_bytes``."""
-    most = getattr(limits(), limit)
-    content = stream.read(most + 1) if _size(stream) <= most else b""
-    if len(content) > most or _size(stream) > most:
+    most, size = getattr(limits(), limit), _size(stream)
+    pieces, length = [], 0
+    if size <= most:
+        # never more at once than there seems to be: a reader makes room for all that it is asked for
+        while length <= most and (piece := stream.read(max(size + 1 - length, 1 << 16))):
+            pieces.append(piece)
+            length += len(piece)
+    if max(size, length) > most:
         raise ValueError(f"{name}: has more than {most:,} bytes; to read it all the same, raise the limit {limit}")
-    return content
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:

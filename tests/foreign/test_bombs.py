@@ -194,3 +194,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 """
     peak = int(subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True))
     assert peak < 1024, peak
+
+
+def test_reading_makes_no_more_room_than_the_file_needs(tmp_path):
+    (tmp_path / "small.npy").write_bytes(header((4,)) + bytes(16))
+    code = (
+        "import resource, sys; from pyface3d.foreign.arrays import read_npy;"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (64 << 20);"
+        "resource.setrlimit(resource.RLIMIT_AS, (used, used)); print(read_npy('small.npy').shape)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True) == "(4,)\n"
