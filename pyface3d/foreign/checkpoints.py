@@ -59,7 +59,10 @@ def read_checkpoint(path: str | os.PathLike[str], caller: str = "read_state") ->
                 packed = stream.read(2) == b"PK"
                 if packed:
                     return _read_zip(unpacked(stream, Path(path), ""))
-            return _read_sequence(read_bytes(path, "model_bytes"))
+            content = read_bytes(path, "model_bytes")
+            if content[:1] != b"\x80":  # no pickle
+                raise ValueError("it holds neither safetensors nor tensors saved by torch")
+            return _read_sequence(content)
         except RefusedError as refused:
             raise ValueError(
                 f"{caller}: {path} asks for {refused}; neither that nor anything else in it was run: only tensors and "

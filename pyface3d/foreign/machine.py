@@ -67,9 +67,9 @@ class Machine:
             self.stack.append(argument)
 
     def _pop(self) -> Any:
-        value = self.stack.pop()
+        value = self.stack.pop() if self.stack else _MARK
         if value is _MARK:
-            raise ValueError("an opcode finds a mark instead of a value")
+            raise ValueError("an opcode finds no value")
         return value
 
     def _pop_to_mark(self) -> list[Any]:
