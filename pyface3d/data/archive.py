@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pyface3d.foreign.archives import open_zip, read_entry, walk
+from pyface3d.foreign.arrays import parse_npy
+from pyface3d.foreign.damage import one_line
 from pyface3d.foreign.regular import open_regular, read_bytes
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -78,3 +82,11 @@ def _checked(read: Callable[[], bytes]) -> bytes:
         return read()
     except (OSError, ValueError) as error:
         raise UnreadableError(f"unreadable image ({error})") from error
+
+
+def read_map(maps: Archive, name: str) -> np.ndarray:
+    """The position map of a name; UnreadableError where it is damaged."""
+    try:
+        return parse_npy(maps.read(f"{name}.npy"))
+    except Exception as error:  # damage shows as errors of many types
+        raise UnreadableError(f"unreadable label (its position map: {one_line(error)})") from error

@@ -15,13 +15,12 @@ from PIL import Image
 from pyface3d.atlas.regions import landmark_points
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
-from pyface3d.data.archive import Archive
+from pyface3d.data.archive import Archive, read_map
 from pyface3d.data.dataset import FaceDataset, Report
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import Pictures, UnreadableError
 from pyface3d.data.sample import Sample
-from pyface3d.foreign.arrays import parse_npy, read_npz
-from pyface3d.foreign.damage import one_line
+from pyface3d.foreign.arrays import read_npz
 from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
 
 if TYPE_CHECKING:
@@ -244,12 +243,5 @@ class LabeledFaces(FaceDataset):
             name=name,
         )
         if self.maps is not None:
-            sample["position_map"] = torch.from_numpy(_map(self.maps, name))
+            sample["position_map"] = torch.from_numpy(read_map(self.maps, name))
         return sample
-
-
-def _map(maps: Archive, name: str) -> np.ndarray:
-    try:
-        return parse_npy(maps.read(f"{name}.npy"))
-    except Exception as error:  # damage shows as errors of many types
-        raise UnreadableError(f"unreadable label (its position map: {one_line(error)})") from error

@@ -176,6 +176,7 @@ def _is_drawable(face: PageFace, shape: PageModel) -> bool:
 def _is_placed(face: PageFace, shape: PageModel) -> bool:
     """Whether the face covers some pixels of a photo that has some."""
     pose = np.asarray(face.pose, np.float64)
+    assert face.photo is not None
     if min(np.shape(face.photo)[:2]) < _LEAST_PIXELS or not np.isfinite(pose).all() or np.abs(pose).max() > 1e9:
         return False
     projection = shape.pose(pose)

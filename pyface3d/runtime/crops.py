@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+FLIPS = ("3ddfa", "3ddfa_v2", "face3d")  # ways from the y-up frame of a pose to the crop
+
 
 def crop(image: NDArray, roi: ArrayLike, size: int) -> NDArray:
     """The box ``roi`` (left, top, right, bottom) of an image (H, W, 3) uint8, bilinear at size x size, zeros outside.
