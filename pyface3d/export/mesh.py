@@ -68,15 +68,19 @@ class Mesh:
             self.uv_triangles = None if self.uv_triangles is None else self.uv_triangles[:, ::-1].copy()
 
     @classmethod
-    def from_model(cls, model: MorphableModel, coeffs: Array | None = None, **options: Any) -> "Mesh":
+    def from_model(
+        cls, model: MorphableModel, coeffs: Array | None = None, shape: Array | None = None, **options: Any
+    ) -> "Mesh":
         """The face of a model, at rest, with its expression modes as morph targets.
 
-        A target moves the vertices by one standard deviation of its mode (by the whole blendshape where the expressions
-        are blendshapes of unit range); the weights are those of ``coeffs``, so that viewers open with its expression.
+        A target moves the vertices by one standard deviation of its mode, or by the whole blendshape where the
+        expressions are named blendshapes; the weights are those of ``coeffs``: viewers open with its expression.
 
         Args:
             model: the face model; its unit must be m, dm, cm, mm or um.
             coeffs: (K,) identity then expression; None: the mean face.
+            shape: (N, 3) the face shown, in the model's frame and unit, where ``coeffs`` are only near it: the vertices
+                at rest then carry the difference.
             options: texture, colors; uv and vertex colors are the model's own.
 
         Raises:
@@ -93,11 +97,15 @@ class Mesh:
         identity, expression = model.split(coeffs)
         at_rest = torch.cat([identity, torch.zeros_like(expression)])[None].to(model.mean.device)
         scale = METERS[model.unit]
-        std = model.expression_std.float().cpu()
+        rest = model.synthesize(at_rest)[0].float().cpu()
+        if shape is not None:
+            rest = as_tensor(shape).float().cpu() - model.expression_basis.float().cpu() @ expression
+        named = model.blendshapes is not None and model.blendshapes.names == model.expression_names
+        std = torch.ones_like(expression) if named else model.expression_std.float().cpu()
         moves = (model.expression_basis.float().cpu() * std * scale).permute(2, 0, 1)  # (K_e, N, 3)
         options = {"colors": model.colors, "uv": model.uv, "uv_triangles": model.uv_triangles} | options
         return cls(
-            as_numpy(model.synthesize(at_rest)[0] * scale),
+            as_numpy(rest * scale),
             as_numpy(model.triangles),
             morph_targets=dict(zip(model.expression_names, as_numpy(moves))),
             morph_weights=as_numpy(expression / std.where(std > 0, torch.ones(()))),

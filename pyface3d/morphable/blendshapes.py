@@ -67,8 +67,10 @@ class Blendshapes:
         """
         expand = from_arkit_matrix(self.names)  # (52, M)
         present = np.flatnonzero(expand.any(1))
-        weights = self._nearest(coeffs, expand[present])
         found = torch.zeros(len(coeffs), len(ARKIT_NAMES), dtype=coeffs.dtype, device=coeffs.device)
+        if not len(present):
+            return found
+        weights = self._nearest(coeffs, expand[present])
         found[:, torch.from_numpy(present).to(coeffs.device)] = weights
         return found
 

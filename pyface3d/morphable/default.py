@@ -6,10 +6,12 @@ put together. Bases are float16, coordinate by coordinate (K, 3, N), high and lo
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 
 import numpy as np
 
+from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
@@ -25,9 +27,9 @@ def load_default(parts: str, expression: str, sets: Mapping[str, LandmarkSet] | 
     """Build the embedded model; see ``MorphableModel.default``. ``sets`` replaces its own landmark sets."""
     if parts not in _SECTIONS:
         raise ValueError(f"MorphableModel.default: parts must be 'face' or 'head', got {parts!r}")
-    if expression not in ("directions", "blendshapes"):
+    if expression not in ("directions", "blendshapes", "arkit"):
         raise ValueError(
-            f"MorphableModel.default: expression must be 'directions' or 'blendshapes', got {expression!r}"
+            f"MorphableModel.default: expression must be 'directions', 'blendshapes' or 'arkit', got {expression!r}"
         )
     files = resources.files("pyface3d.assets")
     if sets is None:
@@ -35,6 +37,20 @@ def load_default(parts: str, expression: str, sets: Mapping[str, LandmarkSet] | 
             sets = read_sets(placed)
     with files.joinpath("ict_face.npz").open("rb") as stream, np.load(stream) as asset:
         return _build(asset, sets, parts, expression)
+
+
+@lru_cache(maxsize=1)
+def _arkit(parts: str) -> MorphableModel:
+    return load_default(parts, "arkit")
+
+
+def arkit_twin(model: MorphableModel) -> MorphableModel | None:
+    """The embedded model with ARKit's expressions if ``model`` is the embedded one with others, else None."""
+    parts = model.name.removeprefix("ict_")
+    if not model.name.startswith("ict_") or parts not in _SECTIONS or model.blendshapes is None:
+        return None
+    twin = _arkit(parts)
+    return twin if twin.n_vertices == model.n_vertices and twin.n_identity == model.n_identity else None
 
 
 def read_sets(arrays: Mapping[str, np.ndarray]) -> dict[str, LandmarkSet]:
@@ -55,10 +71,15 @@ def _build(
         np.concatenate([asset[f"{section}_{array}"] for section in sections])
         for array in ("mean", "triangles", "uv", "uv_triangles")
     )
-    names = asset["expression_names"].tolist()
+    names, gram = asset["expression_names"].tolist(), asset["gram"]
     shapes = _join_bytes(asset, "expression", sections)  # (53, 3, N)
     if expression == "blendshapes":
         directions, columns = np.eye(len(names)), names
+    elif expression == "arkit":
+        merge = from_arkit_matrix(names)  # (52, 53)
+        names = columns = [name for name, row in zip(ARKIT_NAMES, merge) if row.any()]
+        merge = merge[merge.any(1)]
+        shapes, gram, directions = _combine(merge.T, shapes), merge @ gram @ merge.T, np.eye(len(names))
     else:
         directions = asset["directions"]  # (53, 10)
         shapes = _combine(directions, shapes)  # (10, 3, N)
@@ -77,7 +98,7 @@ def _build(
         landmark_sets={**sets, "ict": LandmarkSet.of_vertices(asset["landmarks"].astype(np.int64))},
         parts={name: np.arange(start, end) for name, start, end in bounds if end <= len(mean)},
         expression_names=columns,
-        blendshapes=Blendshapes(names, directions, asset["gram"]),
+        blendshapes=Blendshapes(names, directions, gram),
         unit="cm",
         name=f"ict_{parts}",
     )

@@ -57,17 +57,19 @@ class MorphableModel(ModelContent):
 
     @staticmethod
     def default(
-        parts: Literal["face", "head"] = "face", expression: Literal["directions", "blendshapes"] = "directions"
+        parts: Literal["face", "head"] = "face",
+        expression: Literal["directions", "blendshapes", "arkit"] = "directions",
     ) -> "MorphableModel":
         """The embedded model: ICT-FaceKit light (USC Institute for Creative Technologies, MIT license), in cm.
 
         Identity: 40 modes, coefficients in standard deviations. Expression: ten principal directions of the 53 named
-        ARKit-like blendshapes, or these themselves.
+        ARKit-like blendshapes, these themselves, or ARKit's.
 
         Args:
             parts: "face": 9,409 vertices with one uv chart filling the unit square; "head": all 24,591 vertices with
                 neck, mouth and eye sockets, gums, teeth and eyeballs, named in ``model.parts``.
-            expression: "directions" (10 columns) or "blendshapes" (53 columns, names in ``expression_names``).
+            expression: "directions" (10 columns), "blendshapes" (53, names in ``expression_names``) or "arkit": the 51
+                of ARKit's 52 that they make up, by Apple's names (all but tongueOut).
 
         Example:
             >>> MorphableModel.default("head").parts["teeth"].shape

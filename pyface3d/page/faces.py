@@ -11,7 +11,7 @@ import torch
 from pyface3d.fitting import fit_shape
 from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
-from pyface3d.morphable import MorphableModel
+from pyface3d.morphable import ARKIT_NAMES, MorphableModel
 from pyface3d.page.build import PageFace, build_page, write_page
 
 _EMBEDDED = {"ict_face": "face", "ict_head": "head"}
@@ -67,7 +67,7 @@ def faces_page(faces: Sequence[_Face], **options: Any) -> str:
 def page_of_faces(faces: Sequence[_Face]) -> tuple[list[PageFace], MorphableModel]:
     """The faces as the page takes them, and the model whose modes become sliders.
 
-    Faces of the embedded model move by its named blendshapes and get eyes, mouth and neck, unless one of them is a
+    Faces of the embedded model move by ARKit's named blendshapes and get eyes, mouth and neck, unless one of them is a
     position map, which knows the face alone.
     """
     model = faces[0].reconstruction.model
@@ -77,7 +77,7 @@ def page_of_faces(faces: Sequence[_Face]) -> tuple[list[PageFace], MorphableMode
     if model.name not in _EMBEDDED:
         return [_page_face(face, model, model) for face in faces], model
     whole = MorphableModel.default("face" if maps else "head")
-    sliders = MorphableModel.default("face" if maps else "head", expression="blendshapes")
+    sliders = MorphableModel.default("face" if maps else "head", expression="arkit")
     return [_page_face(face, whole, sliders) for face in faces], sliders
 
 
@@ -91,7 +91,9 @@ def _page_face(face: _Face, whole: MorphableModel, sliders: MorphableModel) -> P
         vertices = whole.synthesize(coeffs[None])[0].numpy()
     if sliders is not whole and sliders.n_expression != whole.n_expression:
         identity, expression = whole.split(coeffs[None])
-        coeffs = torch.cat([identity, whole.blendshapes_from_expression(expression)], dim=1)[0]
+        assert whole.blendshapes is not None
+        kept = [ARKIT_NAMES.index(name) for name in sliders.expression_names]
+        coeffs = torch.cat([identity, whole.blendshapes.to_arkit(expression)[:, kept]], dim=1)[0]
     x, y = face.photo.reduction
     pose = face.photo_pose / np.array([[x], [y], [(x + y) / 2]])
     pose[:2, 3] += 0.5 / np.array([x, y]) - 0.5

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from pyface3d.camera import crop_to_image, flip_y
+from pyface3d.fitting import fit_shape
 from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
+from pyface3d.morphable import ARKIT_NAMES
+from pyface3d.morphable.landmark_sets import DEFAULT
 
 if TYPE_CHECKING:
     import trimesh
@@ -114,6 +117,23 @@ class Face:
         return {} if given is None else dict(zip(self.reconstruction.attribute_names, given[0].tolist()))
 
     @cached_property
+    def blendshapes(self) -> dict[str, float]:
+        """ARKit's 52 expressions by Apple's names, 0 to 1; empty where the face model has no named blendshapes.
+
+        The weights whose face comes nearest to the one found, over all vertices; what the model lacks (``tongueOut`` of
+        the embedded one) is 0.
+        """
+        answer = self.reconstruction
+        if answer.model.blendshapes is None:
+            return {}
+        coeffs = answer.coeffs
+        if coeffs is None or answer.position_map is not None:
+            assert answer.atlas is not None
+            coeffs = fit_shape(answer.model, self.shape, answer.atlas.vertex_ids.cpu().numpy())[None]
+        expression = answer.model.split(coeffs.float().cpu())[1]
+        return dict(zip(ARKIT_NAMES, answer.model.blendshapes.to_arkit(expression)[0].tolist()))
+
+    @cached_property
     def shape(self) -> np.ndarray:
         """(N, 3) float32 vertices in the model's frame and unit: upright, without the pose of the photo."""
         answer = self.reconstruction
@@ -134,6 +154,7 @@ class Face:
             **self.angles,
             "pose": self.pose.tolist(),
             "landmarks": self.landmarks.tolist(),
+            "landmark_set": DEFAULT,
         }
         if self.params is not None:
             facts["params"] = self.params.tolist()

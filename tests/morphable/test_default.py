@@ -156,7 +156,7 @@ def test_bad_blendshape_input(face):
         face.blendshapes_from_expression(torch.full((1, 10), torch.nan))
     with pytest.raises(ValueError, match="'face' or 'head', got 'hand'"):
         MorphableModel.default("hand")
-    with pytest.raises(ValueError, match="'directions' or 'blendshapes', got 'visemes'"):
+    with pytest.raises(ValueError, match="'directions', 'blendshapes' or 'arkit', got 'visemes'"):
         MorphableModel.default(expression="visemes")
 
 
