@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyface3d.camera import pose_to_angles
+from pyface3d.camera import flip_y, pose_to_angles
 from pyface3d.data import Pool
 from pyface3d.data.synthetic import SyntheticFaces, measure_space, parameter_space, synth_2000
 from pyface3d.data.synthetic.draws import Draws
@@ -78,8 +78,10 @@ def test_poses_cover_profiles_and_yaw_has_the_sign_of_300wlp(faces):
 
 
 def test_crops_follow_the_landmark_box(faces):
-    labels = faces.labels(range(500))["landmarks"][..., :2]
-    low, high = labels.amin(1), labels.amax(1)
+    params = faces.labels(range(500))["params"]
+    framing = faces.model.landmark_points(params[:, 12:], params[:, :12].unflatten(1, (3, 4)), "ict")
+    points = flip_y(framing, faces.size)[..., :2]  # the vertices that the crops are cut around
+    low, high = points.amin(1), points.amax(1)
     side = (high - low).amax(1)
     assert abs(float((side * 2**0.5).log().mean()) - np.log(faces.size)) < 0.01
     center = ((low + high) / 2).mean(0)

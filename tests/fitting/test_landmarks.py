@@ -6,7 +6,6 @@ from pyface3d import MorphableModel, fit_landmarks
 from pyface3d.camera import ParameterSpace, angles_to_rotation, compose_pose, flip_y, image_to_crop, pose_to_angles
 from pyface3d.fitting import contour_candidates, fit_pose
 from pyface3d.fitting.contour import JAW, march
-from pyface3d.landmarks import aflw21_from_68
 from pyface3d.methods import read_whitening
 
 
@@ -101,23 +100,20 @@ def test_hidden_points_count_for_nothing(model):
 
 
 def test_21_points_with_visibility(model):
-    _, pose, points = faces(model)
+    coeffs, pose, _ = faces(model)
+    points = flip_y(model.landmark_points(coeffs, pose, "aflw21"), 120)[..., :2]
     visible = torch.ones(32, 21, dtype=torch.bool)
     visible[:, [0, 5, 8]] = False
-    fit = fit_landmarks(aflw21_from_68(points), model, visible=visible, noise=0.01)
+    fit = fit_landmarks(points, model, visible=visible, noise=0.01)
     degrees = torch.rad2deg(pose_to_angles(fit.pose) - pose_to_angles(pose)).abs()
     assert fit.error.mean() < 0.6 and degrees[:, 1].median() < 5
-    torch.testing.assert_close(
-        aflw21_from_68(flip_y(model.landmarks68(fit.coeffs, fit.pose), 120)[..., :2]),
-        fit.landmarks,
-        atol=1e-2,
-        rtol=0,
-    )
+    found = flip_y(model.landmark_points(fit.coeffs, fit.pose, "aflw21"), 120)[..., :2]
+    torch.testing.assert_close(found, fit.landmarks, atol=1e-2, rtol=0)
 
 
 def test_81_points(model):
     coeffs, pose, _ = faces(model)
-    points = flip_y(model.synthesize(coeffs, pose, model.landmarks81), 120)[..., :2]
+    points = flip_y(model.landmark_points(coeffs, pose, "ibug81"), 120)[..., :2]
     assert fit_landmarks(points, model).error.mean() < 0.6
 
 

@@ -64,6 +64,6 @@ def test_landmarks_need_a_model_that_has_them(small_method, face_model, tmp_path
     )
     method = small_method("tddfa")
     method.model = bare
-    with pytest.raises(ValueError, match="bare has no landmarks"):
+    with pytest.raises(ValueError, match="bare has no 68 landmarks"):
         export.export_onnx(method, tmp_path / "x.onnx", landmarks=True)
     assert not list(tmp_path.iterdir())

@@ -26,7 +26,13 @@ def test_the_card_tells_everything(saved, face_model):
     method, path = saved
     card = read_card(path)
     assert card.method == "mobile_frnet" and card.arguments["kernels"] == [3, 3]
-    assert card.face_model == {"name": face_model.name, "hash": face_model.hash(), "unit": "cm"}
+    assert card.face_model == {
+        "name": face_model.name,
+        "hash": face_model.hash(),
+        "unit": "cm",
+        "landmarks": "300w-lp",
+        "landmarks_hash": face_model.landmark_sets["300w-lp"].hash(),
+    }
     assert card.training["seed"] == 0 and card.numbers == {"nme": 1.5} and card.license == "Apache-2.0"
     assert card.images["channels"] == "RGB" and card.images["crop"] == "roi_from_landmarks"
     torch.testing.assert_close(ParameterSpace.from_dict(card.parameter_space).mean, method.space.mean, rtol=0, atol=0)
