@@ -33,8 +33,8 @@ def reconstruct(
     space: Space = None,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a photo.")] = "largest",
     detector: Annotated[
-        str, typer.Option(help="cascades; whole (photos are crops); a YuNet .onnx file; hub:owner/name.")
-    ] = "cascades",
+        str, typer.Option(help="yunet; whole (photos are crops); another YuNet .onnx file; hub:owner/name.")
+    ] = "yunet",
     boxes: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and tight boxes of faces.")] = None,
     rois: Annotated[Path | None, typer.Option(help="The same with square crops, used as they are.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,
@@ -158,6 +158,8 @@ def _report(result: dict[str, Any]) -> dict[str, Any]:
     screen.say(f"{faces} faces in {photos} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {result['folder']}")
     if skipped:
         screen.say(f"{skipped} photos were complete already")
+    if result["dropped"]:
+        screen.say(f"{result['dropped']} finds of the detector were dropped: the method sees no face there")
     for file in result["files"]:
         screen.say(f"wrote {file}")
     _say_passed_over(result["passed_over"])

@@ -1,6 +1,7 @@
 """Photos from files, archives, videos and cameras, read safely: orientation, modes, sizes, broken files."""
 
+from pyface3d.images.detection import Detections, load_detector
 from pyface3d.images.photo import Photo, demo_picture, read_photo
 from pyface3d.images.sources import Source, find_sources
 
-__all__ = ["Photo", "Source", "demo_picture", "find_sources", "read_photo"]
+__all__ = ["Detections", "Photo", "Source", "demo_picture", "find_sources", "load_detector", "read_photo"]

@@ -35,12 +35,12 @@ class Photo:
         return np.array([self.width / self.pixels.shape[1], self.height / self.pixels.shape[0]])
 
     def to_memory(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (F, 4) left, top, right, bottom in the file's pixels -> in pixels of ``pixels``."""
-        return (np.asarray(boxes, np.float64) + 0.5) / np.tile(self.reduction, 2) - 0.5
+        """Boxes (..., 4) or points (..., 2) in the file's pixels -> in pixels of ``pixels``."""
+        return (np.asarray(boxes, np.float64) + 0.5) / np.tile(self.reduction, np.shape(boxes)[-1] // 2) - 0.5
 
     def to_file(self, boxes: np.ndarray) -> np.ndarray:
         """The inverse of ``to_memory``."""
-        return (np.asarray(boxes, np.float64) + 0.5) * np.tile(self.reduction, 2) - 0.5
+        return (np.asarray(boxes, np.float64) + 0.5) * np.tile(self.reduction, np.shape(boxes)[-1] // 2) - 0.5
 
 
 def read_photo(

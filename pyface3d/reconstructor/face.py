@@ -31,6 +31,8 @@ class Face:
         index: number of the face in the photo, from 0.
         score: of the detector; 1 where the place was given.
         method: name of the method.
+        points: (5, 2) eyes, tip of the nose and corners of the mouth as the detector sees them in the photo, those on
+            the left of a frontal picture first; None where the place was given.
 
     Example:
         >>> face = Reconstructor()("photo.jpg")[0]  # doctest: +SKIP
@@ -42,6 +44,7 @@ class Face:
     index: int = 0
     score: float = 1.0
     method: str = ""
+    points: np.ndarray | None = None
 
     # --- numbers
 

@@ -19,6 +19,7 @@ from pyface3d.foreign.damage import one_line, reading
 from pyface3d.foreign.names import printable
 from pyface3d.foreign.regular import read_text
 from pyface3d.foreign.text import read_json
+from pyface3d.images.framing import rois_of_boxes
 from pyface3d.point_rows import SCHEMES, points_of_array, points_of_rows
 
 KINDS = ("boxes", "rois", "landmarks")
@@ -61,12 +62,6 @@ class Places:
         if self.landmarks is not None:
             return rois_of_landmarks(np.asarray(self.landmarks, np.float32))
         return None
-
-
-def rois_of_boxes(boxes: np.ndarray) -> np.ndarray:
-    """Square crops (F, 4) of boxes (F, 4) that surround the landmarks: the rule of ``camera.roi_from_landmarks``."""
-    corners = torch.from_numpy(np.ascontiguousarray(boxes, np.float32)).reshape(-1, 2, 2)
-    return camera.roi_from_landmarks(corners).numpy()
 
 
 def rois_of_landmarks(points: np.ndarray) -> np.ndarray:

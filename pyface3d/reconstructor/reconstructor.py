@@ -11,14 +11,15 @@ import torch
 from PIL import Image
 
 from pyface3d import camera
-from pyface3d.images import Photo, Source, find_sources, read_photo
-from pyface3d.images.detection import Detector, load_detector
+from pyface3d.images import Photo, Source, read_photo
+from pyface3d.images.agreement import is_any_face, is_face
+from pyface3d.images.detection import Detections, Detector, find_faces, load_detector
 from pyface3d.methods import Method, Reconstruction
 from pyface3d.methods.loading import load_device, load_method
 from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
-from pyface3d.reconstructor.given_places import Places, find_places, rois_of_boxes
-from pyface3d.reconstructor.streaming import Located, in_batches, in_order, workers
+from pyface3d.reconstructor.given_places import Places, find_places
+from pyface3d.reconstructor.streaming import Located, in_batches, in_order, open_sources, workers
 
 Path = str | os.PathLike[str]
 
@@ -31,13 +32,15 @@ class PhotoFaces:
 
     Args:
         source: the photo's source.
-        faces: the faces, the best detection first; empty when none was found.
+        faces: the faces, the largest find first; empty when none was found.
+        dropped: how many finds the method saw no face in.
         error: the sentence why the photo could not be read, or None.
         problem: the sentence about answers of the network that were no face, or None.
     """
 
     source: Source
     faces: list[Face] = field(default_factory=list)
+    dropped: int = 0
     error: str | None = None
     problem: str | None = None
 
@@ -51,9 +54,9 @@ class Reconstructor:
         model: face model or its path, for weights that belong to another model than the embedded one.
         space: parameter space or its path, for weights without a card.
         device: where the network runs; None: CUDA where there is one.
-        detector: "cascades", "whole" (pictures are crops already), the path of a YuNet ONNX file, "hub:owner/name", or
-            a callable as :mod:`pyface3d.images.detection` describes it.
-        faces: "largest" or "all" faces of a photo.
+        detector: "yunet", "whole" (pictures are crops already), the path of another YuNet ONNX file, "hub:owner/name",
+            or a callable as :mod:`pyface3d.images.detection` describes it.
+        faces: "all" faces of a photo, or the "largest" of these. A find that the method sees no face in is dropped.
         passes: 2 crops again around the landmarks of the first pass, as the networks were trained; 1 does not. Places
             given as crops are never moved.
 
@@ -74,7 +77,7 @@ class Reconstructor:
         model: MorphableModel | Path | None = None,
         space: camera.ParameterSpace | Path | None = None,
         device: str | torch.device | None = None,
-        detector: Path | Detector | None = "cascades",
+        detector: Path | Detector | None = "yunet",
         faces: Literal["largest", "all"] = "largest",
         passes: int = 2,
     ) -> None:
@@ -110,7 +113,7 @@ class Reconstructor:
             landmarks: (F, L, 2) or (L, 2) points to crop around.
 
         Returns:
-            One :class:`Face` for each face, the best detection first; empty when none is found.
+            One :class:`Face` for each face, the largest find first; empty when none is found.
 
         Raises:
             OSError: the photo cannot be read.
@@ -151,7 +154,7 @@ class Reconstructor:
             return self._locate(source, find_places(places or {}, source.name))
 
         with workers(threads) as pool:
-            located = in_order(pool, locate, _sources(inputs), 2 * threads)
+            located = in_order(pool, locate, open_sources(inputs), 2 * threads)
             batches = in_batches(located, batch_size, _MOST_PIXELS // threads)
             yield from itertools.chain.from_iterable(in_order(pool, self._finish, batches, threads))
 
@@ -161,14 +164,17 @@ class Reconstructor:
             photo = source.read()
             rois = None if places is None else places.crops()
             if rois is None:
-                boxes = self.detector(photo.pixels, self.largest)
-                rois, scores = rois_of_boxes(photo.to_file(boxes[:, :4])), boxes[:, 4]
-            else:
-                scores = np.ones(len(rois), np.float32)
-            settled = places is not None and places.rois is not None
-            return Located(source, photo, rois, scores, self._cut(photo, rois), settled)
+                return self._located(source, photo, find_faces(self.detector, photo.pixels, self.largest), True)
+            scores, settled = np.ones(len(rois), np.float32), places is not None and places.rois is not None
+            return Located(source, photo, rois, scores, crops=self._cut(photo, rois), settled=settled)
         except Exception as error:  # one photo, whatever is wrong with it, does not end the run
             return Located(source, error=error)
+
+    def _located(self, source: Source, photo: Photo, found: Detections, searched: bool) -> Located:
+        """The detector's finds, in pixels of the photo's file and cut out."""
+        rois = photo.to_file(found.rois(self.method.images.crop)).astype(np.float32)
+        points = None if found.points is None else photo.to_file(found.points).astype(np.float32)
+        return Located(source, photo, rois, found.scores, points, self._cut(photo, rois), searched)
 
     def _cut(self, photo: Photo, rois: np.ndarray) -> torch.Tensor | None:
         """The crops (F, 3, S, S) uint8 of boxes in the photo's own pixels."""
@@ -191,15 +197,36 @@ class Reconstructor:
             answer = self._second_pass([entry for entry, _ in found], answer, crops, rois)
         start = 0
         for entry, result in found:
-            faces = [
-                Face(answer[start + i], entry.photo, i, float(score), self.method.name)  # type: ignore[arg-type]
-                for i, score in enumerate(entry.scores)
-            ]
-            result.faces = [face for face in faces if _is_face(face)]
-            if dropped := len(faces) - len(result.faces):
-                result.problem = f"{entry.source.name}: {dropped} answers of the network are no face"
+            self._deal(answer[start : start + len(entry.rois)], entry, result)
             start += len(entry.rois)
         return results
+
+    def _deal(self, answer: Reconstruction, entry: Located, result: PhotoFaces) -> None:
+        """Give a photo its faces, and drop those that are none."""
+        assert entry.photo is not None and answer.roi is not None
+        landmarks = None if answer.model.landmarks is None else answer.landmarks.float().cpu().numpy()
+        for i, (score, roi) in enumerate(zip(entry.scores, answer.roi.cpu().numpy())):
+            points = None if entry.points is None else entry.points[i]
+            face = Face(answer[i], entry.photo, len(result.faces), float(score), self.method.name, points)
+            if is_any_face(face.landmarks, face.roi) and (
+                landmarks is None or points is None or is_face(landmarks[i], roi, points)
+            ):
+                result.faces.append(face)
+            elif entry.searched or points is not None:
+                result.dropped += 1
+            else:
+                result.problem = f"{entry.source.name}: an answer of the network is no face"
+        if self.largest and entry.searched and result.dropped and not result.faces:
+            self._next_largest(entry.source, entry.photo, result)
+
+    def _next_largest(self, source: Source, photo: Photo, result: PhotoFaces) -> None:
+        """The largest of a photo's other finds that the method sees a face in."""
+        others = find_faces(self.detector, photo.pixels, False)
+        for i in range(1, len(others)):
+            other = self._finish([self._located(source, photo, others[i : i + 1], False)])[0]
+            result.faces, result.dropped = other.faces, result.dropped + other.dropped
+            if result.faces:
+                return
 
     def _second_pass(
         self, located: list[Located], answer: Reconstruction, crops: torch.Tensor, rois: torch.Tensor
@@ -218,17 +245,3 @@ class Reconstructor:
 
     def _predict(self, crops: torch.Tensor, rois: torch.Tensor) -> Reconstruction:
         return self.method.predict(crops.to(self.device)).to_image(rois.clone())
-
-
-def _is_face(face: Face) -> bool:
-    """Whether the landmarks are finite, and spread over more than a pixel and less than a hundred crops."""
-    spread = np.ptp(face.landmarks[:, :2], axis=0).max() if np.isfinite(face.landmarks).all() else 0.0
-    return 1.0 < spread < 100 * max(1.0, float(face.roi[2] - face.roi[0]))
-
-
-def _sources(inputs: Path | Iterable[Path | Source]) -> Iterator[Source]:
-    for entry in [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs:
-        if isinstance(entry, Source):
-            yield entry
-        else:
-            yield from find_sources([entry])

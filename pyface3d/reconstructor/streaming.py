@@ -1,5 +1,6 @@
 """Photos on the way to the network: read in threads, in order, never far ahead of the reader, and batched."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from pyface3d.foreign.damage import one_line
-from pyface3d.images import Photo, Source
+from pyface3d.images import Photo, Source, find_sources
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +62,9 @@ class Located:
     photo: Photo | None = None
     rois: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    points: np.ndarray | None = None  # (F, 5, 2) of the detector, in the photo
     crops: torch.Tensor | None = None  # (F, 3, S, S) uint8
+    searched: bool = False  # the places are the detector's
     settled: bool = False  # the crops are the user's: no second pass
     error: Exception | None = None
 
@@ -88,3 +91,12 @@ def in_batches(located: Iterable[Located], faces: int, pixels: int) -> Iterator[
             batch = []
     if batch:
         yield batch
+
+
+def open_sources(inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Source]) -> Iterator[Source]:
+    """The sources of files, folders, patterns or sources."""
+    for entry in [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs:
+        if isinstance(entry, Source):
+            yield entry
+        else:
+            yield from find_sources([entry])

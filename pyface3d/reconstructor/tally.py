@@ -29,7 +29,7 @@ class Tally:
 
     def __init__(self, folder: OutputFolder) -> None:
         self.folder, self.start = folder, time.perf_counter()
-        self.photos = self.faces = self.skipped = 0
+        self.photos = self.faces = self.skipped = self.dropped = 0
         self.problems: list[str] = []
 
     def skip(self, source: Source) -> bool:
@@ -57,14 +57,17 @@ class Tally:
             return
         self.photos += 1
         self.faces += len(result.faces)
+        self.dropped += result.dropped
         if not result.faces and result.problem is None:
-            self.problems.append(f"{result.source.name}: no face found")
+            why = f" (the method sees no face in {result.dropped} found)" if result.dropped else ""
+            self.problems.append(f"{result.source.name}: no face found{why}")
 
     def finish(self) -> dict[str, Any]:
         """Writes tables and page; returns files, counts, problems and seconds."""
         files: list[Path] = self.folder.finish()
         return {
             "folder": str(self.folder.folder), "files": [str(file) for file in files], "photos": self.photos,
-            "faces": self.faces, "skipped": self.skipped, "problems": self.problems,
+            "faces": self.faces, "skipped": self.skipped, "dropped": self.dropped,
+            "problems": self.problems,
             "seconds": round(time.perf_counter() - self.start, 3),
         }  # fmt: skip

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyface3d.foreign.damage import one_line
 from pyface3d.foreign.regular import read_bytes
+from pyface3d.images.detection import Detector, load_detector
 from pyface3d.runtime import crops
 from pyface3d.runtime.card import CROP_RULES, POSE_LENGTH, Card
 from pyface3d.runtime.model import DEFAULT_LANDMARKS, FaceModel, load_model
 from pyface3d.runtime.render import render
+from pyface3d.runtime.search import search
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class PlacedFace:
         size: side of the crop in pixels.
         flip: how the y-up pose frame reaches the crop, a name of ``pyface3d.camera.flip_y``.
         threads: that the kernels may use; 0 for as many as the machine has.
+        score: of the detector; 1 where the place was given.
+        points: (5, 2) the detector's points in the photo; None where the place was given.
     """
 
     model: FaceModel
@@ -38,6 +42,8 @@ class PlacedFace:
     size: int
     flip: str
     threads: int = 0
+    score: float = 1.0
+    points: NDArray | None = None
 
     @property
     def pose(self) -> NDArray:
@@ -116,6 +122,7 @@ class OnnxReconstructor:
             (safetensors or npz).
         threads: of the network and the kernels together; 0 for as many as the machine has.
         providers: onnxruntime's execution providers, the preferred one first.
+        detector: of :meth:`find`, as :func:`pyface3d.images.load_detector` takes it; loaded when it is first needed.
 
     Raises:
         ImportError: onnxruntime is not installed.
@@ -137,11 +144,13 @@ class OnnxReconstructor:
         *,
         threads: int = 0,
         providers: tuple[str, ...] = ("CPUExecutionProvider",),
+        detector: str | os.PathLike[str] | Detector = "yunet",
     ) -> None:
         path = Path(onnx_path)
         self._session, self.card = read_network(path, threads, providers)
         self.model = load_model(model_path)
         self.threads = threads
+        self._detector = detector
         self._check_model(path.name)
 
     def __call__(
@@ -170,6 +179,27 @@ class OnnxReconstructor:
         (whitened,) = self._session.run(["params"], {"image": picture})
         params = whitened[0] * self.card.std + self.card.mean
         return PlacedFace(self.model, params, np.asarray(roi, np.float32), self.card.size, self.card.flip, self.threads)
+
+    def find(self, image: NDArray, *, largest: bool = False, passes: int = 2) -> list[PlacedFace]:
+        """The faces of a photo, searched as ``pyface3d.Reconstructor`` does: same detector, crops and finds dropped.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            largest: only the largest face, which is the first of all.
+            passes: 2 crops again around the landmarks of the first pass; 1 does not.
+
+        Raises:
+            ImportError: OpenCV is not installed.
+            ValueError: another image.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"runtime.find: image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
+        return search(self, self.detector, image, largest, passes)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What :meth:`find` searches with."""
+        return load_detector(self._detector)
 
     def _check_model(self, name: str) -> None:
         if self.model.hash != self.card.face_hash:

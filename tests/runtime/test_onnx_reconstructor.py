@@ -7,6 +7,7 @@ import torch
 
 import pyface3d
 from pyface3d import MorphableModel, camera, runtime
+from pyface3d.images import demo_picture
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -123,6 +124,23 @@ def test_files_that_are_something_else(exported, tmp_path):
         runtime.OnnxReconstructor(tmp_path / "bare.onnx", exported[1] / "face.npz")
 
 
+def test_searches_as_the_library_does(exported):
+    """Two faces in one picture: the same finds, crops and landmarks from both."""
+    method, folder = exported
+    one = np.asarray(demo_picture())
+    photo = np.concatenate([one, one[::2, ::2].repeat(2, 0)], axis=1)
+    got = runtime.OnnxReconstructor(folder / "method.onnx", folder / "face.npz").find(photo)
+    expected = pyface3d.Reconstructor(method, faces="all", device="cpu")(photo)
+    assert len(got) == len(expected) == 2
+    for face, other in zip(got, expected):
+        assert face.score == pytest.approx(other.score) and np.allclose(face.points, other.points, atol=1e-3)
+        assert np.allclose(face.roi, other.roi, atol=0.1) and np.allclose(face.landmarks, other.landmarks, atol=0.2)
+    largest = runtime.OnnxReconstructor(folder / "method.onnx", folder / "face.npz").find(photo, largest=True)
+    assert len(largest) == 1 and np.array_equal(largest[0].points, got[0].points)
+    with pytest.raises(ValueError, match=r"\(H, W, 3\) uint8"):
+        runtime.OnnxReconstructor(folder / "method.onnx", folder / "face.npz").find(photo[..., 0])
+
+
 def test_needs_no_torch(exported):
     """A process in which torch cannot be imported reconstructs, and says what is missing where torch is needed."""
     code = f"""
@@ -133,12 +151,14 @@ from pyface3d import runtime
 folder = {str(exported[1])!r}
 face = runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz")(np.zeros((120, 120, 3), np.uint8))
 print(face.vertices.shape, face.render(size=(120, 120)).shape)
+from pyface3d.images import demo_picture
+print(len(runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz").find(demo_picture())))
 try:
     pyface3d.ops
 except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    shapes, sentence = done.stdout.strip().split("\n")
-    assert shapes == "(9409, 3) (120, 120, 3)"
+    shapes, found, sentence = done.stdout.strip().split("\n")
+    assert shapes == "(9409, 3) (120, 120, 3)" and found == "1"
     assert sentence.startswith("pyface3d.ops needs torch, which is not installed: pip install")
