@@ -1,47 +1,97 @@
 """pyface3d: the geometry engine of 3D-Morphable-Model face reconstruction.
 
 Names are loaded on first use, so that ``import pyface3d`` costs nothing and ``pyface3d.runtime`` works without torch.
+Rooms (``pyface3d.losses``, ``pyface3d.ops``, ...) are attributes too.
 """
 
 import importlib
-from typing import Any
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from pyface3d._version import __version__
 
-# public name -> module that defines it; None: the module itself
-_LAZY: dict[str, str | None] = {
-    "ops": None,
-    "morphable": None,
-    "camera": None,
-    "losses": None,
-    "nets": None,
-    "methods": None,
-    "data": None,
-    "evaluation": None,
-    "fitting": None,
-    "landmarks": None,
-    "training": None,
-    "render": None,
-    "export": None,
-    "runtime": None,
+if TYPE_CHECKING:  # what ``__getattr__`` gives, for editors and type checkers
+    from pyface3d import atlas as atlas
+    from pyface3d import camera as camera
+    from pyface3d import data as data
+    from pyface3d import evaluation as evaluation
+    from pyface3d import export as export
+    from pyface3d import fitting as fitting
+    from pyface3d import images as images
+    from pyface3d import landmarks as landmarks
+    from pyface3d import losses as losses
+    from pyface3d import methods as methods
+    from pyface3d import morphable as morphable
+    from pyface3d import nets as nets
+    from pyface3d import ops as ops
+    from pyface3d import page as page
+    from pyface3d import reconstructor as reconstructor
+    from pyface3d import render as render
+    from pyface3d import runtime as runtime
+    from pyface3d import training as training
+    from pyface3d.atlas import UVAtlas as UVAtlas
+    from pyface3d.camera import ParameterSpace as ParameterSpace
+    from pyface3d.fitting import fit_landmarks as fit_landmarks
+    from pyface3d.methods import Reconstruction as Reconstruction
+    from pyface3d.methods import create_method as create_method
+    from pyface3d.methods import list_methods as list_methods
+    from pyface3d.morphable import MorphableModel as MorphableModel
+    from pyface3d.morphable import load_model as load_model
+    from pyface3d.reconstructor import Face as Face
+    from pyface3d.reconstructor import Reconstructor as Reconstructor
+
+_HOMES = {  # of the public names that are no rooms
+    "Face": "reconstructor",
     "MorphableModel": "morphable",
-    "load_model": "morphable",
     "ParameterSpace": "camera",
-    "UVAtlas": "atlas",
-    "create_method": "methods",
-    "list_methods": "methods",
     "Reconstruction": "methods",
     "Reconstructor": "reconstructor",
+    "UVAtlas": "atlas",
+    "create_method": "methods",
     "fit_landmarks": "fitting",
+    "list_methods": "methods",
+    "load_model": "morphable",
 }
+
+__all__ = [
+    "Face",
+    "MorphableModel",
+    "ParameterSpace",
+    "Reconstruction",
+    "Reconstructor",
+    "UVAtlas",
+    "__version__",
+    "atlas",
+    "camera",
+    "create_method",
+    "data",
+    "evaluation",
+    "export",
+    "fit_landmarks",
+    "fitting",
+    "images",
+    "landmarks",
+    "list_methods",
+    "load_model",
+    "losses",
+    "methods",
+    "morphable",
+    "nets",
+    "ops",
+    "page",
+    "reconstructor",
+    "render",
+    "runtime",
+    "training",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    home = f"pyface3d.{_HOMES.get(name, name)}"
+    if name.startswith("__") or importlib.util.find_spec(home) is None:
         raise AttributeError(f"module 'pyface3d' has no attribute {name!r}")
-    home = _LAZY[name]
     try:
-        module = importlib.import_module(f"pyface3d.{home or name}")
+        module = importlib.import_module(home)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -49,10 +99,10 @@ def __getattr__(name: str) -> Any:
             f"pyface3d.{name} needs torch, which is not installed: pip install 'torch>=2.11'; "
             "without torch there is pyface3d.runtime"
         ) from error
-    value = module if home is None else getattr(module, name)
+    value = getattr(module, name) if name in _HOMES else module
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted({*globals(), *__all__})

@@ -48,7 +48,7 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and leave."),
 ) -> None:
     if version:
-        from pyface3d import __version__
+        from pyface3d._version import __version__
 
         typer.echo(f"pyface3d {__version__}")
         raise typer.Exit()

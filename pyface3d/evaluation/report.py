@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from pyface3d import __version__
+from pyface3d._version import __version__
 from pyface3d.atomic import atomic_write
 from pyface3d.evaluation.curves import area_under_curve, draw_curves, failure_rate
 from pyface3d.evaluation.published import PublishedRow, published_rows

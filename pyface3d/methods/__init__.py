@@ -12,6 +12,7 @@ from pyface3d.methods.card import ModelCard, read_card
 from pyface3d.methods.compact import Compact
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.joint import JointNet
+from pyface3d.methods.loading import create_method, from_pretrained
 from pyface3d.methods.marn import MARN
 from pyface3d.methods.method import Method
 from pyface3d.methods.mobile_frnet import MobileFRNet
@@ -20,10 +21,10 @@ from pyface3d.methods.parameter_method import ParameterMethod, default_space
 from pyface3d.methods.position_map import PositionMapNet, PRNet, SmallPositionMapNet, WeightMaskNet
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
-from pyface3d.methods.registry import create_method, list_methods, register_method
+from pyface3d.methods.registry import list_methods, register_method
 from pyface3d.methods.synergy import SynergyNet
 from pyface3d.methods.tddfa import TDDFA, read_whitening
-from pyface3d.methods.weights import from_pretrained, load_weights, save_weights
+from pyface3d.methods.weights import load_weights, save_weights
 
 __all__ = [
     "CELEBA_ATTRIBUTES",

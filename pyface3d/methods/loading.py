@@ -1,17 +1,111 @@
-"""Methods with weights, face model and parameter space from files, as the command line names them."""
+"""Methods by name with weights, face model and parameter space, fresh or from files, folders and repositories."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
 from pyface3d.camera import ParameterSpace
+from pyface3d.methods.card import ModelCard, read_card
 from pyface3d.methods.method import Method
-from pyface3d.methods.registry import create_method, list_methods
-from pyface3d.methods.weights import find_weights
+from pyface3d.methods.registry import Registered, list_methods, registered
+from pyface3d.methods.weights import find_weights, load_weights, read_state
 from pyface3d.morphable import MorphableModel, load_model
 
 EMBEDDED = "synthetic"  # name of the weights that ship with the package
+FILE_NAME = "model.safetensors"  # of a folder or a repository that holds one method
+
+_EMBEDDED_MODELS: dict[str, Literal["face", "head"]] = {"ict_face": "face", "ict_head": "head"}
+
+
+def create_method(name: str, pretrained: str | os.PathLike[str] | None = None, **arguments: Any) -> Method:
+    """Builds a method.
+
+    Args:
+        name: one of :func:`list_methods`.
+        pretrained: None for fresh weights; the name of weights that ship with the package, for example ``"synthetic"``;
+            or the path of a weight file. Its card then gives the arguments that are not named here.
+        arguments: ``model`` (face model), ``space`` (parameter space) and the method's own arguments.
+
+    Returns:
+        The method, in eval mode when pretrained.
+
+    Raises:
+        ValueError: an unknown name, or weights that do not fit the method, its arguments or the face model.
+        FileNotFoundError: no such weights.
+
+    Example:
+        >>> method = create_method("mobile_frnet", attention=False)
+    """
+    method = registered(name)
+    return method.build(**arguments) if pretrained is None else _load(method, pretrained, arguments)
+
+
+def from_pretrained(source: str | os.PathLike[str], *, revision: str | None = None, **arguments: Any) -> Method:
+    """Builds the method that a weight file, a folder or a Hugging Face repository holds.
+
+    Args:
+        source: a ``.safetensors`` file with a card, a folder with ``model.safetensors``, or ``"org/name"``, fetched
+            through huggingface_hub (extra ``hub``).
+        revision: branch, tag or commit of the repository.
+        arguments: as for :func:`pyface3d.create_method`.
+
+    Returns:
+        The method, in eval mode.
+
+    Raises:
+        FileNotFoundError: no such file or folder, and not a repository name.
+        ImportError: a repository is asked for and huggingface_hub is not installed.
+        ValueError: the file has no card.
+    """
+    path = Path(source)
+    if path.is_dir():
+        path = path / FILE_NAME
+    if not path.is_file():
+        path = _download(str(source), revision)
+    card = read_card(path)
+    if card is None:
+        raise ValueError(f"from_pretrained: {path.name} has no model card; use create_method(name, pretrained=path)")
+    return create_method(card.method, pretrained=path, **arguments)
+
+
+def _load(method: Registered, pretrained: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Method:
+    """Builds a method as the card of its weights says, ``arguments`` taking precedence, and loads them."""
+    path = find_weights(method.name, pretrained)
+    card = read_card(path)
+    if card is None:
+        completed = method.cls.foreign_arguments(read_state(path), arguments)
+        return load_weights(method.build(**completed), path)
+    if card.method != method.name:
+        raise ValueError(f"{path.name}: weights of {card.method}, not of {method.name}")
+    merged = {**card.arguments, **arguments}
+    if merged.get("model") is None:
+        merged["model"] = _model_of(card, path.name)
+    if card.parameter_space is not None and merged.get("space") is None:
+        merged["space"] = ParameterSpace.from_dict(card.parameter_space)
+    return load_weights(method.build(**merged), path)
+
+
+def _model_of(card: ModelCard, name: str) -> MorphableModel:
+    parts = _EMBEDDED_MODELS.get(card.face_model["name"])
+    if parts is None:
+        raise ValueError(
+            f"{name}: these weights need the face model {card.face_model['name']}, which is not embedded: "
+            "pass it as model=pyface3d.load_model(path)"
+        )
+    return MorphableModel.default(parts)
+
+
+def _download(repository: str, revision: str | None) -> Path:
+    if repository.count("/") != 1 or repository.startswith((".", "/")):
+        raise FileNotFoundError(f"from_pretrained: no file or folder {repository}, and not a repository 'org/name'")
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise ImportError("from_pretrained: repositories need huggingface_hub: pip install 'pyface3d[hub]'") from error
+    return Path(hf_hub_download(repository, FILE_NAME, revision=revision))
 
 
 def has_weights(method: str) -> bool:

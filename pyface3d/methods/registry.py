@@ -1,6 +1,5 @@
 """Methods by name."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +35,7 @@ def register_method(name: str, **preset: Any) -> Callable[[type[Method]], type[M
 
 
 def list_methods() -> list[str]:
-    """Names that :func:`create_method` knows.
+    """Names that :func:`pyface3d.create_method` knows.
 
     Example:
         >>> "mobile_frnet" in list_methods()
@@ -45,29 +44,12 @@ def list_methods() -> list[str]:
     return sorted(_METHODS)
 
 
-def create_method(name: str, pretrained: str | os.PathLike[str] | None = None, **arguments: Any) -> Method:
-    """Builds a method.
-
-    Args:
-        name: one of :func:`list_methods`.
-        pretrained: None for fresh weights; the name of weights that ship with the package, for example ``"synthetic"``;
-            or the path of a weight file. Its card then gives the arguments that are not named here.
-        arguments: ``model`` (face model), ``space`` (parameter space) and the method's own arguments.
-
-    Returns:
-        The method, in eval mode when pretrained.
+def registered(name: str) -> Registered:
+    """What is known under a name.
 
     Raises:
-        ValueError: an unknown name, or weights that do not fit the method, its arguments or the face model.
-        FileNotFoundError: no such weights.
-
-    Example:
-        >>> method = create_method("mobile_frnet", attention=False)
+        ValueError: nothing is.
     """
     if name not in _METHODS:
         raise ValueError(f"create_method: unknown method {name!r}; known: {', '.join(list_methods())}")
-    if pretrained is None:
-        return _METHODS[name].build(**arguments)
-    from pyface3d.methods.weights import load_pretrained  # weights build methods through this module
-
-    return load_pretrained(_METHODS[name], pretrained, arguments)
+    return _METHODS[name]
