@@ -120,14 +120,15 @@ def test_circles_inside_rooms_go_through_the_classes_that_contributing_explains(
 
 ALONE = """
 import importlib, json, os, sys
-import numpy, PIL.Image, safetensors.torch, scipy.spatial, torch, typer  # shared by all children
-for room, names in json.load(sys.stdin).items():
+import numpy, PIL.Image, lightning, safetensors.torch, scipy.io, scipy.spatial, torch, torchmetrics, typer  # shared by all children
+rooms = json.load(sys.stdin)
+for room, names in rooms.items():
     child = os.fork()  # an interpreter in which nothing of the package was imported yet
     if child == 0:
         try:
             for name in names:
                 importlib.import_module(name)
-            woken = sorted({module.split(".")[1] for module in sys.modules if module.startswith("pyface3d.")})
+            woken = sorted({module.split(".")[1] for module in sys.modules if module.startswith("pyface3d.")} & {*rooms})
             print(json.dumps([room, woken]), flush=True)
         except ImportError as error:
             print(json.dumps([room, str(error)]), flush=True)
