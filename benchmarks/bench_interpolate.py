@@ -1,4 +1,4 @@
-"""Interpolation of three vertex attributes at the pixels of rasterised dense faces."""
+"""Interpolation of three vertex attributes at the pixels of rasterized dense faces."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def bench_forward(bench, arguments):
     functions = FUNCTIONS | {"compile": torch.compile(reference.interpolate)}
     runs = {name: lambda f=f: f(*arguments) for name, f in functions.items()}
     pixels = 4 * arguments[1].numel()
-    # ids, barycentrics and colours once, attributes once
+    # ids, barycentrics and colors once, attributes once
     bench.compare(f"interpolate forward B=32 {SIZE}x{SIZE}", runs, bytes_moved=7 * pixels + arguments[0].nbytes)
 
 

@@ -1,4 +1,4 @@
-"""Phong shading of rasterised dense faces: memory bound, so its floor is the copy rate."""
+"""Phong shading of rasterized dense faces: memory bound, so its floor is the copy rate."""
 
 import pytest
 import torch
@@ -26,6 +26,6 @@ def bench_shade(bench, surface, albedo):
         "compile": torch.compile(reference.shade_surface),
     }
     runs = {name: lambda f=f: f(*surface, albedo, canvas, LIGHT) for name, f in functions.items()}
-    pixels = surface[1].numel()  # each: id and barycentrics in, canvas in, colour out; normals once
+    pixels = surface[1].numel()  # each: id and barycentrics in, canvas in, color out; normals once
     what = "normals" if albedo is None else "one albedo"
     bench.compare(f"shade_surface B=32 {SIZE}x{SIZE}, {what}", runs, bytes_moved=22 * pixels + surface[0].nbytes)

@@ -92,7 +92,7 @@ def criterion(name: str, model: MorphableModel, space: ParameterSpace) -> Criter
     return lambda whitened, batch: loss(whitened, batch["params"])
 
 
-def labelled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
+def labeled_aflw(folder: Path, model: MorphableModel, space: ParameterSpace) -> Batch:
     """AFLW's training crops with parameters fitted to their visible points, and the 68 landmarks of the fits."""
     crops = CroppedFaces(folder / "train.npz", folder / "train_crops120.zip")
     samples = [crops[index] for index in range(len(crops))]
@@ -185,7 +185,7 @@ def main() -> None:
     rows = options.out / "rows.jsonl"
     done = {json.loads(line)["row"] for line in rows.read_text().splitlines()} if rows.exists() else set()
     space, model = parameter_space(), MorphableModel.default()
-    real = None if options.data == "synthetic" else labelled_aflw(options.aflw, model, space)
+    real = None if options.data == "synthetic" else labeled_aflw(options.aflw, model, space)
     pool = None if options.data == "aflw" else Pool(options.portraits, SyntheticFaces(seed=1), 65536)
     tested = synth_2000().render(range(SYNTHETIC_TESTED))
     for name in options.losses:

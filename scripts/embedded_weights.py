@@ -18,7 +18,7 @@ from pyface3d.methods import Method, Reconstruction, from_pretrained, load_weigh
 from pyface3d.morphable import MorphableModel
 
 BATCH, CROP = 50, 120
-LICENCE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
+LICENSE = "Apache-2.0; the face model is ICT-FaceKit light (MIT)"
 
 
 def predict(method: Method, images: Tensor) -> Reconstruction:
@@ -95,12 +95,12 @@ def main() -> None:
     assert card is not None
     training = card.training
     numbers: dict[str, Any] = {}
-    save_weights(method, options.out, training=training, licence=LICENCE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, license=LICENSE, dtype=torch.float16)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)
     if options.data:
         numbers["aflw2000-3d"] = on_photos(method, options.data)
-    save_weights(method, options.out, training=training, numbers=numbers, licence=LICENCE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, numbers=numbers, license=LICENSE, dtype=torch.float16)
     print(json.dumps({"bytes": Path(options.out).stat().st_size, **numbers}, indent=1))
 
 

@@ -46,7 +46,7 @@ def calibrate_landmarks(
     """Moves the landmarks of a convention to where its labels have them on the face model.
 
     The landmarks of two conventions, or of two face models, differ by a fixed offset each: 1.5 to 9 mm between
-    ICT-FaceKit's 68 and 300W-LP's. Faces are fitted; for each landmark the offset d in the model frame that minimises
+    ICT-FaceKit's 68 and 300W-LP's. Faces are fitted; for each landmark the offset d in the model frame that minimizes
     ``sum_faces w |r - f R d|^2`` follows from the residuals r and the poses (3x3 normal equations); the landmarks move,
     each to the point of the surface that these equations like best, and the faces are fitted anew. Later rounds gain
     less each and begin to drift: two or three are enough. No pose is needed, but faces must be seen from several sides.

@@ -1,4 +1,4 @@
-"""Alternation of a closed-form pose and regularised least squares for the shape, on the basis of some landmarks."""
+"""Alternation of a closed-form pose and regularized least squares for the shape, on the basis of some landmarks."""
 
 import torch
 from torch import Tensor

@@ -124,7 +124,7 @@ def make_method(name: str, **arguments: Any) -> Method:
 
 
 def crop_space(method: Method) -> ParameterSpace:
-    """Layout and frame of labelled parameters in the crops of a method."""
+    """Layout and frame of labeled parameters in the crops of a method."""
     model, size = method.model, method.images.size
     flip = "face3d" if method.space is None else method.space.flip
     return ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)

@@ -1,4 +1,4 @@
-"""What the records of ops on rasterised meshes share: a small picture of random triangles."""
+"""What the records of ops on rasterized meshes share: a small picture of random triangles."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from pyface3d.testing.record import Draw
 
 
 class Picture(NamedTuple):
-    """What ``rasterize`` returns of some mesh, by chance instead of by rasterising."""
+    """What ``rasterize`` returns of some mesh, by chance instead of by rasterizing."""
 
     triangles: Tensor  # (F, 3) int64
     triangle_ids: Tensor  # (B, H, W) int32, some -1

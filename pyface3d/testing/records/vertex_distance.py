@@ -22,11 +22,11 @@ def gram_of(mean: Tensor, basis: Tensor, weights: Tensor) -> tuple[Tensor, Tenso
     """Posed and unposed Gram matrix in plain torch, summed in float64."""
     columns, w = torch.cat([mean[:, :, None], basis], 2).double(), weights.double()  # (N, 3, K + 1)
     total, size = w.sum(), columns.shape[2]
-    centre = torch.einsum("n,nxk->xk", w, columns) / total
-    centred = (columns - centre).flatten(1)
+    center = torch.einsum("n,nxk->xk", w, columns) / total
+    centered = (columns - center).flatten(1)
     posed = columns.new_zeros(3 * size + 1, 3 * size + 1)
-    posed[:-1, :-1] = torch.einsum("n,ni,nj->ij", w, centred, centred)
-    posed[-1, :-1], posed[-1, -1] = centre.flatten(), total
+    posed[:-1, :-1] = torch.einsum("n,ni,nj->ij", w, centered, centered)
+    posed[-1, :-1], posed[-1, -1] = center.flatten(), total
     unposed = columns.new_zeros(size + 1, size + 1)
     unposed[:-1, :-1] = torch.einsum("n,nxi,nxj->ij", w, columns, columns)
     return posed.to(mean.dtype), unposed.to(mean.dtype)
