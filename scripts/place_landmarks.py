@@ -34,7 +34,7 @@ from pyface3d.morphable.default import load_default
 
 SEED = 1  # of the synthetic portraits
 ROUNDS = 6  # of fits and moves: the last one moves the 68 by a quarter of a millimeter
-DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimetre
+DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimeter
 MISSING = 65535
 
 

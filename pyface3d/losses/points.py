@@ -1,4 +1,4 @@
-"""Predicted parameters against whatever a batch is labelled with: landmarks of any set, vertices, parameters."""
+"""Predicted parameters against whatever a batch is labeled with: landmarks of any set, vertices, parameters."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -19,9 +19,9 @@ PENALTIES = ("wing", "l1")
 
 
 class PointLoss(Loss):
-    """Landmarks in the picture, vertices and whitened parameters; each sample counts for what it is labelled with.
+    """Landmarks in the picture, vertices and whitened parameters; each sample counts for what it is labeled with.
 
-    Landmarks are those of the picture, perspective included, where the set has them; vertices are those of the labelled
+    Landmarks are those of the picture, perspective included, where the set has them; vertices are those of the labeled
     weak-perspective parameters. Depths have no common origin: they are compared without their mean. This is what the
     embedded weights are trained for, and what holds samples with nothing but landmarks, then with a ``prior``.
 
@@ -101,16 +101,16 @@ class PointLoss(Loss):
             values: dict[str, tuple[Tensor, Tensor]] = {}  # term -> (B,) values, (B,) bool which count
             if self.weights["landmarks"]:
                 values["landmarks"] = self._landmarks(params, batch)
-            labelled = rows_with("params", batch, whitened)
-            if self._compares_params and bool(labelled.any()):
-                target = torch.where(labelled[:, None], batch["params"].to(params), self.space.mean.to(params))
-                values["vertices"] = self._vertices(params, target), labelled
-                values["params"] = self._params(whitened, target), labelled
+            labeled = rows_with("params", batch, whitened)
+            if self._compares_params and bool(labeled.any()):
+                target = torch.where(labeled[:, None], batch["params"].to(params), self.space.mean.to(params))
+                values["vertices"] = self._vertices(params, target), labeled
+                values["params"] = self._params(whitened, target), labeled
                 if self.identity is not None:
-                    values["identity"] = self._identity(params, target, batch), labelled
+                    values["identity"] = self._identity(params, target, batch), labeled
             if self.weights["prior"]:
                 coeffs = whitened[:, self.space.slices["identity"].start :]
-                values["prior"] = coeffs.square().mean(1), ~labelled
+                values["prior"] = coeffs.square().mean(1), ~labeled
             terms = {name: mean_of(*value) for name, value in values.items()}
             loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return loss, {name: term.detach() for name, term in terms.items()}

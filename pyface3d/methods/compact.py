@@ -50,7 +50,7 @@ class Compact(ParameterMethod):
         ema=0.998,
         norm_momentum=0.02,
         head_samples=9000,
-        data=("labelled photos", "synthetic portraits"),
+        data=("labeled photos", "synthetic portraits"),
         sources={"all": "measured, see docs/results.md"},
     )
 
