@@ -74,6 +74,9 @@ class ParameterSpace(nn.Module):
             raise ValueError(f"ParameterSpace: flip must be one of {', '.join(FLIPS)}, got {flip!r}")
         self.n_identity, self.n_expression, self.n_texture = int(n_identity), int(n_expression), int(n_texture)
         self.size, self.flip = int(size), flip
+        if min(self.n_identity, self.n_expression, self.n_texture) < 0 or self.size < 1:
+            counts = f"{self.n_identity} + {self.n_expression} + {self.n_texture} coefficients and size {self.size}"
+            raise ValueError(f"ParameterSpace: counts must not be negative and size must be positive, got {counts}")
         self.register_buffer("mean", self._table("mean", mean, 0.0))
         self.register_buffer("std", self._table("std", std, 1.0))
         if not bool((self.std > 0).all()):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyface3d import ops
-from pyface3d.losses.loss import Loss, weighted_sum
+from pyface3d.losses.loss import Loss
 
 
 class PositionMapLoss(Loss):
@@ -73,14 +73,23 @@ class AttributeLoss(Loss):
         self.register_buffer("pos_weight", None if pos_weight is None else pos_weight.float(), persistent=False)
         self.register_buffer("groups", groups, persistent=False)
 
-    def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None, *, return_terms: bool = False) -> Any:
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        mask: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        return_terms: bool = False,
+    ) -> Any:
         """The loss of a batch.
 
         Args:
             pred: (B, M) logits.
             target: (B, M) labels: 1 yes, 0 no, -1 or NaN unknown.
             mask: bool (B,) per sample, (B, G) per group (with ``groups``) or (B, M) per attribute; None: all.
-            return_terms: see :class:`Loss`.
+            reduction: see :meth:`Loss.forward`.
+            return_terms: see :meth:`Loss.forward`.
         """
         with torch.autocast(pred.device.type, enabled=False):
             logits = pred if pred.dtype == torch.float64 else pred.float()
@@ -88,7 +97,7 @@ class AttributeLoss(Loss):
             counted = (target >= 0) if mask is None else (target >= 0) & mask
             pos_weight = None if self.pos_weight is None else self.pos_weight.to(logits.dtype)
             values = ops.attribute_loss(logits, target, pos_weight, mask)  # (B,)
-            return self.total({"attributes": values}, counted.any(1), return_terms)
+            return self.total({"attributes": values}, counted.any(1), reduction, return_terms)
 
     def _per_attribute(self, mask: Tensor | None, logits: Tensor) -> Tensor | None:
         if mask is None:
@@ -116,7 +125,7 @@ class JointLoss(Loss):
         >>> import torch
         >>> loss = JointLoss(PositionMapLoss(torch.ones(4, 4), squared=True), AttributeLoss())
         >>> maps, logits = torch.zeros(2, 3, 4, 4), torch.zeros(2, 40)
-        >>> loss((maps, logits), (maps, torch.full((2, 40), -1.0)), torch.tensor([True, False]))
+        >>> loss((maps, logits), (maps, torch.full((2, 40), -1.0)), (torch.tensor([True, False]), None))
         tensor(0.)
     """
 
@@ -137,9 +146,9 @@ class JointLoss(Loss):
         self,
         pred: tuple[Tensor, Tensor],
         target: tuple[Tensor, Tensor],
-        has_shape: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: tuple[Tensor | None, Tensor | None] = (None, None),
         *,
+        reduction: str = "mean",
         return_terms: bool = False,
     ) -> Any:
         """The loss of a batch.
@@ -147,13 +156,9 @@ class JointLoss(Loss):
         Args:
             pred: maps (B, 3, U, V) and logits (B, M).
             target: maps (B, 3, U, V) and labels (B, M); missing ones may hold anything.
-            has_shape: bool (B,), samples whose map counts; None: all.
-            mask: labels that count, as in :class:`AttributeLoss`.
-            return_terms: see :class:`Loss`.
+            mask: bool (B,), samples whose map counts; and labels that count, as in :class:`AttributeLoss`; None: all.
+            reduction: see :meth:`Loss.forward`.
+            return_terms: see :meth:`Loss.forward`.
         """
-        means = {
-            "position_map": self.shape(pred[0], target[0], has_shape),
-            "attributes": self.attributes(pred[1], target[1], mask),
-        }
-        loss = weighted_sum(self.weights, means)
-        return (loss, {name: mean.detach() for name, mean in means.items()}) if return_terms else loss
+        tasks = zip(("position_map", "attributes"), (self.shape, self.attributes), pred, target, mask)
+        return self.sum_up({name: loss(*part, reduction=reduction) for name, loss, *part in tasks}, return_terms)

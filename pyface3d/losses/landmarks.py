@@ -79,21 +79,29 @@ class LandmarkLoss(ParameterLoss):
         self.model, self.w, self.epsilon = model, w, epsilon
 
     def forward(
-        self, pred: Tensor, target: Tensor, visible: Tensor | None = None, *, return_terms: bool = False
+        self,
+        pred: Tensor,
+        target: Tensor,
+        mask: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        return_terms: bool = False,
     ) -> Any:
-        """The loss of a batch, mean over the samples with a visible landmark of their mean over visible coordinates.
+        """The loss of a batch, over the samples with a visible landmark; of each, the mean over visible coordinates.
 
         Args:
             pred: (B, P) whitened parameters.
             target: (B, L, 2) or (B, L, 3) in crop pixels, y down; hidden ones may hold anything.
-            visible: bool (B, L); None: all. Points that the model lacks never count.
-            return_terms: see :class:`Loss`.
+            mask: bool (B, L), the visible points, or (B,), samples; None: all. Points that the model lacks never count.
+            reduction: see :meth:`Loss.forward`.
+            return_terms: see :meth:`Loss.forward`.
         """
         n = len(self.points.mean)
         if target.dim() != 3 or target.shape[1] != n or target.shape[2] not in (2, 3):
             raise ValueError(f"LandmarkLoss: target must be (B, {n}, 2) or (B, {n}, 3), got {tuple(target.shape)}")
-        if visible is None:
-            visible = torch.ones(target.shape[:2], dtype=torch.bool, device=target.device)
+        visible = torch.ones(target.shape[:2], dtype=torch.bool, device=target.device)
+        if mask is not None:
+            visible = visible & (mask[:, None] if mask.dim() == 1 else mask)
         if self.points.mask is not None:
             visible = visible & self.points.mask[:, 0]
         with torch.autocast(pred.device.type, enabled=False):
@@ -108,4 +116,4 @@ class LandmarkLoss(ParameterLoss):
             elements = torch.where(shown, elements, torch.zeros_like(elements))
             count = visible.sum(1) * target.shape[2]
             values = elements.sum((1, 2)) / count.clamp(min=1)  # (B,)
-            return self.total({"landmarks": values}, count > 0, return_terms)
+            return self.total({"landmarks": values}, count > 0, reduction, return_terms)

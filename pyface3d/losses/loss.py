@@ -38,41 +38,52 @@ class Loss(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self, pred: Tensor, target: Tensor, present: Tensor | None = None, *, return_terms: bool = False
+        self,
+        pred: Tensor,
+        target: Tensor,
+        mask: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        return_terms: bool = False,
     ) -> Any:
         """The loss of a batch.
 
         Args:
             pred: (B, ...) what the network answers, of any floating type.
             target: (B, ...) the truth.
-            present: bool (B,), samples that count, the others' targets may hold anything; None: all.
+            mask: bool (B,), samples that count, the others' targets may hold anything; None: all.
+            reduction: "mean" or "sum" over the samples that count; "none": one value a sample, 0 where it does not.
             return_terms: whether to return the terms as well.
 
         Returns:
-            The loss (), 0 with zero gradient for a batch without samples that count; with ``return_terms`` also the
-            terms by name, (), detached and without their weights.
+            The loss, () or (B,), 0 with zero gradient for a batch without samples that count; with ``return_terms``
+            also the terms by name, reduced alike, detached and without their weights.
 
         Raises:
+            ValueError: another reduction, or a mask of another shape.
             FloatingPointError: with ``check_finite``, where a term is not finite.
         """
         with torch.autocast(pred.device.type, enabled=False):
             pred = _wide(pred)
-            if present is not None:
-                target = _kept(target, present)
-            return self.total(self.terms(pred, _wide(target)), present, return_terms)
+            if mask is not None:
+                target = _kept(target, mask)
+            return self.total(self.terms(pred, _wide(target)), mask, reduction, return_terms)
 
-    def total(self, terms: dict[str, Tensor], present: Tensor | None, return_terms: bool) -> Any:
-        """Reduces terms (B,) to their means and adds these up."""
+    def total(self, terms: dict[str, Tensor], mask: Tensor | None, reduction: str, return_terms: bool) -> Any:
+        """Reduces terms (B,) and adds them up."""
         if self.check_finite:
-            self._raise_unless_finite(terms, present)
-        means = {name: mean_of(values, present) for name, values in terms.items()}
-        loss = weighted_sum(self.weights, means)
-        return (loss, {name: mean.detach() for name, mean in means.items()}) if return_terms else loss
+            self._raise_unless_finite(terms, mask)
+        return self.sum_up({name: reduced(values, mask, reduction) for name, values in terms.items()}, return_terms)
 
-    def _raise_unless_finite(self, terms: dict[str, Tensor], present: Tensor | None) -> None:
+    def sum_up(self, terms: dict[str, Tensor], return_terms: bool) -> Any:
+        """The weighted sum of reduced terms, and these, detached, where they are wanted."""
+        loss = weighted_sum(self.weights, terms)
+        return (loss, {name: term.detach() for name, term in terms.items()}) if return_terms else loss
+
+    def _raise_unless_finite(self, terms: dict[str, Tensor], mask: Tensor | None) -> None:
         for name, values in terms.items():
             broken = ~values.detach().isfinite()
-            broken = broken if present is None else broken & present
+            broken = broken if mask is None else broken & mask
             if broken.any():
                 samples = broken.nonzero().flatten().tolist()
                 raise FloatingPointError(
@@ -90,21 +101,31 @@ def check_wing(loss: Loss, w: float, epsilon: float) -> None:
 def weighted_sum(weights: Mapping[str, float], terms: Mapping[str, Tensor]) -> Tensor:
     """Sum of the terms times their weights."""
     parts = [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()]
-    return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
+    return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
 
 
-def mean_of(values: Tensor, present: Tensor | None = None) -> Tensor:
+def reduced(values: Tensor, mask: Tensor | None, reduction: str) -> Tensor:
+    """Values (B,) of the samples that count, reduced as ``Loss.forward`` says."""
+    if reduction == "mean":
+        return mean_of(values, mask)
+    if reduction not in ("sum", "none"):
+        raise ValueError(f"Loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    kept = values if mask is None else torch.where(mask, values, torch.zeros_like(values))
+    return kept.sum() if reduction == "sum" else kept
+
+
+def mean_of(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean of the values (B,) of the samples that count; 0 where none does."""
-    if present is None:
+    if mask is None:
         return values.mean() if values.shape[0] else values.sum()
-    return torch.where(present, values, torch.zeros_like(values)).sum() / present.sum().clamp(min=1)
+    return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)
 
 
-def _kept(target: Tensor, present: Tensor) -> Tensor:
+def _kept(target: Tensor, mask: Tensor) -> Tensor:
     """Zeros in place of the targets that do not count: a NaN there would reach the gradient even times zero."""
-    if present.shape != target.shape[:1] or present.dtype != torch.bool:
-        raise ValueError(f"present must be bool ({target.shape[0]},), got {present.dtype} {tuple(present.shape)}")
-    rows = present.reshape(-1, *[1] * (target.dim() - 1))
+    if mask.shape != target.shape[:1] or mask.dtype != torch.bool:
+        raise ValueError(f"mask must be bool ({target.shape[0]},), got {mask.dtype} {tuple(mask.shape)}")
+    rows = mask.reshape(-1, *[1] * (target.dim() - 1))
     return torch.where(rows, target, torch.zeros_like(target))
 
 

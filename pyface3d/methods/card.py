@@ -46,8 +46,7 @@ class ModelCard:
     @classmethod
     def of(cls, method: Method, **about: Any) -> "ModelCard":
         """The card of a method; ``about`` gives training, numbers and license."""
-        space = getattr(method, "space", None)
-        model = method.model
+        space, model = method.space, method.model
         return cls(
             method=method.name,
             arguments=method.arguments,
@@ -97,7 +96,7 @@ def check_card(card: ModelCard, method: Method, name: str) -> None:
             f"({card.face_model['hash'][:12]}), not for {method.model.name} ({method.model.hash()[:12]}): "
             "with another model they would give distorted faces; pass the right one as model="
         )
-    space = getattr(method, "space", None)
+    space = method.space
     if space is not None and card.parameter_space != space.to_dict():
         raise ValueError(f"{name}: these weights were trained with another parameter space; take the one of their card")
 

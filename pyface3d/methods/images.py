@@ -1,5 +1,6 @@
 """What a network wants its pictures to look like. The one place that knows RGB from BGR."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,6 +38,10 @@ class ImageFormat:
     def __post_init__(self) -> None:
         if self.channels not in CHANNEL_ORDERS:
             raise ValueError(f"ImageFormat: channels must be 'RGB' or 'BGR', got {self.channels!r}")
+        if not isinstance(self.size, int) or not 1 <= self.size <= 4096:
+            raise ValueError(f"ImageFormat: size must be 1 to 4096 pixels, got {self.size!r}")
+        if not (math.isfinite(self.offset) and math.isfinite(self.scale) and self.scale > 0):
+            raise ValueError(f"ImageFormat: offset must be finite and scale positive, got {self.offset}, {self.scale}")
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turns pictures into network input.

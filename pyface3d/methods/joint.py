@@ -97,6 +97,7 @@ class JointNet(Method):
         self.attribute_names, self.weights, self.scale = names, tuple(weights), MapScale(size)
         self.space, self.atlas, self.ratio = space, None, ratio
         if by_map:
+            self.position_map_pixels = self.scale.pixels
             self.atlas = UVAtlas.from_model(model, size) if atlas is None else atlas
         alpha = torch.ones(len(names)) if pos_weight is None else torch.tensor(pos_weight, dtype=torch.float32)
         if alpha.shape != (len(names),):

@@ -36,6 +36,9 @@ class Method(nn.Module):
         channels_last: whether training in that memory layout is faster (and right).
         space: parameter space of the outputs; None: they are no parameters.
         atlas: chart of the outputs; None: they are no position maps.
+        position_map_pixels: crop pixels that a map value of 1 stands for; None: they are no position maps.
+        attribute_names: of the attributes that it predicts; empty: none.
+        pos_weight: (A,) weights of their positive labels in the loss; None: none.
     """
 
     name: str = ""
@@ -45,6 +48,9 @@ class Method(nn.Module):
     channels_last: ClassVar[bool] = False
     space: ParameterSpace | None
     atlas: UVAtlas | None
+    position_map_pixels: float | None = None
+    attribute_names: tuple[str, ...] = ()
+    pos_weight: Tensor | None
     model: MorphableModel
     network: nn.Module
 
@@ -53,10 +59,32 @@ class Method(nn.Module):
     ) -> None:
         super().__init__()
         self.space, self.atlas = None, None
+        self.register_buffer("pos_weight", None, persistent=False)
         self.network = network
         self.model = MorphableModel.default() if model is None else model
         self.images = images
         self.arguments = json.loads(json.dumps(dict(arguments)))  # as a card gives them back
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops that the network wants, in pixels."""
+        return self.images.size
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, D) the network's shared feature of normalized images (B, 3, S, S), its encoder's mean over the picture.
+
+        Raises:
+            ValueError: a network without an encoder.
+        """
+        encoder = dict(self.network.named_children()).get("encoder")
+        if encoder is None:
+            raise ValueError(f"{self.name}: the method has no shared feature, as its network has no encoder")
+        training = self.training
+        self.eval()
+        try:
+            return encoder(images).flatten(2).mean(2)
+        finally:
+            self.train(training)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """RGB pictures (B, 3, S, S), uint8 or float 0..255 -> network input; see :meth:`ImageFormat.normalize`."""

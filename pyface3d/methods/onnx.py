@@ -2,7 +2,6 @@
 
 import json
 import os
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,6 @@ from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods.card import CARD, ModelCard
 from pyface3d.methods.method import Method
-from pyface3d.methods.position_map import MapScale
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.landmark_sets import DEFAULT
 from pyface3d.nets.folding import fold
@@ -82,8 +80,8 @@ class Exported(nn.Module):
 
 def output_names(method: Method, landmarks: bool = False) -> list[str]:
     """Names of the graph's outputs: ``params`` or ``position_map``, ``attributes``, ``landmarks``."""
-    names = ["params" if getattr(method, "space", None) is not None else "position_map"]
-    if hasattr(method, "attribute_names"):
+    names = ["position_map" if method.space is None else "params"]
+    if method.attribute_names:
         names.append("attributes")
     return names + ["landmarks"] * landmarks
 
@@ -130,8 +128,8 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
     assert program is not None
     graph = program.model_proto
     metadata = {CARD: json.dumps(ModelCard.of(method).__dict__)}
-    if hasattr(method, "scale"):
-        metadata["position_map_pixels"] = repr(cast(MapScale, method.scale).pixels)
+    if method.position_map_pixels is not None:
+        metadata["position_map_pixels"] = repr(method.position_map_pixels)
     onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
     with atomic_write(path) as stream:
@@ -142,7 +140,7 @@ def _landmarks_of(method: Method) -> nn.Module:
     points = method.model.landmark_sets.get(DEFAULT)
     if points is None or not bool(points.mask.all()):
         raise ValueError(f"export_onnx: {method.model.name} has no 68 landmarks; export without landmarks=True")
-    space = getattr(method, "space", None)
-    if space is not None:
-        return ParameterLandmarks(method.model, space)
-    return MapLandmarks(cast(UVAtlas, method.atlas), cast(MapScale, method.scale).pixels)
+    if method.space is not None:
+        return ParameterLandmarks(method.model, method.space)
+    assert method.atlas is not None and method.position_map_pixels is not None
+    return MapLandmarks(method.atlas, method.position_map_pixels)

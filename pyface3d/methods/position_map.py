@@ -77,6 +77,7 @@ class PositionMapNet(Method):
         images = ImageFormat(size, offset=0.0, scale=255.0)
         super().__init__(nets.ResFCN(size, map_size, width), model, images, arguments)
         self.scale, self.ratio, self.squared = MapScale(size), ratio, squared
+        self.position_map_pixels = self.scale.pixels
         self.atlas = UVAtlas.from_model(self.model, map_size or size) if atlas is None else atlas
         if self.atlas.size != (map_size or size):
             raise ValueError(f"PositionMapNet: atlas must have {map_size or size} texels a side, got {self.atlas.size}")

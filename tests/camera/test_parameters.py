@@ -112,3 +112,15 @@ def test_errors():
         ParameterSpace(flip="none")
     with pytest.raises(ValueError, match="length must be one of"):
         ParameterSpace.of_length(63)
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": -1}, {"n_identity": -40}, {"n_texture": -1}])
+def test_spaces_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match="must not be negative and size must be positive"):
+        ParameterSpace(**wrong)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_deviations_that_make_no_sense_are_refused(value):
+    with pytest.raises(ValueError, match="ParameterSpace: std must be"):
+        ParameterSpace(std=torch.full((62,), value))

@@ -99,6 +99,18 @@ def test_absent_samples_neither_count_nor_leak(all_losses, space, faces, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_reductions_agree(all_losses, space, faces, name):
+    loss_of, (pred, target) = all_losses[name], faces(space)
+    mask = torch.tensor([True, False, True, False])
+    each, terms = loss_of(pred, target, mask, reduction="none", return_terms=True)
+    assert each.shape == (4,) and not each[~mask].any() and all(term.shape == (4,) for term in terms.values())
+    torch.testing.assert_close(each.sum(), loss_of(pred, target, mask, reduction="sum"))
+    torch.testing.assert_close(each.sum() / 2, loss_of(pred, target, mask))
+    with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'max'"):
+        loss_of(pred, target, reduction="max")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_check_finite_names_the_samples(small, space, faces, name):
     loss_of, (pred, target) = parameter_losses(small, space)[name], faces(space)
     with torch.no_grad():

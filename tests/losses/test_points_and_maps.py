@@ -84,12 +84,24 @@ def test_joint_loss_is_the_sum_of_separate_tasks():
     mixed_truth, mixed_labels = truth.clone(), labels.clone()
     mixed_truth[~has_shape], mixed_labels[has_shape] = math.nan, math.nan
     joint = losses.JointLoss(shape, attributes, (2.0, 0.5))
-    loss, terms = joint((maps, logits), (mixed_truth, mixed_labels), has_shape, return_terms=True)
+    loss, terms = joint((maps, logits), (mixed_truth, mixed_labels), (has_shape, None), return_terms=True)
     expected = 2 * shape(maps[:2], truth[:2]) + 0.5 * attributes(logits[2:], labels[2:])
     torch.testing.assert_close(loss, expected)
     grads = torch.autograd.grad(loss, (maps, logits))
     for grad, want in zip(grads, torch.autograd.grad(expected, (maps, logits))):
         torch.testing.assert_close(grad, want)
     assert set(terms) == {"position_map", "attributes"}
-    absent = joint((maps, logits), (mixed_truth, labels), torch.zeros(4, dtype=torch.bool))
+    absent = joint((maps, logits), (mixed_truth, labels), (torch.zeros(4, dtype=torch.bool), None))
     assert not torch.autograd.grad(absent, maps)[0].any()
+
+
+def test_joint_and_attribute_losses_reduce_by_sample():
+    maps, logits = torch.rand(4, 3, 4, 5), torch.randn(4, 6)
+    truth, labels = torch.rand(4, 3, 4, 5), torch.randint(0, 2, (4, 6)).float()
+    shape, attributes = losses.PositionMapLoss(torch.rand(4, 5)), losses.AttributeLoss()
+    joint = losses.JointLoss(shape, attributes, (2.0, 0.5))
+    mask = torch.tensor([True, True, False, False])
+    each = joint((maps, logits), (truth, labels), (mask, ~mask), reduction="none")
+    alone = [2 * shape(maps[i : i + 1], truth[i : i + 1]) for i in (0, 1)]
+    alone += [0.5 * attributes(logits[i : i + 1], labels[i : i + 1]) for i in (2, 3)]
+    torch.testing.assert_close(each, torch.stack(alone))

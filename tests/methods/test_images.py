@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -63,3 +65,20 @@ def test_bad_pictures_are_named():
 def test_an_empty_batch_passes():
     assert FORMAT.accept(torch.zeros(0, 3, 8, 8)).shape == (0, 3, 8, 8)
     assert FORMAT.normalize(torch.zeros(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": -1},
+        {"size": 0},
+        {"size": 12.5},
+        {"size": 10**6},
+        {"scale": 0.0},
+        {"scale": math.nan},
+        {"offset": math.inf},
+    ],
+)
+def test_formats_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"ImageFormat: .*{next(iter(wrong))}"):
+        ImageFormat(**{"size": 120, **wrong})

@@ -19,6 +19,7 @@ from pyface3d.evaluation.protocols.base import (
     PredictionProtocol,
     Protocol,
     Watch,
+    declared,
     device_of,
     fitting,
     input_size,
@@ -69,7 +70,7 @@ class AttributeProtocol(PredictionProtocol):
 
     @override
     def metric(self, method: Any) -> AttributeAccuracy:
-        return AttributeAccuracy(_names(method, self.name), getattr(method, "pos_weight", None))
+        return AttributeAccuracy(_names(method, self.name), declared(method, "pos_weight"))
 
     @override
     def update(self, metric: AttributeAccuracy, faces: "Reconstruction", batch: Batch) -> None:
@@ -84,7 +85,7 @@ class RepresentationProtocol(Protocol):
     """Linear probe of the shared feature on the attributes.
 
     The feature is ``method.features(images)`` where a method has it, else the mean over positions of
-    ``method.network.encoder``.
+    @@
     """
 
     columns: tuple[str, ...] = ("accuracy", "balanced", "majority")
@@ -139,21 +140,13 @@ class SpeedProtocol(Protocol):
 def features_of(method: Any, images: Tensor) -> Tensor:
     """(B, D) the method's shared feature of pictures (B, 3, S, S)."""
     normalized = method.preprocess(images)
-    if hasattr(method, "features"):
-        return method.features(normalized).flatten(1)
-    encoder = getattr(getattr(method, "network", None), "encoder", None)
-    if encoder is None:
-        raise ValueError("representation: the method has neither features(images) nor a network with an encoder")
-    training = method.training
-    method.eval()
-    try:
-        return encoder(normalized).flatten(2).mean(2)
-    finally:
-        method.train(training)
+    if declared(method, "features") is None:
+        raise ValueError("representation: the method has no features(images)")
+    return method.features(normalized).flatten(1)
 
 
 def _names(method: Any, protocol: str) -> tuple[str, ...]:
-    names = getattr(method, "attribute_names", None)
+    names = declared(method, "attribute_names")
     if not names:
         raise ValueError(f"{protocol}: this method has no attribute_names; the joint one does")
     return tuple(names)
