@@ -141,13 +141,16 @@ def common_rules(cuda):
     extra = f"-fsanitize={sanitize} -fno-omit-frame-pointer -g" if sanitize else ""
     flags = "-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math"
     rules = [f"flags = {flags} {WARNINGS} {extra} -I{ROOT}/csrc"]
+    # without optimization a branch of the object is one of the source
+    counted = " --coverage -O0" if os.environ.get("PYFACE3D_COVERAGE") == "1" else ""
     for name, switches in INSTRUCTION_SETS.items():
         rules.append(
-            f"rule kernel_{name}\n command = {cxx} $flags {switches} -DPYFACE3D_ISA={name} -DPYFACE3D_ISA_{name} "
+            f"rule kernel_{name}\n command = {cxx} $flags {switches}{counted} -DPYFACE3D_ISA={name} "
+            f"-DPYFACE3D_ISA_{name} "
             "-MMD -MF $out.d -c $in -o $out\n depfile = $out.d"
         )
     rules.append(f"rule cc\n command = {cxx} $flags $more -MMD -MF $out.d -c $in -o $out\n depfile = $out.d")
-    rules.append(f"rule ld\n command = {cxx} -shared {extra} $in -o $out $libs")
+    rules.append(f"rule ld\n command = {cxx} -shared {extra}{counted} $in -o $out $libs")
     if cuda:
         rules.append(
             f"rule nv\n command = {cuda[0]} -std=c++17 -O3 {cuda_flags()} {os.environ.get('NVCC_FLAGS', '')} "

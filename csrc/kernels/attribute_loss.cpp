@@ -17,10 +17,10 @@ T entry(T z, T y, T a, T& slope) {
 }  // namespace
 
 template <typename T>
-void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end) {
-  const T *logits = static_cast<const T*>(p.logits), *labels = static_cast<const T*>(p.labels);
-  const T* weight = static_cast<const T*>(p.pos_weight);
-  T* slope = static_cast<T*>(p.slope);
+void attribute_loss_forward(const AttributeLoss<T>& p, int64_t begin, int64_t end) {
+  const T *logits = p.logits, *labels = p.labels;
+  const T* weight = p.pos_weight;
+  T* slope = p.slope;
   for (int64_t b = begin; b < end; ++b) {
     T sum = 0;
     for (int64_t m = 0; m < p.attributes; ++m) {
@@ -29,22 +29,20 @@ void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end) 
       if ((!p.mask || p.mask[i]) && labels[i] >= 0)
         sum += entry<T>(logits[i], labels[i], weight ? weight[m] : T(1), slope[i]);
     }
-    static_cast<T*>(p.loss)[b] = sum;
+    p.loss[b] = sum;
   }
 }
 
 template <typename T>
-void attribute_loss_backward(const AttributeLoss& p, int64_t begin, int64_t end) {
-  const T* slope = static_cast<const T*>(p.slope);
+void attribute_loss_backward(const AttributeLoss<T>& p, int64_t begin, int64_t end) {
+  const T* slope = p.slope;
   for (int64_t b = begin; b < end; ++b)
-    for (int64_t i = b * p.attributes; i < (b + 1) * p.attributes; ++i)
-      static_cast<T*>(p.grad_logits)[i] = static_cast<const T*>(p.grad_loss)[b] * slope[i];
+    for (int64_t i = b * p.attributes; i < (b + 1) * p.attributes; ++i) p.grad_logits[i] = p.grad_loss[b] * slope[i];
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                    \
-  template void attribute_loss_forward<T>(const AttributeLoss&, int64_t, int64_t); \
-  template void attribute_loss_backward<T>(const AttributeLoss&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(float)
-PYFACE3D_INSTANTIATE(double)
+#define PYFACE3D_KERNELS(T)                                                           \
+  template void attribute_loss_forward<T>(const AttributeLoss<T>&, int64_t, int64_t); \
+  template void attribute_loss_backward<T>(const AttributeLoss<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

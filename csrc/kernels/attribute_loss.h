@@ -7,25 +7,26 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct AttributeLoss {        // contiguous, one scalar type
-  const void* logits;         // (B, M)
-  const void* labels;         // (B, M)
-  const void* pos_weight;     // (M,), or null: ones
+  const T* logits;            // (B, M)
+  const T* labels;            // (B, M)
+  const T* pos_weight;        // (M,), or null: ones
   const bool* mask;           // (B, M), or null: all set
-  const void* grad_loss;      // (B,), backward only
-  void* slope;                // (B, M), written forward, read backward
-  void* loss;                 // (B,), forward only
-  void* grad_logits;          // (B, M), backward only
+  const T* grad_loss;         // (B,), backward only
+  T* slope;                   // (B, M), written forward, read backward
+  T* loss;                    // (B,), forward only
+  T* grad_logits;             // (B, M), backward only
   int64_t batch, attributes;  // B, M
 };
 
 template <typename T>
-const char* attribute_loss_forward_cuda(const AttributeLoss& p, void* stream);
+const char* attribute_loss_forward_cuda(const AttributeLoss<T>& p, void* stream);
 template <typename T>
-const char* attribute_loss_backward_cuda(const AttributeLoss& p, void* stream);
+const char* attribute_loss_backward_cuda(const AttributeLoss<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Samples [begin, end).
-    template <typename T> void attribute_loss_forward(const AttributeLoss& p, int64_t begin, int64_t end);
-    template <typename T> void attribute_loss_backward(const AttributeLoss& p, int64_t begin, int64_t end);)
+    template <typename T> void attribute_loss_forward(const AttributeLoss<T>& p, int64_t begin, int64_t end);
+    template <typename T> void attribute_loss_backward(const AttributeLoss<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

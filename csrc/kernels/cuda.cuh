@@ -2,6 +2,7 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstdint>
 
 // Before a loop whose arrays must stay in registers: an index known only at run time would move them to memory.
@@ -27,6 +28,21 @@ inline unsigned cuda_blocks(int64_t count, int64_t per_block = kCudaThreads) {
 __device__ __forceinline__ int64_t cuda_first() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ int64_t cuda_stride() { return int64_t{gridDim.x} * blockDim.x; }
 
+// Row `index` of `count` rows, and what its values are multiplied by where a picked index may lie outside: then row 0
+// is read and NaN shows in the result, as an error could not be reported without waiting for the device.
+struct PickedRow {
+  int64_t row;
+  bool inside;
+  __device__ __forceinline__ PickedRow(const int64_t* indices, int64_t at, int64_t count)
+      : row(indices ? indices[at] : at), inside(row >= 0 && row < count) {
+    if (!inside) row = 0;
+  }
+  template <typename T>
+  __device__ __forceinline__ T operator()(T value) const {
+    return inside ? value : T(NAN);
+  }
+};
+
 // Launches; returns nullptr or the CUDA error's text. No synchronisation: errors inside the kernel surface later.
 template <typename... Parameters, typename... Arguments>
 const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream, Arguments... arguments) {
@@ -35,7 +51,9 @@ const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, vo
   emulation::launch(grid, block, [&] { kernel(arguments...); });
   return nullptr;
 #else
-  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)> > >(arguments...);
+  // clang-format off
+  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(arguments...);
+  // clang-format on
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 #endif

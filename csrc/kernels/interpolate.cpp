@@ -6,7 +6,8 @@ namespace {
 // The three attribute rows of pixel i, as offsets into one face's (N, C).
 struct Rows {
   int64_t r0, r1, r2;
-  Rows(const Interpolate& p, int32_t id)
+  template <typename T>
+  Rows(const Interpolate<T>& p, int32_t id)
       : r0(p.triangles[id * int64_t{3}] * p.channels),
         r1(p.triangles[id * int64_t{3} + 1] * p.channels),
         r2(p.triangles[id * int64_t{3} + 2] * p.channels) {}
@@ -14,26 +15,26 @@ struct Rows {
 
 // Calls run(attributes (N, C), first, last) for the part of [begin, end) in each face.
 template <typename T, typename F>
-PYFACE3D_INLINE void each_face(const Interpolate& p, int64_t begin, int64_t end, const F& run) {
+PYFACE3D_INLINE void each_face(const Interpolate<T>& p, int64_t begin, int64_t end, const F& run) {
   while (begin < end) {
     const int64_t face = begin / p.pixels, face_end = (face + 1) * p.pixels, last = end < face_end ? end : face_end;
-    run(static_cast<const T*>(p.attributes) + (p.shared ? 0 : face * p.vertex_count * p.channels), begin, last);
+    run(p.attributes + (p.shared ? 0 : face * p.vertex_count * p.channels), begin, last);
     begin = last;
   }
 }
 
 // C: the number of channels when it is known at compile time, else 0.
 template <typename T, int C>
-void forward_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end) {
+void forward_pixels(const Interpolate<T>& p, const T* a, int64_t begin, int64_t end) {
   const int64_t channels = C ? C : p.channels;
   for (int64_t i = begin; i < end; ++i) {
-    T* out = static_cast<T*>(p.out) + i * channels;
+    T* out = p.out + i * channels;
     const int32_t id = p.triangle_ids[i];
     if (id < 0) {
       for (int64_t c = 0; c < channels; ++c) out[c] = 0;
       continue;
     }
-    const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
+    const T* b = p.barycentrics + i * 3;
     const Rows rows(p, id);
     for (int64_t c = 0; c < channels; ++c)
       out[c] = b[0] * a[rows.r0 + c] + b[1] * a[rows.r1 + c] + b[2] * a[rows.r2 + c];
@@ -41,9 +42,9 @@ void forward_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end
 }
 
 template <typename T>
-void grad_barycentrics_pixels(const Interpolate& p, const T* a, int64_t begin, int64_t end) {
+void grad_barycentrics_pixels(const Interpolate<T>& p, const T* a, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
-    const T* grad = static_cast<const T*>(p.grad_out) + i * p.channels;
+    const T* grad = p.grad_out + i * p.channels;
     const int32_t id = p.triangle_ids[i];
     T sum[3] = {0, 0, 0};
     if (id >= 0) {
@@ -54,13 +55,13 @@ void grad_barycentrics_pixels(const Interpolate& p, const T* a, int64_t begin, i
         sum[2] += grad[c] * a[rows.r2 + c];
       }
     }
-    for (int k = 0; k < 3; ++k) static_cast<T*>(p.grad_barycentrics)[i * 3 + k] = sum[k];
+    for (int k = 0; k < 3; ++k) p.grad_barycentrics[i * 3 + k] = sum[k];
   }
 }
 }  // namespace
 
 template <typename T>
-void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
+void interpolate_forward(const Interpolate<T>& p, int64_t begin, int64_t end) {
   each_face<T>(p, begin, end, [&](const T* a, int64_t first, int64_t last) {
     p.channels == 3   ? forward_pixels<T, 3>(p, a, first, last)
     : p.channels == 1 ? forward_pixels<T, 1>(p, a, first, last)
@@ -69,21 +70,20 @@ void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end) {
 }
 
 template <typename T>
-void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end) {
+void interpolate_grad_barycentrics(const Interpolate<T>& p, int64_t begin, int64_t end) {
   each_face<T>(p, begin, end,
                [&](const T* a, int64_t first, int64_t last) { grad_barycentrics_pixels(p, a, first, last); });
 }
 
 template <typename T>
-void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t end) {
+void interpolate_grad_attributes(const Interpolate<T>& p, int64_t begin, int64_t end) {
   for (int64_t face = begin; face < end; ++face) {
-    T* grad_attributes = static_cast<T*>(p.grad_attributes) + face * p.vertex_count * p.channels;
+    T* grad_attributes = p.grad_attributes + face * p.vertex_count * p.channels;
     for (int64_t i = 0; i < p.vertex_count * p.channels; ++i) grad_attributes[i] = 0;
     for (int64_t i = face * p.pixels; i < (face + 1) * p.pixels; ++i) {
       const int32_t id = p.triangle_ids[i];
       if (id < 0) continue;
-      const T *grad = static_cast<const T*>(p.grad_out) + i * p.channels,
-              *b = static_cast<const T*>(p.barycentrics) + i * 3;
+      const T *grad = p.grad_out + i * p.channels, *b = p.barycentrics + i * 3;
       const Rows rows(p, id);
       for (int64_t c = 0; c < p.channels; ++c) {
         grad_attributes[rows.r0 + c] += b[0] * grad[c];
@@ -94,11 +94,10 @@ void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t en
   }
 }
 
-template void interpolate_forward<float>(const Interpolate&, int64_t, int64_t);
-template void interpolate_forward<double>(const Interpolate&, int64_t, int64_t);
-template void interpolate_grad_barycentrics<float>(const Interpolate&, int64_t, int64_t);
-template void interpolate_grad_barycentrics<double>(const Interpolate&, int64_t, int64_t);
-template void interpolate_grad_attributes<float>(const Interpolate&, int64_t, int64_t);
-template void interpolate_grad_attributes<double>(const Interpolate&, int64_t, int64_t);
+#define PYFACE3D_KERNELS(T)                                                                \
+  template void interpolate_forward<T>(const Interpolate<T>&, int64_t, int64_t);           \
+  template void interpolate_grad_barycentrics<T>(const Interpolate<T>&, int64_t, int64_t); \
+  template void interpolate_grad_attributes<T>(const Interpolate<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -5,30 +5,32 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct Interpolate {                              // contiguous, one scalar type
-  const void* attributes;                         // (B, N, C), or (N, C) shared by all faces
+  const T* attributes;                            // (B, N, C), or (N, C) shared by all faces
   const int32_t* triangle_ids;                    // (B, H, W), negative: none
-  const void* barycentrics;                       // (B, H, W, 3)
+  const T* barycentrics;                          // (B, H, W, 3)
   const int64_t* triangles;                       // (F, 3)
-  const void* grad_out;                           // (B, H, W, C), backward only
-  void* out;                                      // (B, H, W, C), forward only
-  void* grad_barycentrics;                        // (B, H, W, 3), backward only
-  void* grad_attributes;                          // (B, N, C), backward only: per face also where attributes are shared
-  void* scatter_workspace;                        // CUDA: scatter_words(cells) 64-bit words, backward only
+  const T* grad_out;                              // (B, H, W, C), backward only
+  T* out;                                         // (B, H, W, C), forward only
+  T* grad_barycentrics;                           // (B, H, W, 3), backward only
+  T* grad_attributes;                             // (B, N, C), backward only: per face also where attributes are shared
+  void* scatter_workspace;                        // CUDA: 64-bit words, scatter.cuh, backward only
   int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
+  int64_t triangle_count;                         // F
   bool shared;                                    // attributes are (N, C)
   bool want_attributes, want_barycentrics;        // backward only: which gradients
 };
 
 template <typename T>
-const char* interpolate_forward_cuda(const Interpolate& p, void* stream);
+const char* interpolate_forward_cuda(const Interpolate<T>& p, void* stream);
 template <typename T>
-const char* interpolate_backward_cuda(const Interpolate& p, void* stream);
+const char* interpolate_backward_cuda(const Interpolate<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Pixels [begin, end) of all faces.
-    template <typename T> void interpolate_forward(const Interpolate& p, int64_t begin, int64_t end);
-    template <typename T> void interpolate_grad_barycentrics(const Interpolate& p, int64_t begin, int64_t end);
+    template <typename T> void interpolate_forward(const Interpolate<T>& p, int64_t begin, int64_t end);
+    template <typename T> void interpolate_grad_barycentrics(const Interpolate<T>& p, int64_t begin, int64_t end);
     // Faces [begin, end), each summed in pixel order.
-    template <typename T> void interpolate_grad_attributes(const Interpolate& p, int64_t begin, int64_t end);)
+    template <typename T> void interpolate_grad_attributes(const Interpolate<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

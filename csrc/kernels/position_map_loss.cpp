@@ -10,12 +10,12 @@ inline double root(double x) { return __builtin_sqrt(x); }
 
 template <typename T>
 struct Run {  // some consecutive pixels of one map
-  Run(const PositionMapLoss& p, int64_t b, int64_t first, int64_t last)
+  Run(const PositionMapLoss<T>& p, int64_t b, int64_t first, int64_t last)
       : count(last - first < kRun ? last - first : kRun),
         plane(p.pixels),
-        pred(static_cast<const T*>(p.pred) + 3 * b * plane + first),
-        target(static_cast<const T*>(p.target) + 3 * b * plane + first),
-        weight(static_cast<const T*>(p.weight_mask) + first) {}
+        pred(p.pred + 3 * b * plane + first),
+        target(p.target + 3 * b * plane + first),
+        weight(p.weight_mask + first) {}
   int64_t count, plane;
   const T *pred, *target, *weight;
 };
@@ -30,7 +30,7 @@ void squared_distances(const Run<T>& r, T* out) {
 }
 
 template <typename T>
-T sum_of_run(const PositionMapLoss& p, const Run<T>& r) {
+T sum_of_run(const PositionMapLoss<T>& p, const Run<T>& r) {
   constexpr int L = kLanes<T>;
   T value[kRun];
   squared_distances(r, value);
@@ -44,7 +44,7 @@ T sum_of_run(const PositionMapLoss& p, const Run<T>& r) {
 }
 
 template <typename T>
-void gradient_of_run(const PositionMapLoss& p, const Run<T>& r, T g, T* grad) {
+void gradient_of_run(const PositionMapLoss<T>& p, const Run<T>& r, T g, T* grad) {
   T factor[kRun];
   if (p.squared) {
     for (int64_t i = 0; i < r.count; ++i) factor[i] = 2 * g * r.weight[i];
@@ -61,44 +61,42 @@ void gradient_of_run(const PositionMapLoss& p, const Run<T>& r, T g, T* grad) {
 }  // namespace
 
 template <typename T>
-void position_map_loss_forward(const PositionMapLoss& p, int64_t begin, int64_t end) {
+void position_map_loss_forward(const PositionMapLoss<T>& p, int64_t begin, int64_t end) {
   const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / chunks, first = item % chunks * kPixelChunk;
     const int64_t last = first + kPixelChunk < p.pixels ? first + kPixelChunk : p.pixels;
     T sum = 0;
     for (int64_t i = first; i < last; i += kRun) sum += sum_of_run<T>(p, Run<T>(p, b, i, last));
-    static_cast<T*>(p.sums)[item] = sum;
+    p.sums[item] = sum;
   }
 }
 
 template <typename T>
-void position_map_loss_backward(const PositionMapLoss& p, int64_t begin, int64_t end) {
+void position_map_loss_backward(const PositionMapLoss<T>& p, int64_t begin, int64_t end) {
   const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / chunks, first = item % chunks * kPixelChunk;
     const int64_t last = first + kPixelChunk < p.pixels ? first + kPixelChunk : p.pixels;
-    T* grad = static_cast<T*>(p.grad_pred) + 3 * b * p.pixels;
-    for (int64_t i = first; i < last; i += kRun)
-      gradient_of_run<T>(p, Run<T>(p, b, i, last), static_cast<const T*>(p.grad_loss)[b], grad + i);
+    T* grad = p.grad_pred + 3 * b * p.pixels;
+    for (int64_t i = first; i < last; i += kRun) gradient_of_run<T>(p, Run<T>(p, b, i, last), p.grad_loss[b], grad + i);
   }
 }
 
 template <typename T>
-void position_map_loss_finish(const PositionMapLoss& p) {
+void position_map_loss_finish(const PositionMapLoss<T>& p) {
   const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t b = 0; b < p.batch; ++b) {
     double sum = 0;
-    for (int64_t c = 0; c < chunks; ++c) sum += double(static_cast<const T*>(p.sums)[b * chunks + c]);
-    static_cast<T*>(p.loss)[b] = T(sum);
+    for (int64_t c = 0; c < chunks; ++c) sum += double(p.sums[b * chunks + c]);
+    p.loss[b] = T(sum);
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                          \
-  template void position_map_loss_forward<T>(const PositionMapLoss&, int64_t, int64_t);  \
-  template void position_map_loss_backward<T>(const PositionMapLoss&, int64_t, int64_t); \
-  template void position_map_loss_finish<T>(const PositionMapLoss&);
-PYFACE3D_INSTANTIATE(float)
-PYFACE3D_INSTANTIATE(double)
+#define PYFACE3D_KERNELS(T)                                                                 \
+  template void position_map_loss_forward<T>(const PositionMapLoss<T>&, int64_t, int64_t);  \
+  template void position_map_loss_backward<T>(const PositionMapLoss<T>&, int64_t, int64_t); \
+  template void position_map_loss_finish<T>(const PositionMapLoss<T>&);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -7,15 +7,16 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
-struct PositionMapLoss {    // contiguous, one scalar type, I = U V pixels
-  const void* pred;         // (B, 3, I)
-  const void* target;       // (B, 3, I)
-  const void* weight_mask;  // (I,)
-  const void* grad_loss;    // (B,), backward only
-  void* sums;               // workspace: (B, chunks), forward only
-  void* loss;               // (B,), forward only
-  void* grad_pred;          // (B, 3, I), backward only
-  int64_t batch, pixels;    // B, I
+template <typename T>
+struct PositionMapLoss {  // contiguous, one scalar type, I = U V pixels
+  const T* pred;          // (B, 3, I)
+  const T* target;        // (B, 3, I)
+  const T* weight_mask;   // (I,)
+  const T* grad_loss;     // (B,), backward only
+  T* sums;                // workspace: (B, chunks), forward only
+  T* loss;                // (B,), forward only
+  T* grad_pred;           // (B, 3, I), backward only
+  int64_t batch, pixels;  // B, I
   bool squared;
 };
 
@@ -24,14 +25,14 @@ constexpr int64_t kPixelChunk = 8192;
 PYFACE3D_INLINE int64_t pixel_chunks(int64_t pixels) { return (pixels + kPixelChunk - 1) / kPixelChunk; }
 
 template <typename T>
-const char* position_map_loss_forward_cuda(const PositionMapLoss& p, void* stream);
+const char* position_map_loss_forward_cuda(const PositionMapLoss<T>& p, void* stream);
 template <typename T>
-const char* position_map_loss_backward_cuda(const PositionMapLoss& p, void* stream);
+const char* position_map_loss_backward_cuda(const PositionMapLoss<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (map, chunk) pairs, numbered map-major.
-    template <typename T> void position_map_loss_forward(const PositionMapLoss& p, int64_t begin, int64_t end);
-    template <typename T> void position_map_loss_backward(const PositionMapLoss& p, int64_t begin, int64_t end);
+    template <typename T> void position_map_loss_forward(const PositionMapLoss<T>& p, int64_t begin, int64_t end);
+    template <typename T> void position_map_loss_backward(const PositionMapLoss<T>& p, int64_t begin, int64_t end);
     // Adds the chunks up: fills `loss`.
-    template <typename T> void position_map_loss_finish(const PositionMapLoss& p);)
+    template <typename T> void position_map_loss_finish(const PositionMapLoss<T>& p);)
 }  // namespace pyface3d

@@ -7,31 +7,32 @@ struct Chunk {  // the vertices [first, last) of one face
   int64_t face, index, first, last;
 };
 
-Chunk chunk_of(const ProjectWeakPerspective& p, int64_t item) {
+template <typename T>
+Chunk chunk_of(const ProjectWeakPerspective<T>& p, int64_t item) {
   const int64_t chunks = project_chunks(p.vertex_count);
   const int64_t face = item / chunks, index = item % chunks, first = index * kProjectChunk;
   return {face, index, first, first + kProjectChunk < p.vertex_count ? first + kProjectChunk : p.vertex_count};
 }
 
 template <typename T, int R>
-void forward_chunk(const ProjectWeakPerspective& p, const Chunk& c) {
+void forward_chunk(const ProjectWeakPerspective<T>& p, const Chunk& c) {
   T m[R][4];
-  __builtin_memcpy(m, static_cast<const T*>(p.pose) + c.face * R * 4, sizeof(m));
-  const T* v = static_cast<const T*>(p.vertices) + c.face * p.vertex_count * 3;
-  T* out = static_cast<T*>(p.out) + c.face * p.vertex_count * R;
+  __builtin_memcpy(m, p.pose + c.face * R * 4, sizeof(m));
+  const T* v = p.vertices + c.face * p.vertex_count * 3;
+  T* out = p.out + c.face * p.vertex_count * R;
   for (int64_t n = c.first; n < c.last; ++n)
     for (int r = 0; r < R; ++r)
       out[n * R + r] = m[r][0] * v[n * 3] + m[r][1] * v[n * 3 + 1] + m[r][2] * v[n * 3 + 2] + m[r][3];
 }
 
 template <typename T, int R>
-void backward_chunk(const ProjectWeakPerspective& p, const Chunk& c) {
+void backward_chunk(const ProjectWeakPerspective<T>& p, const Chunk& c) {
   T m[R][4], sum[R][4] = {};
-  __builtin_memcpy(m, static_cast<const T*>(p.pose) + c.face * R * 4, sizeof(m));
-  const T* v = static_cast<const T*>(p.vertices) + c.face * p.vertex_count * 3;
-  const T* g = static_cast<const T*>(p.grad_out) + c.face * p.vertex_count * R;
+  __builtin_memcpy(m, p.pose + c.face * R * 4, sizeof(m));
+  const T* v = p.vertices + c.face * p.vertex_count * 3;
+  const T* g = p.grad_out + c.face * p.vertex_count * R;
   if (p.want_vertices) {
-    T* grad_v = static_cast<T*>(p.grad_vertices) + c.face * p.vertex_count * 3;
+    T* grad_v = p.grad_vertices + c.face * p.vertex_count * 3;
     for (int64_t n = c.first; n < c.last; ++n)
       for (int d = 0; d < 3; ++d) {
         T value = 0;
@@ -45,26 +46,26 @@ void backward_chunk(const ProjectWeakPerspective& p, const Chunk& c) {
       for (int d = 0; d < 3; ++d) sum[r][d] += g[n * R + r] * v[n * 3 + d];
       sum[r][3] += g[n * R + r];
     }
-  T* part = static_cast<T*>(p.grad_pose_parts) + (c.face * project_chunks(p.vertex_count) + c.index) * R * 4;
+  T* part = p.grad_pose_parts + (c.face * project_chunks(p.vertex_count) + c.index) * R * 4;
   __builtin_memcpy(part, sum, sizeof(sum));
 }
 }  // namespace
 
 template <typename T>
-void project_weak_perspective_forward(const ProjectWeakPerspective& p, int64_t begin, int64_t end) {
+void project_weak_perspective_forward(const ProjectWeakPerspective<T>& p, int64_t begin, int64_t end) {
   for (int64_t item = begin; item < end; ++item)
     p.rows == 3 ? forward_chunk<T, 3>(p, chunk_of(p, item)) : forward_chunk<T, 2>(p, chunk_of(p, item));
 }
 
 template <typename T>
-void project_weak_perspective_backward(const ProjectWeakPerspective& p, int64_t begin, int64_t end) {
+void project_weak_perspective_backward(const ProjectWeakPerspective<T>& p, int64_t begin, int64_t end) {
   for (int64_t item = begin; item < end; ++item)
     p.rows == 3 ? backward_chunk<T, 3>(p, chunk_of(p, item)) : backward_chunk<T, 2>(p, chunk_of(p, item));
 }
 
-template void project_weak_perspective_forward<float>(const ProjectWeakPerspective&, int64_t, int64_t);
-template void project_weak_perspective_forward<double>(const ProjectWeakPerspective&, int64_t, int64_t);
-template void project_weak_perspective_backward<float>(const ProjectWeakPerspective&, int64_t, int64_t);
-template void project_weak_perspective_backward<double>(const ProjectWeakPerspective&, int64_t, int64_t);
+#define PYFACE3D_KERNELS(T)                                                                              \
+  template void project_weak_perspective_forward<T>(const ProjectWeakPerspective<T>&, int64_t, int64_t); \
+  template void project_weak_perspective_backward<T>(const ProjectWeakPerspective<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -5,21 +5,21 @@
 
 namespace pyface3d {
 template <typename T, int R>
-__global__ void project_kernel(ProjectWeakPerspective p) {
+__global__ void project_kernel(ProjectWeakPerspective<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.vertex_count; i += cuda_stride()) {
-    const T* m = static_cast<const T*>(p.pose) + i / p.vertex_count * R * 4;
-    const T* v = static_cast<const T*>(p.vertices) + i * 3;
-    T* out = static_cast<T*>(p.out) + i * R;
+    const T* m = p.pose + i / p.vertex_count * R * 4;
+    const T* v = p.vertices + i * 3;
+    T* out = p.out + i * R;
     for (int r = 0; r < R; ++r) out[r] = m[r * 4] * v[0] + m[r * 4 + 1] * v[1] + m[r * 4 + 2] * v[2] + m[r * 4 + 3];
   }
 }
 
 template <typename T, int R>
-__global__ void project_grad_vertices_kernel(ProjectWeakPerspective p) {
+__global__ void project_grad_vertices_kernel(ProjectWeakPerspective<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.vertex_count; i += cuda_stride()) {
-    const T* m = static_cast<const T*>(p.pose) + i / p.vertex_count * R * 4;
-    const T* g = static_cast<const T*>(p.grad_out) + i * R;
-    T* grad_v = static_cast<T*>(p.grad_vertices) + i * 3;
+    const T* m = p.pose + i / p.vertex_count * R * 4;
+    const T* g = p.grad_out + i * R;
+    T* grad_v = p.grad_vertices + i * 3;
     for (int d = 0; d < 3; ++d) {
       T value = 0;
       for (int r = 0; r < R; ++r) value += m[r * 4 + d] * g[r];
@@ -29,7 +29,7 @@ __global__ void project_grad_vertices_kernel(ProjectWeakPerspective p) {
 }
 
 template <typename T, int R>
-__global__ void __launch_bounds__(kCudaThreads) project_grad_pose_kernel(ProjectWeakPerspective p) {
+__global__ void __launch_bounds__(kCudaThreads) project_grad_pose_kernel(ProjectWeakPerspective<T> p) {
   __shared__ T shared[kCudaThreads];
   const int64_t chunks = project_chunks(p.vertex_count);
   for (int64_t item = blockIdx.x; item < p.batch * chunks; item += gridDim.x) {
@@ -37,8 +37,8 @@ __global__ void __launch_bounds__(kCudaThreads) project_grad_pose_kernel(Project
     const int64_t last = first + kProjectChunk < p.vertex_count ? first + kProjectChunk : p.vertex_count;
     T sum[R][4] = {};
     for (int64_t n = first + threadIdx.x; n < last; n += kCudaThreads) {
-      const T* v = static_cast<const T*>(p.vertices) + (face * p.vertex_count + n) * 3;
-      const T* g = static_cast<const T*>(p.grad_out) + (face * p.vertex_count + n) * R;
+      const T* v = p.vertices + (face * p.vertex_count + n) * 3;
+      const T* g = p.grad_out + (face * p.vertex_count + n) * R;
       for (int r = 0; r < R; ++r) {
         for (int d = 0; d < 3; ++d) sum[r][d] += g[r] * v[d];
         sum[r][3] += g[r];
@@ -47,20 +47,20 @@ __global__ void __launch_bounds__(kCudaThreads) project_grad_pose_kernel(Project
     for (int r = 0; r < R; ++r)
       for (int d = 0; d < 4; ++d) {
         const T total = block_sum(sum[r][d], shared);
-        if (threadIdx.x == 0) static_cast<T*>(p.grad_pose_parts)[(item * R + r) * 4 + d] = total;
+        if (threadIdx.x == 0) p.grad_pose_parts[(item * R + r) * 4 + d] = total;
       }
   }
 }
 
 template <typename T>
-const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& p, void* stream) {
+const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective<T>& p, void* stream) {
   const unsigned blocks = cuda_blocks(p.batch * p.vertex_count);
   return p.rows == 3 ? cuda_launch(project_kernel<T, 3>, blocks, kCudaThreads, stream, p)
                      : cuda_launch(project_kernel<T, 2>, blocks, kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream) {
+const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective<T>& p, void* stream) {
   const char* error = nullptr;
   if (p.want_vertices) {
     const unsigned blocks = cuda_blocks(p.batch * p.vertex_count);
@@ -73,8 +73,8 @@ const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective&
                      : cuda_launch(project_grad_pose_kernel<T, 2>, blocks, kCudaThreads, stream, p);
 }
 
-template const char* project_weak_perspective_forward_cuda<float>(const ProjectWeakPerspective&, void*);
-template const char* project_weak_perspective_forward_cuda<double>(const ProjectWeakPerspective&, void*);
-template const char* project_weak_perspective_backward_cuda<float>(const ProjectWeakPerspective&, void*);
-template const char* project_weak_perspective_backward_cuda<double>(const ProjectWeakPerspective&, void*);
+#define PYFACE3D_KERNELS(T)                                                                               \
+  template const char* project_weak_perspective_forward_cuda<T>(const ProjectWeakPerspective<T>&, void*); \
+  template const char* project_weak_perspective_backward_cuda<T>(const ProjectWeakPerspective<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

@@ -6,13 +6,14 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct ProjectWeakPerspective {       // contiguous, one scalar type
-  const void* vertices;               // (B, N, 3)
-  const void* pose;                   // (B, R, 4)
-  const void* grad_out;               // (B, N, R), backward only
-  void* out;                          // (B, N, R), forward only
-  void* grad_vertices;                // (B, N, 3)
-  void* grad_pose_parts;              // (B, C, R, 4): one partial sum per chunk of vertices
+  const T* vertices;                  // (B, N, 3)
+  const T* pose;                      // (B, R, 4)
+  const T* grad_out;                  // (B, N, R), backward only
+  T* out;                             // (B, N, R), forward only
+  T* grad_vertices;                   // (B, N, 3)
+  T* grad_pose_parts;                 // (B, C, R, 4): one partial sum per chunk of vertices
   int64_t batch, vertex_count, rows;  // B, N, R = 3 or 2
   bool want_vertices, want_pose;      // backward only: which gradients
 };
@@ -25,14 +26,14 @@ PYFACE3D_INLINE int64_t project_chunks(int64_t vertex_count) {
 }
 
 template <typename T>
-const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective& p, void* stream);
+const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective<T>& p, void* stream);
 template <typename T>
-const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective& p, void* stream);
+const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of vertices) pairs, numbered face-major.
     template <typename T>
-    void project_weak_perspective_forward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);
+    void project_weak_perspective_forward(const ProjectWeakPerspective<T>& p, int64_t begin, int64_t end);
     template <typename T>
-    void project_weak_perspective_backward(const ProjectWeakPerspective& p, int64_t begin, int64_t end);)
+    void project_weak_perspective_backward(const ProjectWeakPerspective<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

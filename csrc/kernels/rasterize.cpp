@@ -34,7 +34,7 @@ struct SmallEdge {
 
 template <typename T>
 struct Band {  // rows [row_begin, row_end) of one face's image, and where its results go
-  const Rasterize& p;
+  const Rasterize<T>& p;
   const RasterizeScratch& scratch;
   const T* vertices;      // (N, 3)
   int32_t* triangle_ids;  // (H, W)
@@ -42,13 +42,13 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
   T* depth;               // (H, W)
   int32_t width, row_begin, row_end;
 
-  Band(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin, int64_t row_end)
+  Band(const Rasterize<T>& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin, int64_t row_end)
       : p(p),
         scratch(scratch),
-        vertices(static_cast<const T*>(p.vertices) + face * p.vertex_count * 3),
+        vertices(p.vertices + face * p.vertex_count * 3),
         triangle_ids(p.triangle_ids + face * p.height * p.width),
-        barycentrics(static_cast<T*>(p.barycentrics) + face * p.height * p.width * 3),
-        depth(static_cast<T*>(p.depth) + face * p.height * p.width),
+        barycentrics(p.barycentrics + face * p.height * p.width * 3),
+        depth(p.depth + face * p.height * p.width),
         width(static_cast<int32_t>(p.width)),
         row_begin(static_cast<int32_t>(row_begin)),
         row_end(static_cast<int32_t>(row_end)) {}
@@ -188,7 +188,7 @@ struct Band {  // rows [row_begin, row_end) of one face's image, and where its r
 }  // namespace
 
 template <typename T>
-void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin,
+void rasterize_rows(const Rasterize<T>& p, const RasterizeScratch& scratch, int64_t face, int64_t row_begin,
                     int64_t row_end) {
   const Band<T> band(p, scratch, face, row_begin, row_end);
   Selected selected;
@@ -202,18 +202,18 @@ void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t
 }
 
 template <typename T>
-void rasterize_backward(const Rasterize& p, int64_t begin, int64_t end) {
+void rasterize_backward(const Rasterize<T>& p, int64_t begin, int64_t end) {
   const int64_t pixels = p.height * p.width;
   for (int64_t face = begin; face < end; ++face) {
-    const T* vertices = static_cast<const T*>(p.vertices) + face * p.vertex_count * 3;
-    T* grad_vertices = static_cast<T*>(p.grad_vertices) + face * p.vertex_count * 3;
+    const T* vertices = p.vertices + face * p.vertex_count * 3;
+    T* grad_vertices = p.grad_vertices + face * p.vertex_count * 3;
     for (int64_t i = 0; i < p.vertex_count * 3; ++i) grad_vertices[i] = 0;
     for (int64_t i = face * pixels; i < (face + 1) * pixels; ++i) {
       const int32_t id = p.triangle_ids[i];
       if (id < 0) continue;
-      const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
-      const T* grad_b = static_cast<const T*>(p.grad_barycentrics) + i * 3;
-      const T grad_z = static_cast<const T*>(p.grad_depth)[i];
+      const T* b = p.barycentrics + i * 3;
+      const T* grad_b = p.grad_barycentrics + i * 3;
+      const T grad_z = p.grad_depth[i];
       const int64_t n0 = int64_t{3} * p.corners[id], n1 = int64_t{3} * p.corners[id + p.triangle_count];
       const int64_t n2 = int64_t{3} * p.corners[id + 2 * p.triangle_count];
       TrianglePlane<T>(vertices + n0, vertices + n1, vertices + n2)
@@ -222,9 +222,9 @@ void rasterize_backward(const Rasterize& p, int64_t begin, int64_t end) {
   }
 }
 
-template void rasterize_rows<float>(const Rasterize&, const RasterizeScratch&, int64_t, int64_t, int64_t);
-template void rasterize_rows<double>(const Rasterize&, const RasterizeScratch&, int64_t, int64_t, int64_t);
-template void rasterize_backward<float>(const Rasterize&, int64_t, int64_t);
-template void rasterize_backward<double>(const Rasterize&, int64_t, int64_t);
+#define PYFACE3D_KERNELS(T)                                                                                 \
+  template void rasterize_rows<T>(const Rasterize<T>&, const RasterizeScratch&, int64_t, int64_t, int64_t); \
+  template void rasterize_backward<T>(const Rasterize<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -21,7 +21,8 @@ __device__ __forceinline__ unsigned long long ordered(double z) {
 
 struct Corners {
   int32_t n0, n1, n2;
-  __device__ Corners(const Rasterize& p, int64_t id)
+  template <typename T>
+  __device__ Corners(const Rasterize<T>& p, int64_t id)
       : n0(p.corners[id]), n1(p.corners[id + p.triangle_count]), n2(p.corners[id + 2 * p.triangle_count]) {}
   // Out-of-range indices cannot be reported without waiting for the device: such triangles are left out.
   __device__ bool inside(int64_t count) const {
@@ -34,7 +35,8 @@ struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) 
   int32_t x0, x1, y0, y1;
   bool drawn;
 
-  __device__ Triangle(const Rasterize& p, int64_t face, int64_t id)
+  template <typename T>
+  __device__ Triangle(const Rasterize<T>& p, int64_t face, int64_t id)
       : a{}, b{}, c{}, x0(0), x1(0), y0(0), y1(0), drawn(false) {
     const Corners n(p, id);
     if (!n.inside(p.vertex_count)) return;
@@ -67,15 +69,15 @@ struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) 
 };
 
 template <typename T>
-__device__ __forceinline__ TrianglePlane<T> plane_of(const Rasterize& p, int64_t face, int64_t id) {
+__device__ __forceinline__ TrianglePlane<T> plane_of(const Rasterize<T>& p, int64_t face, int64_t id) {
   const Corners n(p, id);
-  const T* v = static_cast<const T*>(p.vertices) + face * p.vertex_count * 3;
+  const T* v = p.vertices + face * p.vertex_count * 3;
   return TrianglePlane<T>(v + int64_t{3} * n.n0, v + int64_t{3} * n.n1, v + int64_t{3} * n.n2);
 }
 
 // How a triangle bids for a pixel. kFindId: the second pass of float64, in which the nearest bid their ids.
 template <typename T, bool kFindId>
-__device__ __forceinline__ void bid(const Rasterize& p, int64_t pixel, int64_t id, T z) {
+__device__ __forceinline__ void bid(const Rasterize<T>& p, int64_t pixel, int64_t id, T z) {
   if (sizeof(T) == 4) {
     atomicMax(p.workspace.keys + pixel, ordered(z) << 32 | (0xffffffffu - static_cast<unsigned>(id)));
   } else if (!kFindId) {
@@ -86,15 +88,15 @@ __device__ __forceinline__ void bid(const Rasterize& p, int64_t pixel, int64_t i
 }
 
 template <typename T>
-__global__ void snap_kernel(Rasterize p) {
+__global__ void snap_kernel(Rasterize<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.vertex_count; i += cuda_stride()) {
-    const T* v = static_cast<const T*>(p.vertices) + i * 3;
+    const T* v = p.vertices + i * 3;
     static_cast<SnappedVertex*>(p.workspace.snapped)[i] = snap_vertex(v[0], v[1], v[2]);
   }
 }
 
 template <typename T, bool kFindId>
-__global__ void small_kernel(Rasterize p) {
+__global__ void small_kernel(Rasterize<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.triangle_count; i += cuda_stride()) {
     const int64_t face = i / p.triangle_count, id = i % p.triangle_count;
     const Triangle triangle(p, face, id);
@@ -115,7 +117,7 @@ __global__ void small_kernel(Rasterize p) {
 }
 
 template <typename T, bool kFindId>
-__global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize p) {
+__global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize<T> p) {
   const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
   for (int64_t tile = blockIdx.x; tile < p.batch * across * down; tile += gridDim.x) {
     const int64_t face = tile / (across * down), at = tile % (across * down);
@@ -134,7 +136,7 @@ __global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize p
 }
 
 template <typename T>
-__global__ void read_out_kernel(Rasterize p) {
+__global__ void read_out_kernel(Rasterize<T> p) {
   const int64_t pixels = p.height * p.width;
   for (int64_t i = cuda_first(); i < p.batch * pixels; i += cuda_stride()) {
     const unsigned long long key = p.workspace.keys[i];
@@ -148,27 +150,27 @@ __global__ void read_out_kernel(Rasterize p) {
       b = plane.at(static_cast<T>(i % p.width), static_cast<T>(i % pixels / p.width));
       z = plane.depth(b);
     }
-    T* out = static_cast<T*>(p.barycentrics) + i * 3;
+    T* out = p.barycentrics + i * 3;
     out[0] = b.b0, out[1] = b.b1, out[2] = b.b2;
-    static_cast<T*>(p.depth)[i] = z;
+    p.depth[i] = z;
     p.triangle_ids[i] = id;
   }
 }
 
 template <typename T>
 struct BackwardJob {  // one pixel's addends to the gradients of its three vertices
-  Rasterize p;
+  Rasterize<T> p;
   template <typename Add>
   __device__ void operator()(int64_t i, Add& add) const {
     const int32_t id = p.triangle_ids[i];
-    if (id < 0) return;
+    if (id < 0 || id >= p.triangle_count) return;
+    const Corners n(p, id);
+    if (!n.inside(p.vertex_count)) return;
     const int64_t face = i / (p.height * p.width);
-    const T* b = static_cast<const T*>(p.barycentrics) + i * 3;
+    const T* b = p.barycentrics + i * 3;
     T grad[3][3] = {};
     plane_of<T>(p, face, id)
-        .backward({b[0], b[1], b[2]}, static_cast<const T*>(p.grad_barycentrics) + i * 3,
-                  static_cast<const T*>(p.grad_depth)[i], grad[0], grad[1], grad[2]);
-    const Corners n(p, id);
+        .backward({b[0], b[1], b[2]}, p.grad_barycentrics + i * 3, p.grad_depth[i], grad[0], grad[1], grad[2]);
     const int64_t vertex[3] = {n.n0, n.n1, n.n2};
     for (int k = 0; k < 3; ++k)
       for (int d = 0; d < 3; ++d) add((face * p.vertex_count + vertex[k]) * 3 + d, grad[k][d]);
@@ -176,7 +178,7 @@ struct BackwardJob {  // one pixel's addends to the gradients of its three verti
 };
 
 template <typename T, bool kFindId>
-const char* draw(const Rasterize& p, void* stream) {
+const char* draw(const Rasterize<T>& p, void* stream) {
   const char* error =
       cuda_launch(small_kernel<T, kFindId>, cuda_blocks(p.batch * p.triangle_count), kCudaThreads, stream, p);
   const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
@@ -187,7 +189,7 @@ const char* draw(const Rasterize& p, void* stream) {
 }  // namespace
 
 template <typename T>
-const char* rasterize_forward_cuda(const Rasterize& p, void* stream) {
+const char* rasterize_forward_cuda(const Rasterize<T>& p, void* stream) {
   const auto s = static_cast<cudaStream_t>(stream);
   const size_t pixels = static_cast<size_t>(p.batch * p.height * p.width);
   cudaMemsetAsync(p.workspace.keys, 0, pixels * sizeof(*p.workspace.keys), s);
@@ -202,14 +204,14 @@ const char* rasterize_forward_cuda(const Rasterize& p, void* stream) {
 }
 
 template <typename T>
-const char* rasterize_backward_cuda(const Rasterize& p, void* stream) {
+const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream) {
   const int64_t pixels = p.height * p.width;
-  return cuda_scatter(BackwardJob<T>{p}, p.batch * pixels, pixels, static_cast<T*>(p.grad_vertices),
-                      p.batch * p.vertex_count * 3, p.workspace.scatter, stream);
+  const ScatterFaces faces{p.batch, pixels, p.vertex_count * 3};
+  return cuda_scatter(BackwardJob<T>{p}, faces, pixels, p.grad_vertices, p.workspace.scatter, stream);
 }
 
-template const char* rasterize_forward_cuda<float>(const Rasterize&, void*);
-template const char* rasterize_forward_cuda<double>(const Rasterize&, void*);
-template const char* rasterize_backward_cuda<float>(const Rasterize&, void*);
-template const char* rasterize_backward_cuda<double>(const Rasterize&, void*);
+#define PYFACE3D_KERNELS(T)                                                   \
+  template const char* rasterize_forward_cuda<T>(const Rasterize<T>&, void*); \
+  template const char* rasterize_backward_cuda<T>(const Rasterize<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

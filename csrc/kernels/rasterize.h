@@ -16,15 +16,16 @@ struct RasterizeWorkspace {  // CUDA only
   void* scatter;             // scatter_words(3 B N) 64-bit words, backward only
 };
 
-struct Rasterize {                // contiguous, one scalar type
-  const void* vertices;           // (B, N, 3) image frame
-  const int32_t* corners;         // (3, F): row c holds corner c of every triangle
-  const void* grad_barycentrics;  // (B, H, W, 3), backward only
-  const void* grad_depth;         // (B, H, W), backward only
-  int32_t* triangle_ids;          // (B, H, W); read by the backward
-  void* barycentrics;             // (B, H, W, 3); read by the backward
-  void* depth;                    // (B, H, W), forward only
-  void* grad_vertices;            // (B, N, 3), backward only
+template <typename T>
+struct Rasterize {             // contiguous, one scalar type
+  const T* vertices;           // (B, N, 3) image frame
+  const int32_t* corners;      // (3, F): row c holds corner c of every triangle
+  const T* grad_barycentrics;  // (B, H, W, 3), backward only
+  const T* grad_depth;         // (B, H, W), backward only
+  int32_t* triangle_ids;       // (B, H, W); read by the backward
+  T* barycentrics;             // (B, H, W, 3); read by the backward
+  T* depth;                    // (B, H, W), forward only
+  T* grad_vertices;            // (B, N, 3), backward only
   int64_t batch, vertex_count, triangle_count, height, width;
   RasterizeWorkspace workspace;
   bool cull_backfaces;  // leave out triangles that look clockwise
@@ -123,14 +124,14 @@ struct RasterizeScratch {  // one per thread
 };
 
 template <typename T>
-const char* rasterize_forward_cuda(const Rasterize& p, void* stream);
+const char* rasterize_forward_cuda(const Rasterize<T>& p, void* stream);
 template <typename T>
-const char* rasterize_backward_cuda(const Rasterize& p, void* stream);
+const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Rows [row_begin, row_end) of one face; the result does not depend on how rows are cut into bands.
-    template <typename T> void rasterize_rows(const Rasterize& p, const RasterizeScratch& scratch, int64_t face,
+    template <typename T> void rasterize_rows(const Rasterize<T>& p, const RasterizeScratch& scratch, int64_t face,
                                               int64_t row_begin, int64_t row_end);
     // Faces [begin, end), each summed in pixel order.
-    template <typename T> void rasterize_backward(const Rasterize& p, int64_t begin, int64_t end);)
+    template <typename T> void rasterize_backward(const Rasterize<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -16,9 +16,9 @@ template <typename T>
 constexpr int kFaces = kLanes<T> < 8 ? 1 : 2;
 
 template <typename T, int F>
-void pack_vertices(const RenderPositionMap& p, int64_t first, int64_t last) {
-  const T* vertices = static_cast<const T*>(p.vertices) + p.face * p.vertex_count * 3;
-  T* points = static_cast<T*>(p.points);
+void pack_vertices(const RenderPositionMap<T>& p, int64_t first, int64_t last) {
+  const T* vertices = p.vertices + p.face * p.vertex_count * 3;
+  T* points = p.points;
   for (int64_t n = first; n < last; ++n)
     for (int64_t f = 0; f < F; ++f) {
       const T* from = vertices + (f * p.vertex_count + n) * 3;
@@ -29,20 +29,20 @@ void pack_vertices(const RenderPositionMap& p, int64_t first, int64_t last) {
 }
 
 template <typename T, int F>
-void mix_corners(const RenderPositionMap& p, int64_t t, Points<T, F>& sum) {
+void mix_corners(const RenderPositionMap<T>& p, int64_t t, Points<T, F>& sum) {
   Points<T, F> corner;
   sum = Points<T, F>{};
   for (int64_t k = 3 * t; k < 3 * t + 3; ++k) {
-    __builtin_memcpy(&corner, static_cast<const T*>(p.points) + int64_t{p.corners[k]} * 4 * F, sizeof(corner));
+    __builtin_memcpy(&corner, p.points + int64_t{p.corners[k]} * 4 * F, sizeof(corner));
     sum += static_cast<T>(p.weights[k]) * corner;
   }
 }
 
 // As many texels at a time as a row has lanes: transposed in registers, stored to the planes.
 template <typename T, int F>
-void forward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
+void forward_chunk(const RenderPositionMap<T>& p, int64_t first, int64_t last) {
   constexpr int W = 4 * F;
-  T* planes = static_cast<T*>(p.maps) + p.face * 3 * p.texel_count;
+  T* planes = p.maps + p.face * 3 * p.texel_count;
   Points<T, F> rows[W];
   int64_t t = first;
   for (; t + W <= last; t += W) {
@@ -59,10 +59,10 @@ void forward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
 }
 
 template <typename T, int F>
-void pack_planes(const RenderPositionMap& p, int64_t first, int64_t last) {
+void pack_planes(const RenderPositionMap<T>& p, int64_t first, int64_t last) {
   constexpr int W = 4 * F;
-  const T* planes = static_cast<const T*>(p.grad_maps) + p.face * 3 * p.texel_count;
-  T* points = static_cast<T*>(p.points);
+  const T* planes = p.grad_maps + p.face * 3 * p.texel_count;
+  T* points = p.points;
   Points<T, F> rows[W];
   int64_t t = first;
   for (; t + W <= last; t += W) {
@@ -78,12 +78,12 @@ void pack_planes(const RenderPositionMap& p, int64_t first, int64_t last) {
 }
 
 template <typename T, int F>
-void backward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
-  T* grad = static_cast<T*>(p.grad_vertices) + p.face * p.vertex_count * 3;
+void backward_chunk(const RenderPositionMap<T>& p, int64_t first, int64_t last) {
+  T* grad = p.grad_vertices + p.face * p.vertex_count * 3;
   for (int64_t n = first; n < last; ++n) {
     Points<T, F> sum{}, point;
     for (int32_t e = p.reader_offsets[n]; e < p.reader_offsets[n + 1]; ++e) {
-      __builtin_memcpy(&point, static_cast<const T*>(p.points) + int64_t{p.reader_texels[e]} * 4 * F, sizeof(point));
+      __builtin_memcpy(&point, p.points + int64_t{p.reader_texels[e]} * 4 * F, sizeof(point));
       sum += static_cast<T>(p.reader_weights[e]) * point;
     }
     const int64_t size = (n + 1 < last ? 4 : 3) * sizeof(T);  // one store of four: the next vertex corrects the fourth
@@ -92,8 +92,10 @@ void backward_chunk(const RenderPositionMap& p, int64_t first, int64_t last) {
   }
 }
 
-using Work = void (*)(const RenderPositionMap&, int64_t, int64_t);
-void each_chunk(Work work, const RenderPositionMap& p, int64_t count, int64_t begin, int64_t end) {
+template <typename T>
+using Work = void (*)(const RenderPositionMap<T>&, int64_t, int64_t);
+template <typename T>
+void each_chunk(Work<T> work, const RenderPositionMap<T>& p, int64_t count, int64_t begin, int64_t end) {
   for (int64_t first = begin * kMapChunk; first < count && first < end * kMapChunk; first += kMapChunk)
     work(p, first, first + kMapChunk < count ? first + kMapChunk : count);
 }
@@ -104,20 +106,23 @@ int64_t render_position_map_faces() {
   return kFaces<T>;
 }
 
-template int64_t render_position_map_faces<float>();
-template int64_t render_position_map_faces<double>();
-
-#define PYFACE3D_LOOP(NAME, WORK, COUNT)                                              \
-  template <typename T>                                                               \
-  void NAME(const RenderPositionMap& p, int64_t begin, int64_t end) {                 \
-    each_chunk(p.faces == 1 ? WORK<T, 1> : WORK<T, kFaces<T>>, p, COUNT, begin, end); \
-  }                                                                                   \
-  template void NAME<float>(const RenderPositionMap&, int64_t, int64_t);              \
-  template void NAME<double>(const RenderPositionMap&, int64_t, int64_t);
+#define PYFACE3D_LOOP(NAME, WORK, COUNT)                                                 \
+  template <typename T>                                                                  \
+  void NAME(const RenderPositionMap<T>& p, int64_t begin, int64_t end) {                 \
+    each_chunk<T>(p.faces == 1 ? WORK<T, 1> : WORK<T, kFaces<T>>, p, COUNT, begin, end); \
+  }
 PYFACE3D_LOOP(render_position_map_pack_vertices, pack_vertices, p.vertex_count)
 PYFACE3D_LOOP(render_position_map_forward, forward_chunk, p.texel_count)
 PYFACE3D_LOOP(render_position_map_pack_planes, pack_planes, p.texel_count)
 PYFACE3D_LOOP(render_position_map_backward, backward_chunk, p.vertex_count)
+
+#define PYFACE3D_KERNELS(T)                                                                          \
+  template int64_t render_position_map_faces<T>();                                                   \
+  template void render_position_map_pack_vertices<T>(const RenderPositionMap<T>&, int64_t, int64_t); \
+  template void render_position_map_forward<T>(const RenderPositionMap<T>&, int64_t, int64_t);       \
+  template void render_position_map_pack_planes<T>(const RenderPositionMap<T>&, int64_t, int64_t);   \
+  template void render_position_map_backward<T>(const RenderPositionMap<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 
 bool all_within(const int32_t* values, int64_t count, int64_t limit) {
   uint32_t largest = 0;  // a negative value is a large unsigned one

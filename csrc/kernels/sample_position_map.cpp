@@ -10,7 +10,7 @@ struct Taps {  // of a chunk of points: the upper left texel, and the weights of
   int32_t at[kSampleChunk];
   T right[kSampleChunk], lower[kSampleChunk];
 
-  void fill(const SamplePositionMap& p, int64_t first, int64_t count) {
+  void fill(const SamplePositionMap<T>& p, int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
       const MapPoint<T> point(p, first + i);
       at[i] = point.row.low * static_cast<int32_t>(p.columns) + point.column.low;
@@ -19,7 +19,8 @@ struct Taps {  // of a chunk of points: the upper left texel, and the weights of
   }
 };
 
-inline int64_t size_of(const SamplePositionMap& p, int64_t chunk) {
+template <typename T>
+int64_t size_of(const SamplePositionMap<T>& p, int64_t chunk) {
   const int64_t left = p.points - chunk * kSampleChunk;
   return left < kSampleChunk ? left : kSampleChunk;
 }
@@ -52,7 +53,7 @@ inline void add_pairs(const V& a, const V& b, V& out) {
 // Reads a chunk of points from one face: out (count, 3). Rows are mixed first, then left and right, x and y in one
 // vector.
 template <typename T>
-void read_chunk(const SamplePositionMap& p, const Taps<T>& taps, int64_t count, const T* map, T* out) {
+void read_chunk(const SamplePositionMap<T>& p, const Taps<T>& taps, int64_t count, const T* map, T* out) {
   const int64_t plane = p.rows * p.columns, down = p.rows > 1 ? p.columns : 0;
   Quad<T> upper, lower, upper_z, lower_z, point;
   for (int64_t i = 0; i < count; ++i) {
@@ -68,7 +69,7 @@ void read_chunk(const SamplePositionMap& p, const Taps<T>& taps, int64_t count, 
 
 // The same of maps with one column, where no pixel has a right neighbour.
 template <typename T>
-void read_column(const SamplePositionMap& p, const Taps<T>& taps, int64_t count, const T* map, T* out) {
+void read_column(const SamplePositionMap<T>& p, const Taps<T>& taps, int64_t count, const T* map, T* out) {
   const int64_t down = p.rows > 1 ? 1 : 0;
   for (int64_t i = 0; i < count; ++i)
     for (int64_t d = 0; d < 3; ++d) {
@@ -79,28 +80,28 @@ void read_column(const SamplePositionMap& p, const Taps<T>& taps, int64_t count,
 }  // namespace
 
 template <typename T>
-void sample_position_map_forward(const SamplePositionMap& p, int64_t begin, int64_t end) {
+void sample_position_map_forward(const SamplePositionMap<T>& p, int64_t begin, int64_t end) {
   const int64_t chunks = sample_chunks(p.points), map_size = 3 * p.rows * p.columns;
   Taps<T> taps;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t chunk = item % chunks, count = size_of(p, chunk), face = item / chunks * kSampleFaces;
     taps.fill(p, chunk * kSampleChunk, count);
     for (int64_t b = face; b < p.batch && b < face + kSampleFaces; ++b) {
-      const T* map = static_cast<const T*>(p.maps) + b * map_size;
-      T* out = static_cast<T*>(p.out) + (b * p.points + chunk * kSampleChunk) * 3;
+      const T* map = p.maps + b * map_size;
+      T* out = p.out + (b * p.points + chunk * kSampleChunk) * 3;
       p.columns > 1 ? read_chunk<T>(p, taps, count, map, out) : read_column<T>(p, taps, count, map, out);
     }
   }
 }
 
 template <typename T>
-void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin, int64_t end) {
+void sample_position_map_backward_maps(const SamplePositionMap<T>& p, int64_t begin, int64_t end) {
   const int64_t plane = p.rows * p.columns, right = p.columns > 1 ? 1 : 0, down = p.rows > 1 ? p.columns : 0;
   Taps<T> taps;
   for (int64_t item = begin; item < end; ++item) {
-    T* grad = static_cast<T*>(p.grad_maps) + item * plane;
+    T* grad = p.grad_maps + item * plane;
     for (int64_t i = 0; i < plane; ++i) grad[i] = 0;
-    const T* g = static_cast<const T*>(p.grad_out) + item / 3 * p.points * 3 + item % 3;
+    const T* g = p.grad_out + item / 3 * p.points * 3 + item % 3;
     for (int64_t chunk = 0; chunk < sample_chunks(p.points); ++chunk, g += kSampleChunk * 3) {
       const int64_t count = size_of(p, chunk);
       taps.fill(p, chunk * kSampleChunk, count);
@@ -116,9 +117,9 @@ void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin
 }
 
 template <typename T>
-void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, int64_t end) {
+void sample_position_map_backward_uv(const SamplePositionMap<T>& p, int64_t begin, int64_t end) {
   const int64_t plane = p.rows * p.columns;
-  T* grad = static_cast<T*>(p.grad_uv);
+  T* grad = p.grad_uv;
   for (int64_t chunk = begin; chunk < end; ++chunk) {
     const int64_t first = chunk * kSampleChunk, last = first + size_of(p, chunk);
     for (int64_t n = first; n < last; ++n) {
@@ -128,9 +129,9 @@ void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, 
       T along_row = 0, along_column = 0;
       for (int64_t b = 0; b < p.batch; ++b)
         for (int d = 0; d < 3; ++d) {
-          const T* m = static_cast<const T*>(p.maps) + (b * 3 + d) * plane;
+          const T* m = p.maps + (b * 3 + d) * plane;
           const T a = m[c.offset[0]], e = m[c.offset[1]], f = m[c.offset[2]], h = m[c.offset[3]];
-          const T g = static_cast<const T*>(p.grad_out)[(b * p.points + n) * 3 + d];
+          const T g = p.grad_out[(b * p.points + n) * 3 + d];
           along_column += g * ((1 - row.weight) * (e - a) + row.weight * (h - f));
           along_row += g * ((1 - column.weight) * (f - a) + column.weight * (h - e));
         }
@@ -140,12 +141,11 @@ void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, 
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                                   \
-  template void sample_position_map_forward<T>(const SamplePositionMap&, int64_t, int64_t);       \
-  template void sample_position_map_backward_maps<T>(const SamplePositionMap&, int64_t, int64_t); \
-  template void sample_position_map_backward_uv<T>(const SamplePositionMap&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(float)
-PYFACE3D_INSTANTIATE(double)
+#define PYFACE3D_KERNELS(T)                                                                          \
+  template void sample_position_map_forward<T>(const SamplePositionMap<T>&, int64_t, int64_t);       \
+  template void sample_position_map_backward_maps<T>(const SamplePositionMap<T>&, int64_t, int64_t); \
+  template void sample_position_map_backward_uv<T>(const SamplePositionMap<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 #undef PYFACE3D_INSTANTIATE
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -7,14 +7,15 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct SamplePositionMap {               // contiguous, one scalar type
-  const void* maps;                      // (B, 3, U, V)
-  const void* uv;                        // (N, 2)
-  void* out;                             // (B, N, 3), forward only
-  const void* grad_out;                  // (B, N, 3), backward only
-  void* grad_maps;                       // (B, 3, U, V), backward only
-  void* grad_uv;                         // (N, 2), backward only
-  void* scatter_workspace;               // CUDA: scatter_words(3 B U V) 64-bit words, backward only
+  const T* maps;                         // (B, 3, U, V)
+  const T* uv;                           // (N, 2)
+  T* out;                                // (B, N, 3), forward only
+  const T* grad_out;                     // (B, N, 3), backward only
+  T* grad_maps;                          // (B, 3, U, V), backward only
+  T* grad_uv;                            // (N, 2), backward only
+  void* scatter_workspace;               // CUDA: 64-bit words, scatter.cuh, backward only
   int64_t batch, points, rows, columns;  // B, N, U, V; U V from 1 to 2^31 - 1
   bool want_maps, want_uv;               // backward only: which gradients
 };
@@ -40,8 +41,8 @@ PYFACE3D_INLINE MapAxis<T> locate_texel(T coordinate, int64_t size) {
 template <typename T>
 struct MapPoint {  // where point n falls
   MapAxis<T> row, column;
-  PYFACE3D_INLINE MapPoint(const SamplePositionMap& p, int64_t n) {
-    const T* uv = static_cast<const T*>(p.uv) + 2 * n;
+  PYFACE3D_INLINE MapPoint(const SamplePositionMap<T>& p, int64_t n) {
+    const T* uv = p.uv + 2 * n;
     column = locate_texel(uv[0] * static_cast<T>(p.columns - 1), p.columns);
     row = locate_texel((T(1) - uv[1]) * static_cast<T>(p.rows - 1), p.rows);
   }
@@ -70,16 +71,17 @@ inline int64_t sample_items(int64_t batch, int64_t points) {
 }
 
 template <typename T>
-const char* sample_position_map_forward_cuda(const SamplePositionMap& p, void* stream);
+const char* sample_position_map_forward_cuda(const SamplePositionMap<T>& p, void* stream);
 template <typename T>
-const char* sample_position_map_backward_cuda(const SamplePositionMap& p, void* stream);
+const char* sample_position_map_backward_cuda(const SamplePositionMap<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Items are (block of faces, chunk of points) pairs.
-    template <typename T> void sample_position_map_forward(const SamplePositionMap& p, int64_t begin, int64_t end);
+    template <typename T> void sample_position_map_forward(const SamplePositionMap<T>& p, int64_t begin, int64_t end);
     // Items are planes, three to a face.
     template <typename T>
-    void sample_position_map_backward_maps(const SamplePositionMap& p, int64_t begin, int64_t end);
+    void sample_position_map_backward_maps(const SamplePositionMap<T>& p, int64_t begin, int64_t end);
     // Items are chunks of points.
-    template <typename T> void sample_position_map_backward_uv(const SamplePositionMap& p, int64_t begin, int64_t end);)
+    template <typename T>
+    void sample_position_map_backward_uv(const SamplePositionMap<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

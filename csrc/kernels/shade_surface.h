@@ -22,6 +22,7 @@ struct ShadeSurface {                   // contiguous, float32
   const uint8_t* canvas;                // (B, H, W, 3), or null: black
   uint8_t* out;                         // (B, H, W, 3)
   int64_t batch, pixels, vertex_count;  // B, H W, N
+  int64_t triangle_count;               // F
   bool one_albedo;                      // albedo is (3,)
   float alpha;                          // opacity of the mesh
   Light light;

@@ -5,17 +5,17 @@ namespace PYFACE3D_ISA {
 namespace {
 // Coordinate d of the columns of `count` vertices from `first` on: (count, padded), whose padding is zero already.
 template <typename T>
-void gather(const ShapeMoments& p, int64_t d, int64_t first, int64_t count, T* to) {
+void gather(const ShapeMoments<T>& p, int64_t d, int64_t first, int64_t count, T* to) {
   constexpr int L = kLanes<T>;
   constexpr int64_t kAhead = 8, kLine = 64 / sizeof(T);
   const int64_t K = p.coeff_count, padded = padded_columns(K + 1);
-  const T* basis = static_cast<const T*>(p.basis);
+  const T* basis = p.basis;
   for (int64_t l = 0; l < count; ++l, to += padded) {
     if (first + l + kAhead < p.count)  // the rows are far apart: each would wait for memory
       for (int64_t k = 0; k < K; k += kLine)
         __builtin_prefetch(basis + (p.indices[first + l + kAhead] * 3 + d) * K + k);
     const int64_t row = p.indices[first + l] * 3 + d;
-    to[0] = static_cast<const T*>(p.mean)[row];
+    to[0] = p.mean[row];
     int64_t k = 0;  // too short for a call of memcpy
     for (; k + L <= K; k += L) store<T>(to + 1 + k, load<T>(basis + row * K + k));
     for (; k < K; ++k) to[1 + k] = basis[row * K + k];
@@ -46,12 +46,12 @@ void add_moments(const T* columns, int64_t count, int64_t size, T* product, T* o
 }  // namespace
 
 template <typename T>
-void shape_moments(const ShapeMoments& p, T* scratch, int64_t begin, int64_t end) {
+void shape_moments(const ShapeMoments<T>& p, T* scratch, int64_t begin, int64_t end) {
   const int64_t size = p.coeff_count + 1, padded = padded_columns(size);
   T *product = scratch, *columns = scratch + kMomentRows * padded;
   for (int64_t i = 0; i < kMomentPoints * padded; ++i) columns[i] = 0;
   for (int64_t d = begin; d < end; ++d) {
-    T* out = static_cast<T*>(p.out) + d * size * size;
+    T* out = p.out + d * size * size;
     for (int64_t i = 0; i < size * size; ++i) out[i] = 0;
     for (int64_t first = 0; first < p.count; first += kMomentPoints) {
       const int64_t count = p.count - first < kMomentPoints ? p.count - first : kMomentPoints;
@@ -63,7 +63,7 @@ void shape_moments(const ShapeMoments& p, T* scratch, int64_t begin, int64_t end
   }
 }
 
-template void shape_moments<float>(const ShapeMoments&, float*, int64_t, int64_t);
-template void shape_moments<double>(const ShapeMoments&, double*, int64_t, int64_t);
+#define PYFACE3D_KERNELS(T) template void shape_moments<T>(const ShapeMoments<T>&, T*, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -5,12 +5,14 @@
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
+template <typename T>
 struct ShapeMoments {          // contiguous, one scalar type
-  const void* mean;            // (N, 3)
-  const void* basis;           // (N, 3, K)
+  const T* mean;               // (N, 3)
+  const T* basis;              // (N, 3, K)
   const int64_t* indices;      // (L,)
-  void* out;                   // (3, K + 1, K + 1)
+  T* out;                      // (3, K + 1, K + 1)
   int64_t count, coeff_count;  // L, K
+  int64_t row_count;           // N
 };
 
 constexpr int64_t kMomentPoints = 128;  // vertices gathered together: their columns fit the first-level cache
@@ -21,9 +23,9 @@ inline int64_t shape_moments_scratch(int64_t coeff_count) {
 }
 
 template <typename T>
-const char* shape_moments_cuda(const ShapeMoments& p, void* stream);
+const char* shape_moments_cuda(const ShapeMoments<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Coordinates [begin, end); shape_moments_scratch elements.
-    template <typename T> void shape_moments(const ShapeMoments& p, T* scratch, int64_t begin, int64_t end);)
+    template <typename T> void shape_moments(const ShapeMoments<T>& p, T* scratch, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/inline.h"
+
 namespace pyface3d {
 enum class Simd : int { base = 0, avx2 = 1, avx512 = 2 };
 

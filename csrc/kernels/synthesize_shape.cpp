@@ -7,12 +7,12 @@ namespace PYFACE3D_ISA {
 namespace {
 template <typename T>
 struct Model {  // the typed view of the parameters
-  explicit Model(const SynthesizeShape& p)
-      : mean(static_cast<const T*>(p.mean)),
-        basis(static_cast<const T*>(p.basis)),
-        coeffs(static_cast<const T*>(p.coeffs)),
-        pose(static_cast<const T*>(p.pose)),
-        grad_out(static_cast<const T*>(p.grad_out)),
+  explicit Model(const SynthesizeShape<T>& p)
+      : mean(p.mean),
+        basis(p.basis),
+        coeffs(p.coeffs),
+        pose(p.pose),
+        grad_out(p.grad_out),
         K(p.coeff_count),
         N(p.vertex_count) {}
   const T *mean, *basis, *coeffs, *pose, *grad_out;
@@ -22,20 +22,20 @@ struct Model {  // the typed view of the parameters
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 template <typename T>
-void pack_block(const SynthesizeShape& p, const Model<T>& m, int64_t first, int64_t last, T* scratch) {
+void pack_block(const SynthesizeShape<T>& p, const Model<T>& m, int64_t first, int64_t last, T* scratch) {
   for (int64_t n = first; n < last; n += kLanes<T>)
     pack_tile<T>(m.mean, m.basis, p.indices, m.K, n, last, scratch + (n - first) / kLanes<T> * tile_size<T>(m.K));
 }
 
 // F faces from `face` on, over the packed vertices [first, last).
 template <typename T, int F>
-void synthesize_faces(const SynthesizeShape& p, const Model<T>& m, const T* packed, int64_t face, int64_t first,
+void synthesize_faces(const SynthesizeShape<T>& p, const Model<T>& m, const T* packed, int64_t face, int64_t first,
                       int64_t last) {
   for (int64_t n = first; n < last; n += kLanes<T>) {
     Vec<T> shape[F][3];
     synthesize_tile<T, F>(packed + (n - first) / kLanes<T> * tile_size<T>(m.K), m.K, m.coeffs + face * m.K, m.K, shape);
     for (int f = 0; f < F; ++f) {
-      T* to = static_cast<T*>(p.out) + ((face + f) * m.N + n) * 3;
+      T* to = p.out + ((face + f) * m.N + n) * 3;
       const int present = static_cast<int>(smaller(last - n, kLanes<T>));
       if (m.pose) {
         Vec<T> posed[3];
@@ -100,13 +100,13 @@ void backward_face(const Model<T>& m, const T* packed, int64_t face, int64_t fir
 }  // namespace
 
 template <typename T>
-int64_t synthesize_shape_scratch(const SynthesizeShape& p, bool backward) {
+int64_t synthesize_shape_scratch(const SynthesizeShape<T>& p, bool backward) {
   const int64_t packed = kSynthesizeBlock / kLanes<T> * tile_size<T>(p.coeff_count);
   return packed + (backward ? smaller(p.batch, kSynthesizeFaces) * (p.coeff_count + 12) * kLanes<T> : 0);
 }
 
 template <typename T>
-void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+void synthesize_shape_forward(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end) {
   const Model<T> m(p);
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kSynthesizeBlock, last = smaller(first + kSynthesizeBlock, m.N);
@@ -118,7 +118,7 @@ void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begi
 }
 
 template <typename T>
-void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+void synthesize_shape_backward(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end) {
   constexpr int L = kLanes<T>;
   const Model<T> m(p);
   const int64_t groups = synthesize_face_groups(p.batch), width = m.K + 12;
@@ -136,13 +136,13 @@ void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t beg
       pack_block<T>(p, m, first, last, scratch);
       for (int64_t f = 0; f < faces; ++f) backward_face<T>(m, scratch, face0 + f, first, last, sums + f * width * L);
     }
-    T* part = static_cast<T*>(p.grad_parts) + (chunk * p.batch + face0) * width;
+    T* part = p.grad_parts + (chunk * p.batch + face0) * width;
     for (int64_t i = 0; i < faces * width; ++i) part[i] = lane_sum<T>(load<T>(sums + i * L));
   }
 }
 
 template <typename T>
-void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end) {
+void synthesize_shape_backward_model(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end) {
   constexpr int L = kLanes<T>;
   const Model<T> m(p);
   for (int64_t block = begin; block < end; ++block)
@@ -164,19 +164,18 @@ void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64
       }
       for (int i = 0; i < present; ++i)
         for (int d = 0; d < 3; ++d) {
-          if (p.want_mean) static_cast<T*>(p.grad_mean)[(n + i) * 3 + d] = scratch[d * L + i];
+          if (p.want_mean) p.grad_mean[(n + i) * 3 + d] = scratch[d * L + i];
           for (int64_t k = 0; k < m.K && p.want_basis; ++k)
-            static_cast<T*>(p.grad_basis)[((n + i) * 3 + d) * m.K + k] = scratch[((k + 1) * 3 + d) * L + i];
+            p.grad_basis[((n + i) * 3 + d) * m.K + k] = scratch[((k + 1) * 3 + d) * L + i];
         }
     }
 }
 
-#define INSTANTIATE(T)                                                                      \
-  template int64_t synthesize_shape_scratch<T>(const SynthesizeShape&, bool);               \
-  template void synthesize_shape_forward<T>(const SynthesizeShape&, T*, int64_t, int64_t);  \
-  template void synthesize_shape_backward<T>(const SynthesizeShape&, T*, int64_t, int64_t); \
-  template void synthesize_shape_backward_model<T>(const SynthesizeShape&, T*, int64_t, int64_t);
-INSTANTIATE(float)
-INSTANTIATE(double)
+#define PYFACE3D_KERNELS(T)                                                                    \
+  template int64_t synthesize_shape_scratch<T>(const SynthesizeShape<T>&, bool);               \
+  template void synthesize_shape_forward<T>(const SynthesizeShape<T>&, T*, int64_t, int64_t);  \
+  template void synthesize_shape_backward<T>(const SynthesizeShape<T>&, T*, int64_t, int64_t); \
+  template void synthesize_shape_backward_model<T>(const SynthesizeShape<T>&, T*, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

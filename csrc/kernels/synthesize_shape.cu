@@ -11,10 +11,18 @@ namespace {
 constexpr int kFaces = 32, kVertices = 32, kPanel = 16;
 constexpr int kTile = 64, kDepth = 16;  // of the moments' product: 64 x 64 outputs a block, 4 x 4 a thread
 
-__device__ __forceinline__ int64_t row_of(const SynthesizeShape& p, int64_t n) { return p.indices ? p.indices[n] : n; }
+template <typename T>
+__device__ __forceinline__ PickedRow row_of(const SynthesizeShape<T>& p, int64_t n) {
+  return PickedRow(p.indices, n, p.row_count);
+}
+
+template <typename T>  // element `at` of a row with `width` elements
+__device__ __forceinline__ T element(const T* values, const PickedRow& picked, int64_t width, int64_t at) {
+  return picked(values[picked.row * width + at]);
+}
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShape p) {
+__global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShape<T> p) {
   __shared__ T basis[kPanel][3 * kVertices + 1];  // + 1: no bank conflicts while it is filled
   __shared__ T coeffs[kPanel][kFaces + 1];
   const int t = threadIdx.x, vertex = t % kVertices, quad = t / kVertices;
@@ -26,7 +34,7 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
     const int64_t n = first_vertex + vertex;
     T shape[4][3];
     for (int d = 0; d < 3; ++d) {
-      const T mean = n < p.vertex_count ? static_cast<const T*>(p.mean)[row_of(p, n) * 3 + d] : T(0);
+      const T mean = n < p.vertex_count ? element<T>(p.mean, row_of(p, n), 3, d) : T(0);
       for (int f = 0; f < 4; ++f) shape[f][d] = mean;
     }
     for (int64_t k0 = 0; k0 < K; k0 += kPanel) {
@@ -34,12 +42,12 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
         const int k = i % kPanel, row = i / kPanel;  // consecutive threads read consecutive k
         const int64_t v = first_vertex + row / 3;
         const bool inside = v < p.vertex_count && k0 + k < K;
-        basis[k][row] = inside ? static_cast<const T*>(p.basis)[(row_of(p, v) * 3 + row % 3) * K + k0 + k] : T(0);
+        basis[k][row] = inside ? element<T>(p.basis, row_of(p, v), 3 * K, row % 3 * K + k0 + k) : T(0);
       }
       for (int i = t; i < kPanel * kFaces; i += kCudaThreads) {
         const int k = i % kPanel, f = i / kPanel;
         const bool inside = first_face + f < p.batch && k0 + k < K;
-        coeffs[k][f] = inside ? static_cast<const T*>(p.coeffs)[(first_face + f) * K + k0 + k] : T(0);
+        coeffs[k][f] = inside ? p.coeffs[(first_face + f) * K + k0 + k] : T(0);
       }
       __syncthreads();
       const int present = K - k0 < kPanel ? static_cast<int>(K - k0) : kPanel;  // padding zeros would spread a NaN
@@ -57,8 +65,8 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
     for (int f = 0; f < 4; ++f) {
       const int64_t face = first_face + quad * 4 + f;
       if (face >= p.batch || n >= p.vertex_count) continue;
-      T* out = static_cast<T*>(p.out) + (face * p.vertex_count + n) * 3;
-      const T* m = static_cast<const T*>(p.pose) + face * 12;
+      T* out = p.out + (face * p.vertex_count + n) * 3;
+      const T* m = p.pose + face * 12;
       for (int r = 0; r < 3; ++r)
         out[r] = p.pose
                      ? m[r * 4] * shape[f][0] + m[r * 4 + 1] * shape[f][1] + m[r * 4 + 2] * shape[f][2] + m[r * 4 + 3]
@@ -69,15 +77,15 @@ __global__ void __launch_bounds__(kCudaThreads) synthesize_kernel(SynthesizeShap
 
 // Column j of the moments: j = k * 3 + d of [mean | basis], then one column of ones.
 template <typename T>
-__device__ __forceinline__ T moment_column(const SynthesizeShape& p, int64_t row, int64_t j) {
+__device__ __forceinline__ T moment_column(const SynthesizeShape<T>& p, const PickedRow& row, int64_t j) {
   const int64_t k = j / 3, d = j % 3;
   if (k == p.coeff_count + 1) return T(1);
-  return k == 0 ? static_cast<const T*>(p.mean)[row * 3 + d]
-                : static_cast<const T*>(p.basis)[(row * 3 + d) * p.coeff_count + k - 1];
+  return k == 0 ? element<T>(p.mean, row, 3, d)
+                : element<T>(p.basis, row, 3 * p.coeff_count, d * p.coeff_count + k - 1);
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) moments_kernel(SynthesizeShape p) {
+__global__ void __launch_bounds__(kCudaThreads) moments_kernel(SynthesizeShape<T> p) {
   __shared__ T grad[kDepth][kTile + 1];
   __shared__ T columns[kDepth][kTile + 1];
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
@@ -94,9 +102,7 @@ __global__ void __launch_bounds__(kCudaThreads) moments_kernel(SynthesizeShape p
       for (int i = t; i < kDepth * kTile; i += kCudaThreads) {
         const int depth = i / kTile, at = i % kTile;
         const int64_t n = n0 + depth, row = row0 + at, column = column0 + at;
-        grad[depth][at] = n < end && row < rows
-                              ? static_cast<const T*>(p.grad_out)[(row / 3 * p.vertex_count + n) * 3 + row % 3]
-                              : T(0);
+        grad[depth][at] = n < end && row < rows ? p.grad_out[(row / 3 * p.vertex_count + n) * 3 + row % 3] : T(0);
         columns[depth][at] = n < end && column < width ? moment_column<T>(p, row_of(p, n), column) : T(0);
       }
       __syncthreads();
@@ -108,30 +114,30 @@ __global__ void __launch_bounds__(kCudaThreads) moments_kernel(SynthesizeShape p
     for (int i = 0; i < 4; ++i)
       for (int j = 0; j < 4; ++j) {
         const int64_t row = row0 + ty + 16 * i, column = column0 + tx + 16 * j;
-        if (row < rows && column < width) static_cast<T*>(p.moments)[(chunk * rows + row) * width + column] = sum[i][j];
+        if (row < rows && column < width) p.moments[(chunk * rows + row) * width + column] = sum[i][j];
       }
   }
 }
 
 // A[b, i, j] with the chunks added in order.
 template <typename T>
-__device__ __forceinline__ T moment(const SynthesizeShape& p, int64_t face, int i, int64_t j) {
+__device__ __forceinline__ T moment(const SynthesizeShape<T>& p, int64_t face, int i, int64_t j) {
   const int64_t rows = p.batch * 3, width = synthesize_moments(p.coeff_count);
   T sum = 0;
   PYFACE3D_NO_UNROLL  // its caller unrolls it ninefold already: more spills on sm_75
       for (int64_t chunk = 0; chunk < synthesize_chunks(p.vertex_count); ++chunk) sum +=
-      static_cast<const T*>(p.moments)[(chunk * rows + face * 3 + i) * width + j];
+      p.moments[(chunk * rows + face * 3 + i) * width + j];
   return sum;
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) contract_kernel(SynthesizeShape p) {
+__global__ void __launch_bounds__(kCudaThreads) contract_kernel(SynthesizeShape<T> p) {
   __shared__ T shared[kCudaThreads];
   const int64_t K = p.coeff_count;
   for (int64_t face = blockIdx.x; face < p.batch; face += gridDim.x) {
-    const T* m = static_cast<const T*>(p.pose) + face * 12;
-    const T* c = static_cast<const T*>(p.coeffs) + face * K;
-    T* out = static_cast<T*>(p.grad_parts) + face * (K + 12);
+    const T* m = p.pose + face * 12;
+    const T* c = p.coeffs + face * K;
+    T* out = p.grad_parts + face * (K + 12);
     T grad_m[3][3] = {};
     for (int64_t k = threadIdx.x; k <= K; k += kCudaThreads) {
       T grad_c = 0;
@@ -156,31 +162,31 @@ __global__ void __launch_bounds__(kCudaThreads) contract_kernel(SynthesizeShape 
 
 // grad_mean and grad_basis: one thread per (vertex, coordinate, column), summed over faces in order.
 template <typename T>
-__global__ void grad_model_kernel(SynthesizeShape p) {
+__global__ void grad_model_kernel(SynthesizeShape<T> p) {
   const int64_t K = p.coeff_count, columns = p.want_basis ? K + 1 : 1;
   for (int64_t i = cuda_first(); i < p.vertex_count * 3 * columns; i += cuda_stride()) {
     const int64_t k = i % columns, d = i / columns % 3, n = i / columns / 3;
     T sum = 0;
     for (int64_t face = 0; face < p.batch; ++face) {
-      const T* g = static_cast<const T*>(p.grad_out) + (face * p.vertex_count + n) * 3;
-      const T* m = static_cast<const T*>(p.pose) + face * 12;
+      const T* g = p.grad_out + (face * p.vertex_count + n) * 3;
+      const T* m = p.pose + face * 12;
       const T h = p.pose ? m[d] * g[0] + m[4 + d] * g[1] + m[8 + d] * g[2] : g[d];
-      sum += k == 0 ? h : h * static_cast<const T*>(p.coeffs)[face * K + k - 1];
+      sum += k == 0 ? h : h * p.coeffs[face * K + k - 1];
     }
-    if (k > 0) static_cast<T*>(p.grad_basis)[(n * 3 + d) * K + k - 1] = sum;
-    if (k == 0 && p.want_mean) static_cast<T*>(p.grad_mean)[n * 3 + d] = sum;
+    if (k > 0) p.grad_basis[(n * 3 + d) * K + k - 1] = sum;
+    if (k == 0 && p.want_mean) p.grad_mean[n * 3 + d] = sum;
   }
 }
 }  // namespace
 
 template <typename T>
-const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream) {
+const char* synthesize_shape_forward_cuda(const SynthesizeShape<T>& p, void* stream) {
   const int64_t tiles = (p.vertex_count + kVertices - 1) / kVertices, groups = (p.batch + kFaces - 1) / kFaces;
   return cuda_launch(synthesize_kernel<T>, cuda_blocks(tiles * groups, 1), kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream) {
+const char* synthesize_shape_backward_cuda(const SynthesizeShape<T>& p, void* stream) {
   const char* error = nullptr;
   if (p.want_params) {
     const int64_t row_tiles = (p.batch * 3 + kTile - 1) / kTile;
@@ -194,8 +200,8 @@ const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* strea
   return cuda_launch(grad_model_kernel<T>, cuda_blocks(count), kCudaThreads, stream, p);
 }
 
-template const char* synthesize_shape_forward_cuda<float>(const SynthesizeShape&, void*);
-template const char* synthesize_shape_forward_cuda<double>(const SynthesizeShape&, void*);
-template const char* synthesize_shape_backward_cuda<float>(const SynthesizeShape&, void*);
-template const char* synthesize_shape_backward_cuda<double>(const SynthesizeShape&, void*);
+#define PYFACE3D_KERNELS(T)                                                                \
+  template const char* synthesize_shape_forward_cuda<T>(const SynthesizeShape<T>&, void*); \
+  template const char* synthesize_shape_backward_cuda<T>(const SynthesizeShape<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

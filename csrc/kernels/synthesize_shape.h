@@ -10,18 +10,19 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct SynthesizeShape {   // contiguous, one scalar type
-  const void* mean;        // (N, 3)
-  const void* basis;       // (N, 3, K)
-  const void* coeffs;      // (B, K)
-  const void* pose;        // (B, 3, 4), or null: unposed
+  const T* mean;           // (N, 3)
+  const T* basis;          // (N, 3, K)
+  const T* coeffs;         // (B, K)
+  const T* pose;           // (B, 3, 4), or null: unposed
   const int64_t* indices;  // (L,) rows of mean and basis, or null: all, L = N
-  const void* grad_out;    // (B, L, 3), backward only
-  void* out;               // (B, L, 3), forward only
-  void* grad_parts;        // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices; CUDA: (1, B, K + 12)
-  void* moments;           // CUDA workspace: (C, 3 B, synthesize_moments(K))
-  void* grad_mean;         // (L, 3)
-  void* grad_basis;        // (L, 3, K)
+  const T* grad_out;       // (B, L, 3), backward only
+  T* out;                  // (B, L, 3), forward only
+  T* grad_parts;           // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices; CUDA: (1, B, K + 12)
+  T* moments;              // CUDA workspace: (C, 3 B, synthesize_moments(K))
+  T* grad_mean;            // (L, 3)
+  T* grad_basis;           // (L, 3, K)
   int64_t batch, coeff_count, vertex_count;  // B, K, L
   int64_t row_count;                         // N
   bool want_params, want_mean, want_basis;   // backward only: which gradients
@@ -44,20 +45,20 @@ PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) {
 PYFACE3D_INLINE int64_t synthesize_moments(int64_t coeff_count) { return (coeff_count + 1) * 3 + 1; }
 
 template <typename T>
-const char* synthesize_shape_forward_cuda(const SynthesizeShape& p, void* stream);
+const char* synthesize_shape_forward_cuda(const SynthesizeShape<T>& p, void* stream);
 template <typename T>
-const char* synthesize_shape_backward_cuda(const SynthesizeShape& p, void* stream);
+const char* synthesize_shape_backward_cuda(const SynthesizeShape<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs; `backward`: for synthesize_shape_backward.
-    template <typename T> int64_t synthesize_shape_scratch(const SynthesizeShape& p, bool backward);
+    template <typename T> int64_t synthesize_shape_scratch(const SynthesizeShape<T>& p, bool backward);
     // Items are blocks of vertices.
     template <typename T>
-    void synthesize_shape_forward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
+    void synthesize_shape_forward(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end);
     // Items are (chunk of vertices, group of faces) pairs, numbered chunk-major; fills grad_parts.
     template <typename T>
-    void synthesize_shape_backward(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);
+    void synthesize_shape_backward(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end);
     // Items are blocks of vertices; fills grad_mean and grad_basis.
     template <typename T>
-    void synthesize_shape_backward_model(const SynthesizeShape& p, T* scratch, int64_t begin, int64_t end);)
+    void synthesize_shape_backward_model(const SynthesizeShape<T>& p, T* scratch, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -5,20 +5,19 @@
 namespace pyface3d {
 namespace {
 template <typename T>
-__device__ __forceinline__ T coefficient(const void* coeffs, const VertexDistance& p, int64_t b, int64_t k) {
-  return k ? static_cast<const T*>(coeffs)[b * p.coeff_count + k - 1] : T(1);
+__device__ __forceinline__ T coefficient(const T* coeffs, const VertexDistance<T>& p, int64_t b, int64_t k) {
+  return k ? coeffs[b * p.coeff_count + k - 1] : T(1);
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p) {
+__global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance<T> p) {
   __shared__ T shared[kCudaThreads];
   const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
-  const T* C = static_cast<const T*>(p.gram);
+  const T* C = p.gram;
   const T *centre = C + J * (J + 1), total = centre[J];
   for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
-    const T *pose = static_cast<const T*>(p.pose) + b * p.rows * width,
-            *target = static_cast<const T*>(p.target_pose) + b * p.rows * width;
-    T* d = static_cast<T*>(p.columns) + b * p.rows * J;
+    const T *pose = p.pose + b * p.rows * width, *target = p.target_pose + b * p.rows * width;
+    T* d = p.columns + b * p.rows * J;
     T e[3] = {}, distance = 0;
     for (int64_t r = 0; r < p.rows; ++r) {
       T offset = 0;
@@ -41,7 +40,7 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p)
       }
       for (int r = 0; r < 3; ++r)
         if (r < p.rows) {
-          static_cast<T*>(p.slope)[(b * p.rows + r) * (J + 1) + j] = product[r] + total * e[r] * centre[j];
+          p.slope[(b * p.rows + r) * (J + 1) + j] = product[r] + total * e[r] * centre[j];
           distance += product[r] * d[r * J + j];
         }
     }
@@ -49,27 +48,27 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance p)
     if (threadIdx.x) continue;
     for (int r = 0; r < 3; ++r)
       if (r < p.rows) {
-        static_cast<T*>(p.slope)[(b * p.rows + r) * (J + 1) + J] = total * e[r];
+        p.slope[(b * p.rows + r) * (J + 1) + J] = total * e[r];
         sum += total * e[r] * e[r];
       }
-    static_cast<T*>(p.distance)[b] = sum;
+    p.distance[b] = sum;
   }
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance p) {
+__global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance<T> p) {
   __shared__ T shared[kCudaThreads];
   const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
   const int sides = p.want_target ? 2 : 1;
   for (int64_t item = blockIdx.x; item < p.batch * sides; item += gridDim.x) {
     const int64_t b = item / sides;
     const bool target = item % sides;
-    const T g = (target ? -2 : 2) * static_cast<const T*>(p.grad_out)[b];
-    const void* coeffs = target ? p.target_coeffs : p.coeffs;
-    const T* pose = static_cast<const T*>(target ? p.target_pose : p.pose) + b * p.rows * width;
-    T* grad_pose = static_cast<T*>(target ? p.grad_target_pose : p.grad_pose) + b * p.rows * width;
-    T* grad_coeffs = static_cast<T*>(target ? p.grad_target_coeffs : p.grad_coeffs) + b * p.coeff_count;
-    const T* slope = static_cast<const T*>(p.slope) + b * p.rows * (J + 1);
+    const T g = (target ? -2 : 2) * p.grad_out[b];
+    const T* coeffs = target ? p.target_coeffs : p.coeffs;
+    const T* pose = (target ? p.target_pose : p.pose) + b * p.rows * width;
+    T* grad_pose = (target ? p.grad_target_pose : p.grad_pose) + b * p.rows * width;
+    T* grad_coeffs = (target ? p.grad_target_coeffs : p.grad_coeffs) + b * p.coeff_count;
+    const T* slope = p.slope + b * p.rows * (J + 1);
     for (int64_t k = 1 + threadIdx.x; k < columns; k += kCudaThreads) {
       T sum = 0;
       for (int64_t r = 0; r < p.rows; ++r)
@@ -91,17 +90,17 @@ __global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance p
 }  // namespace
 
 template <typename T>
-const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream) {
+const char* vertex_distance_forward_cuda(const VertexDistance<T>& p, void* stream) {
   return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch, 1), kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream) {
+const char* vertex_distance_backward_cuda(const VertexDistance<T>& p, void* stream) {
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.want_target ? 2 : 1), 1), kCudaThreads, stream, p);
 }
 
-template const char* vertex_distance_forward_cuda<float>(const VertexDistance&, void*);
-template const char* vertex_distance_forward_cuda<double>(const VertexDistance&, void*);
-template const char* vertex_distance_backward_cuda<float>(const VertexDistance&, void*);
-template const char* vertex_distance_backward_cuda<double>(const VertexDistance&, void*);
+#define PYFACE3D_KERNELS(T)                                                              \
+  template const char* vertex_distance_forward_cuda<T>(const VertexDistance<T>&, void*); \
+  template const char* vertex_distance_backward_cuda<T>(const VertexDistance<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

@@ -13,20 +13,21 @@
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
-struct VertexDistance {       // contiguous, one scalar type; J = X (K + 1)
-  const void* gram;           // (J + 1, J + 1)
-  const void* coeffs;         // (B, K)
-  const void* pose;           // (B, R, X + 1)
-  const void* target_coeffs;  // (B, K)
-  const void* target_pose;    // (B, R, X + 1)
-  const void* grad_out;       // (B,), backward only
-  void* columns;              // workspace: (J, padded J), C with its rows padded to whole vectors; CUDA: (B, R, J), D
-  void* distance;             // (B,), forward only
-  void* slope;                // (B, R, J + 1), written forward, read backward
-  void* grad_coeffs;          // (B, K), backward only, as all below
-  void* grad_pose;            // (B, R, X + 1)
-  void* grad_target_coeffs;   // (B, K), where wanted, as the next
-  void* grad_target_pose;     // (B, R, X + 1)
+template <typename T>
+struct VertexDistance {    // contiguous, one scalar type; J = X (K + 1)
+  const T* gram;           // (J + 1, J + 1)
+  const T* coeffs;         // (B, K)
+  const T* pose;           // (B, R, X + 1)
+  const T* target_coeffs;  // (B, K)
+  const T* target_pose;    // (B, R, X + 1)
+  const T* grad_out;       // (B,), backward only
+  T* columns;              // workspace: (J, padded J), C with its rows padded to whole vectors; CUDA: (B, R, J), D
+  T* distance;             // (B,), forward only
+  T* slope;                // (B, R, J + 1), written forward, read backward
+  T* grad_coeffs;          // (B, K), backward only, as all below
+  T* grad_pose;            // (B, R, X + 1)
+  T* grad_target_coeffs;   // (B, K), where wanted, as the next
+  T* grad_target_pose;     // (B, R, X + 1)
   int64_t batch, rows, axes, coeff_count;  // B, R, X, K
   bool want_target;                        // backward only: whether the target's gradients are wanted
 };
@@ -39,15 +40,15 @@ inline int64_t distance_scratch(int64_t columns, int64_t rows) {
 }
 
 template <typename T>
-const char* vertex_distance_forward_cuda(const VertexDistance& p, void* stream);
+const char* vertex_distance_forward_cuda(const VertexDistance<T>& p, void* stream);
 template <typename T>
-const char* vertex_distance_backward_cuda(const VertexDistance& p, void* stream);
+const char* vertex_distance_backward_cuda(const VertexDistance<T>& p, void* stream);
 
-PYFACE3D_EACH_ISA(template <typename T> void vertex_distance_prepare(const VertexDistance& p);
+PYFACE3D_EACH_ISA(template <typename T> void vertex_distance_prepare(const VertexDistance<T>& p);
                   // Blocks [begin, end) of kDistanceFaces faces.
                   template <typename T>
-                  void vertex_distance_forward(const VertexDistance& p, T* scratch, int64_t begin, int64_t end);
+                  void vertex_distance_forward(const VertexDistance<T>& p, T* scratch, int64_t begin, int64_t end);
                   // Faces [begin, end).
                   template <typename T>
-                  void vertex_distance_backward(const VertexDistance& p, int64_t begin, int64_t end);)
+                  void vertex_distance_backward(const VertexDistance<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

@@ -25,11 +25,15 @@ Vector3<T> sum_at(const T* sums, int64_t n) {
   return {sums[n * 4], sums[n * 4 + 1], sums[n * 4 + 2]};
 }
 
+// A triangle that names a vertex twice has no area, whatever rounding makes of it.
+inline bool has_area(const int64_t* t) { return t[0] != t[1] && t[1] != t[2] && t[2] != t[0]; }
+
 template <typename T>
-void sum_triangles(const VertexNormals& p, const T* vertices, T* sums) {  // sums (N, 4), the fourth idle
+void sum_triangles(const VertexNormals<T>& p, const T* vertices, T* sums) {  // sums (N, 4), the fourth idle
   for (int64_t i = 0; i < p.vertex_count * 4; ++i) sums[i] = 0;
   Quad<T> v[3], normal, lost, turned;
   for (const int64_t *t = p.triangles, *end = t + p.triangle_count * 3; t < end; t += 3) {
+    if (!has_area(t)) continue;
     for (int k = 0; k < 3; ++k) load_point(vertices + t[k] * 3, t[k] + 1 < p.vertex_count, v[k]);
     v[1] -= v[0], v[2] -= v[0];
     cross_product(v[1], v[2], normal);
@@ -54,7 +58,7 @@ T inverse_length(const Vector3<T>& s) {
 }
 
 template <typename T>
-void backward_face(const VertexNormals& p, const T* vertices, const T* grad_normals, T* grad_vertices, T* sums) {
+void backward_face(const VertexNormals<T>& p, const T* vertices, const T* grad_normals, T* grad_vertices, T* sums) {
   sum_triangles(p, vertices, sums);
   for (int64_t n = 0; n < p.vertex_count; ++n) {  // sums become their own gradients
     const T inverse = inverse_length(sum_at(sums, n));
@@ -75,28 +79,27 @@ void backward_face(const VertexNormals& p, const T* vertices, const T* grad_norm
 }  // namespace
 
 template <typename T>
-void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch) {
+void vertex_normals_forward(const VertexNormals<T>& p, int64_t begin, int64_t end, T* scratch) {
   for (int64_t face = begin; face < end; ++face) {
     const int64_t offset = face * p.vertex_count * 3;
-    T* normals = static_cast<T*>(p.normals) + offset;
-    sum_triangles(p, static_cast<const T*>(p.vertices) + offset, scratch);
+    T* normals = p.normals + offset;
+    sum_triangles(p, p.vertices + offset, scratch);
     for (int64_t n = 0; n < p.vertex_count; ++n)
       set(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
   }
 }
 
 template <typename T>
-void vertex_normals_backward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch) {
+void vertex_normals_backward(const VertexNormals<T>& p, int64_t begin, int64_t end, T* scratch) {
   for (int64_t face = begin; face < end; ++face) {
     const int64_t offset = face * p.vertex_count * 3;
-    backward_face(p, static_cast<const T*>(p.vertices) + offset, static_cast<const T*>(p.grad_normals) + offset,
-                  static_cast<T*>(p.grad_vertices) + offset, scratch);
+    backward_face(p, p.vertices + offset, p.grad_normals + offset, p.grad_vertices + offset, scratch);
   }
 }
 
-template void vertex_normals_forward<float>(const VertexNormals&, int64_t, int64_t, float*);
-template void vertex_normals_forward<double>(const VertexNormals&, int64_t, int64_t, double*);
-template void vertex_normals_backward<float>(const VertexNormals&, int64_t, int64_t, float*);
-template void vertex_normals_backward<double>(const VertexNormals&, int64_t, int64_t, double*);
+#define PYFACE3D_KERNELS(T)                                                               \
+  template void vertex_normals_forward<T>(const VertexNormals<T>&, int64_t, int64_t, T*); \
+  template void vertex_normals_backward<T>(const VertexNormals<T>&, int64_t, int64_t, T*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -30,13 +30,14 @@ struct Edges {  // of triangle i of face i / F
   int64_t v0, v1, v2;
   Vector3<T> e1, e2;
   bool counts;
-  __device__ Edges(const VertexNormals& p, int64_t i) : counts(false) {
+  __device__ Edges(const VertexNormals<T>& p, int64_t i) : counts(false) {
     const int64_t* t = p.triangles + i % p.triangle_count * 3;
     const int64_t first = i / p.triangle_count * p.vertex_count;
     for (int k = 0; k < 3; ++k)
-      if (t[k] < 0 || t[k] >= p.vertex_count) return;  // cannot be reported without waiting for the device
+      if (t[k] < 0 || t[k] >= p.vertex_count) return;          // cannot be reported without waiting for the device
+    if (t[0] == t[1] || t[1] == t[2] || t[2] == t[0]) return;  // no area, whatever rounding makes of it
     v0 = first + t[0], v1 = first + t[1], v2 = first + t[2];
-    const T* vertices = static_cast<const T*>(p.vertices);
+    const T* vertices = p.vertices;
     e1 = load_row(vertices, v1) - load_row(vertices, v0), e2 = load_row(vertices, v2) - load_row(vertices, v0);
     counts = e1.cross(e2).finite();
   }
@@ -44,7 +45,7 @@ struct Edges {  // of triangle i of face i / F
 
 template <typename T>
 struct SumJob {
-  VertexNormals p;
+  VertexNormals<T> p;
   template <typename Add>
   __device__ void operator()(int64_t i, Add& add) const {
     const Edges<T> e(p, i);
@@ -55,8 +56,8 @@ struct SumJob {
 };
 
 template <typename T>
-__global__ void normalise_kernel(VertexNormals p) {
-  T* normals = static_cast<T*>(p.normals);
+__global__ void normalise_kernel(VertexNormals<T> p) {
+  T* normals = p.normals;
   for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
     const Vector3<T> s = load_row(normals, n);
     store_row(normals, n, s * inverse_length(s));
@@ -64,10 +65,10 @@ __global__ void normalise_kernel(VertexNormals p) {
 }
 
 template <typename T>
-__global__ void grad_sums_kernel(VertexNormals p) {  // the sums become their own gradients
-  T* sums = static_cast<T*>(p.sums);
+__global__ void grad_sums_kernel(VertexNormals<T> p) {  // the sums become their own gradients
+  T* sums = p.sums;
   for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
-    const Vector3<T> s = load_row(sums, n), grad = load_row(static_cast<const T*>(p.grad_normals), n);
+    const Vector3<T> s = load_row(sums, n), grad = load_row(p.grad_normals, n);
     const T inverse = inverse_length(s);
     const Vector3<T> normal = s * inverse;
     store_row(sums, n, (grad - normal * normal.dot(grad)) * inverse);
@@ -76,12 +77,12 @@ __global__ void grad_sums_kernel(VertexNormals p) {  // the sums become their ow
 
 template <typename T>
 struct BackwardJob {
-  VertexNormals p;
+  VertexNormals<T> p;
   template <typename Add>
   __device__ void operator()(int64_t i, Add& add) const {
     const Edges<T> e(p, i);
     if (!e.counts) return;
-    const T* sums = static_cast<const T*>(p.sums);
+    const T* sums = p.sums;
     const Vector3<T> grad_c = load_row(sums, e.v0) + load_row(sums, e.v1) + load_row(sums, e.v2);
     const Vector3<T> grad_1 = e.e2.cross(grad_c), grad_2 = grad_c.cross(e.e1);
     add_row(add, e.v1, grad_1), add_row(add, e.v2, grad_2), add_row(add, e.v0, (grad_1 + grad_2) * T(-1));
@@ -89,30 +90,30 @@ struct BackwardJob {
 };
 
 template <typename T>
-const char* sum_triangles(const VertexNormals& p, T* sums, void* stream) {
-  return cuda_scatter(SumJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count, sums,
-                      p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
+const char* sum_triangles(const VertexNormals<T>& p, T* sums, void* stream) {
+  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
+  return cuda_scatter(SumJob<T>{p}, faces, 3 * p.triangle_count, sums, p.scatter_workspace, stream);
 }
 }  // namespace
 
 template <typename T>
-const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream) {
-  const char* error = sum_triangles(p, static_cast<T*>(p.normals), stream);
+const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream) {
+  const char* error = sum_triangles(p, p.normals, stream);
   return error ? error
                : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream) {
-  const char* error = sum_triangles(p, static_cast<T*>(p.sums), stream);
+const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream) {
+  const char* error = sum_triangles(p, p.sums, stream);
   if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   if (error) return error;
-  return cuda_scatter(BackwardJob<T>{p}, p.batch * p.triangle_count, 3 * p.triangle_count,
-                      static_cast<T*>(p.grad_vertices), p.batch * p.vertex_count * 3, p.scatter_workspace, stream);
+  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
+  return cuda_scatter(BackwardJob<T>{p}, faces, 3 * p.triangle_count, p.grad_vertices, p.scatter_workspace, stream);
 }
 
-template const char* vertex_normals_forward_cuda<float>(const VertexNormals&, void*);
-template const char* vertex_normals_forward_cuda<double>(const VertexNormals&, void*);
-template const char* vertex_normals_backward_cuda<float>(const VertexNormals&, void*);
-template const char* vertex_normals_backward_cuda<double>(const VertexNormals&, void*);
+#define PYFACE3D_KERNELS(T)                                                            \
+  template const char* vertex_normals_forward_cuda<T>(const VertexNormals<T>&, void*); \
+  template const char* vertex_normals_backward_cuda<T>(const VertexNormals<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

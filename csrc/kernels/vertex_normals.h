@@ -6,14 +6,15 @@
 #include "kernels/simd.h"
 
 namespace pyface3d {
+template <typename T>
 struct VertexNormals {       // contiguous, one scalar type
-  const void* vertices;      // (B, N, 3)
+  const T* vertices;         // (B, N, 3)
   const int64_t* triangles;  // (F, 3)
-  const void* grad_normals;  // (B, N, 3), backward only
-  void* normals;             // (B, N, 3), forward only
-  void* grad_vertices;       // (B, N, 3), backward only
-  void* sums;                // (B, N, 3) CUDA workspace, backward only
-  void* scatter_workspace;   // CUDA: scatter_words(3 B N) 64-bit words
+  const T* grad_normals;     // (B, N, 3), backward only
+  T* normals;                // (B, N, 3), forward only
+  T* grad_vertices;          // (B, N, 3), backward only
+  T* sums;                   // (B, N, 3) CUDA workspace, backward only
+  void* scatter_workspace;   // CUDA: 64-bit words, scatter.cuh
   int64_t batch, vertex_count, triangle_count;
 };
 
@@ -31,13 +32,15 @@ struct Vector3 {
 };
 
 template <typename T>
-const char* vertex_normals_forward_cuda(const VertexNormals& p, void* stream);
+const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream);
 template <typename T>
-const char* vertex_normals_backward_cuda(const VertexNormals& p, void* stream);
+const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count
     // for nothing. scratch (N, 4) per thread.
-    template <typename T> void vertex_normals_forward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);
-    template <typename T> void vertex_normals_backward(const VertexNormals& p, int64_t begin, int64_t end, T* scratch);)
+    template <typename T>
+    void vertex_normals_forward(const VertexNormals<T>& p, int64_t begin, int64_t end, T* scratch);
+    template <typename T>
+    void vertex_normals_backward(const VertexNormals<T>& p, int64_t begin, int64_t end, T* scratch);)
 }  // namespace pyface3d

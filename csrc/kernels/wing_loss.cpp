@@ -5,8 +5,8 @@ namespace PYFACE3D_ISA {
 namespace {
 // The first `count` lanes; the others are zero.
 template <typename T>
-inline Vec<T> load_some(const void* from, int64_t at, int64_t count) {
-  const T* p = static_cast<const T*>(from) + at;
+inline Vec<T> load_some(const T* from, int64_t at, int64_t count) {
+  const T* p = from + at;
   if (count >= kLanes<T>) return load<T>(p);
   Vec<T> v{};
   __builtin_memcpy(&v, p, sizeof(T) * static_cast<uint64_t>(count));
@@ -14,14 +14,14 @@ inline Vec<T> load_some(const void* from, int64_t at, int64_t count) {
 }
 
 template <typename T>
-inline void store_some(void* to, int64_t at, int64_t count, Vec<T> v) {
-  T* p = static_cast<T*>(to) + at;
+inline void store_some(T* to, int64_t at, int64_t count, Vec<T> v) {
+  T* p = to + at;
   if (count >= kLanes<T>) return store<T>(p, v);
   __builtin_memcpy(p, &v, sizeof(T) * static_cast<uint64_t>(count));
 }
 
 template <typename T, bool backward>
-void run(const WingLoss& p, int64_t begin, int64_t end) {
+void run(const WingLoss<T>& p, int64_t begin, int64_t end) {
   const T w = T(p.w), epsilon = T(p.epsilon), corner = wing_corner<T>(w, epsilon);
   for (int64_t i = begin; i < end; i += kLanes<T>) {
     const int64_t count = end - i;
@@ -33,18 +33,18 @@ void run(const WingLoss& p, int64_t begin, int64_t end) {
 }  // namespace
 
 template <typename T>
-void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end) {
+void wing_loss_forward(const WingLoss<T>& p, int64_t begin, int64_t end) {
   run<T, false>(p, begin, end);
 }
 
 template <typename T>
-void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end) {
+void wing_loss_backward(const WingLoss<T>& p, int64_t begin, int64_t end) {
   run<T, true>(p, begin, end);
 }
 
-template void wing_loss_forward<float>(const WingLoss&, int64_t, int64_t);
-template void wing_loss_forward<double>(const WingLoss&, int64_t, int64_t);
-template void wing_loss_backward<float>(const WingLoss&, int64_t, int64_t);
-template void wing_loss_backward<double>(const WingLoss&, int64_t, int64_t);
+#define PYFACE3D_KERNELS(T)                                                 \
+  template void wing_loss_forward<T>(const WingLoss<T>&, int64_t, int64_t); \
+  template void wing_loss_backward<T>(const WingLoss<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -5,28 +5,28 @@
 namespace pyface3d {
 namespace {
 template <typename T, bool kBackward>
-__global__ void wing_kernel(WingLoss p, int64_t count) {
+__global__ void wing_kernel(WingLoss<T> p, int64_t count) {
   const PenaltyShape wing{Penalty::wing, p.w, p.epsilon};
   for (int64_t i = cuda_first(); i < count; i += cuda_stride()) {
     T value, slope;
-    penalise_one(wing, static_cast<const T*>(p.pred)[i] - static_cast<const T*>(p.target)[i], value, slope);
-    static_cast<T*>(p.out)[i] = kBackward ? static_cast<const T*>(p.grad_out)[i] * slope : value;
+    penalise_one(wing, p.pred[i] - p.target[i], value, slope);
+    p.out[i] = kBackward ? p.grad_out[i] * slope : value;
   }
 }
 }  // namespace
 
 template <typename T>
-const char* wing_loss_forward_cuda(const WingLoss& p, int64_t count, void* stream) {
+const char* wing_loss_forward_cuda(const WingLoss<T>& p, int64_t count, void* stream) {
   return cuda_launch(wing_kernel<T, false>, cuda_blocks(count), kCudaThreads, stream, p, count);
 }
 
 template <typename T>
-const char* wing_loss_backward_cuda(const WingLoss& p, int64_t count, void* stream) {
+const char* wing_loss_backward_cuda(const WingLoss<T>& p, int64_t count, void* stream) {
   return cuda_launch(wing_kernel<T, true>, cuda_blocks(count), kCudaThreads, stream, p, count);
 }
 
-template const char* wing_loss_forward_cuda<float>(const WingLoss&, int64_t, void*);
-template const char* wing_loss_forward_cuda<double>(const WingLoss&, int64_t, void*);
-template const char* wing_loss_backward_cuda<float>(const WingLoss&, int64_t, void*);
-template const char* wing_loss_backward_cuda<double>(const WingLoss&, int64_t, void*);
+#define PYFACE3D_KERNELS(T)                                                           \
+  template const char* wing_loss_forward_cuda<T>(const WingLoss<T>&, int64_t, void*); \
+  template const char* wing_loss_backward_cuda<T>(const WingLoss<T>&, int64_t, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

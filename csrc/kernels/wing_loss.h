@@ -5,11 +5,12 @@
 #include "kernels/penalty.h"
 
 namespace pyface3d {
-struct WingLoss {        // contiguous, one scalar type, E elements
-  const void* pred;      // (E,)
-  const void* target;    // (E,)
-  const void* grad_out;  // (E,), backward only
-  void* out;             // (E,) the loss, or grad_pred in the backward
+template <typename T>
+struct WingLoss {     // contiguous, one scalar type, E elements
+  const T* pred;      // (E,)
+  const T* target;    // (E,)
+  const T* grad_out;  // (E,), backward only
+  T* out;             // (E,) the loss, or grad_pred in the backward
   double w, epsilon;
 };
 
@@ -17,10 +18,10 @@ struct WingLoss {        // contiguous, one scalar type, E elements
 constexpr int64_t kWingChunk = 16384;
 
 template <typename T>
-const char* wing_loss_forward_cuda(const WingLoss& p, int64_t count, void* stream);
+const char* wing_loss_forward_cuda(const WingLoss<T>& p, int64_t count, void* stream);
 template <typename T>
-const char* wing_loss_backward_cuda(const WingLoss& p, int64_t count, void* stream);
+const char* wing_loss_backward_cuda(const WingLoss<T>& p, int64_t count, void* stream);
 
-PYFACE3D_EACH_ISA(template <typename T> void wing_loss_forward(const WingLoss& p, int64_t begin, int64_t end);
-                  template <typename T> void wing_loss_backward(const WingLoss& p, int64_t begin, int64_t end);)
+PYFACE3D_EACH_ISA(template <typename T> void wing_loss_forward(const WingLoss<T>& p, int64_t begin, int64_t end);
+                  template <typename T> void wing_loss_backward(const WingLoss<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

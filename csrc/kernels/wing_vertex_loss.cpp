@@ -9,25 +9,25 @@ constexpr int64_t kPose = 12, kValues = 1 + kPose;  // loss and grad_pose, befor
 
 template <typename T>
 struct Faces {  // the typed view of the parameters from one face on
-  Faces(const WingVertexLoss& p, int64_t face)
+  Faces(const WingVertexLoss<T>& p, int64_t face)
       : K(p.coeff_count),
-        target_coeffs(static_cast<const T*>(p.target_coeffs) + face * K),
-        pose(static_cast<const T*>(p.pose) + face * kPose),
-        moved(static_cast<const T*>(p.difference) + face * K),
-        turned(static_cast<const T*>(p.difference) + p.batch * K + face * kPose) {}
+        target_coeffs(p.target_coeffs + face * K),
+        pose(p.pose + face * kPose),
+        moved(p.difference + face * K),
+        turned(p.difference + p.batch * K + face * kPose) {}
   int64_t K;
   const T *target_coeffs, *pose, *moved, *turned;
 };
 
 // The packed vertices [first, last) of a group, and their weights: zero beyond the last vertex.
 template <typename T>
-void pack_group(const WingVertexLoss& p, int64_t first, int64_t last, T* tiles, T* weights) {
+void pack_group(const WingVertexLoss<T>& p, int64_t first, int64_t last, T* tiles, T* weights) {
   constexpr int L = kLanes<T>;
-  const T *mean = static_cast<const T*>(p.mean), *basis = static_cast<const T*>(p.basis);
+  const T *mean = p.mean, *basis = p.basis;
   for (int64_t n = first; n < last; n += L)
     pack_tile<T>(mean, basis, p.indices, p.coeff_count, n, last, tiles + (n - first) / L * tile_size<T>(p.coeff_count));
   for (int64_t i = 0; i < kWingGroup; ++i)
-    weights[i] = first + i >= last ? T(0) : p.weights ? static_cast<const T*>(p.weights)[first + i] : T(1);
+    weights[i] = first + i >= last ? T(0) : p.weights ? p.weights[first + i] : T(1);
 }
 
 // sums[k] += basis_k . h, lane by lane, for F faces whose sums are `stride` vectors apart.
@@ -49,7 +49,8 @@ inline void accumulate_coeffs(const T* tile, int64_t K, const Vec<T> (&h)[F][3],
 
 // One tile against F faces: their loss and, where wanted, gradients join the running sums (F, 13 + K).
 template <typename T, int F>
-inline void tile_against_faces(const WingVertexLoss& p, const Faces<T>& q, const T* tile, Vec<T> weight, Vec<T>* sums) {
+inline void tile_against_faces(const WingVertexLoss<T>& p, const Faces<T>& q, const T* tile, Vec<T> weight,
+                               Vec<T>* sums) {
   const int64_t stride = kValues + q.K;
   Vec<T> moved[F][3] = {}, shape[F][3], error[F][3], slope[F][3];
   add_basis<T, F>(tile, q.K, q.moved, q.K, moved);                // U
@@ -77,7 +78,7 @@ inline void tile_against_faces(const WingVertexLoss& p, const Faces<T>& q, const
 
 // F faces from `face` on over a packed group; their lanes are added up into the slab's sums (B, 13 + K).
 template <typename T, int F>
-void group_against_faces(const WingVertexLoss& p, int64_t face, int64_t vertices, const T* tiles, const T* weights,
+void group_against_faces(const WingVertexLoss<T>& p, int64_t face, int64_t vertices, const T* tiles, const T* weights,
                          Vec<T>* sums, T* slab_sums) {
   constexpr int L = kLanes<T>;
   const int64_t width = kValues + p.coeff_count, wanted = p.want_grad ? width : 1;
@@ -91,26 +92,26 @@ void group_against_faces(const WingVertexLoss& p, int64_t face, int64_t vertices
 }  // namespace
 
 template <typename T>
-int64_t wing_vertex_loss_scratch(const WingVertexLoss& p) {
+int64_t wing_vertex_loss_scratch(const WingVertexLoss<T>& p) {
   return kWingGroup / kLanes<T> * tile_size<T>(p.coeff_count) + kWingGroup + 4 * (kValues + p.coeff_count) * kLanes<T>;
 }
 
 template <typename T>
-void wing_vertex_loss_prepare(const WingVertexLoss& p) {
-  T* to = static_cast<T*>(p.difference);
-  const T *c = static_cast<const T*>(p.coeffs), *target_c = static_cast<const T*>(p.target_coeffs);
+void wing_vertex_loss_prepare(const WingVertexLoss<T>& p) {
+  T* to = p.difference;
+  const T *c = p.coeffs, *target_c = p.target_coeffs;
   for (int64_t i = 0; i < p.batch * p.coeff_count; ++i) *to++ = c[i] - target_c[i];
-  const T *m = static_cast<const T*>(p.pose), *target_m = static_cast<const T*>(p.target_pose);
+  const T *m = p.pose, *target_m = p.target_pose;
   for (int64_t i = 0; i < p.batch * kPose; ++i) *to++ = m[i] - target_m[i];
 }
 
 template <typename T>
-void wing_vertex_loss_slabs(const WingVertexLoss& p, T* scratch, int64_t begin, int64_t end) {
+void wing_vertex_loss_slabs(const WingVertexLoss<T>& p, T* scratch, int64_t begin, int64_t end) {
   const int64_t slab = wing_vertex_slab(p.vertex_count), width = kValues + p.coeff_count;
   T *tiles = scratch, *weights = tiles + kWingGroup / kLanes<T> * tile_size<T>(p.coeff_count);
   Vec<T>* sums = reinterpret_cast<Vec<T>*>(weights + kWingGroup);
   for (int64_t s = begin; s < end; ++s) {
-    T* slab_sums = static_cast<T*>(p.sums) + s * p.batch * width;
+    T* slab_sums = p.sums + s * p.batch * width;
     for (int64_t i = 0; i < p.batch * width; ++i) slab_sums[i] = 0;
     const int64_t slab_end = (s + 1) * slab < p.vertex_count ? (s + 1) * slab : p.vertex_count;
     for (int64_t first = s * slab; first < slab_end; first += kWingGroup) {
@@ -125,18 +126,18 @@ void wing_vertex_loss_slabs(const WingVertexLoss& p, T* scratch, int64_t begin, 
 }
 
 template <typename T>
-void wing_vertex_loss_finish(const WingVertexLoss& p) {
+void wing_vertex_loss_finish(const WingVertexLoss<T>& p) {
   const int64_t K = p.coeff_count, width = kValues + K, slabs = wing_vertex_slabs(p.vertex_count);
   for (int64_t b = 0; b < p.batch; ++b)
     for (int64_t i = 0; i < (p.want_grad ? width : 1); ++i) {
       double sum = 0;
-      for (int64_t s = 0; s < slabs; ++s) sum += double(static_cast<const T*>(p.sums)[(s * p.batch + b) * width + i]);
+      for (int64_t s = 0; s < slabs; ++s) sum += double(p.sums[(s * p.batch + b) * width + i]);
       if (i == 0)
-        static_cast<T*>(p.loss)[b] = T(sum);
+        p.loss[b] = T(sum);
       else if (i < kValues)
-        static_cast<T*>(p.grad_pose)[b * kPose + i - 1] = T(sum);
+        p.grad_pose[b * kPose + i - 1] = T(sum);
       else
-        static_cast<T*>(p.grad_coeffs)[b * K + i - kValues] = T(sum);
+        p.grad_coeffs[b * K + i - kValues] = T(sum);
     }
 }
 
@@ -146,13 +147,12 @@ void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch
     for (int64_t i = 0; i < width; ++i) out[b * width + i] = grad_loss[b] * gradient[b * width + i];
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                                         \
-  template int64_t wing_vertex_loss_scratch<T>(const WingVertexLoss&);                  \
-  template void wing_vertex_loss_prepare<T>(const WingVertexLoss&);                     \
-  template void wing_vertex_loss_slabs<T>(const WingVertexLoss&, T*, int64_t, int64_t); \
-  template void wing_vertex_loss_finish<T>(const WingVertexLoss&);                      \
+#define PYFACE3D_KERNELS(T)                                                                \
+  template int64_t wing_vertex_loss_scratch<T>(const WingVertexLoss<T>&);                  \
+  template void wing_vertex_loss_prepare<T>(const WingVertexLoss<T>&);                     \
+  template void wing_vertex_loss_slabs<T>(const WingVertexLoss<T>&, T*, int64_t, int64_t); \
+  template void wing_vertex_loss_finish<T>(const WingVertexLoss<T>&);                      \
   template void wing_vertex_loss_scale<T>(const T*, const T*, int64_t, int64_t, T*);
-PYFACE3D_INSTANTIATE(float)
-PYFACE3D_INSTANTIATE(double)
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

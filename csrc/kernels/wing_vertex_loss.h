@@ -11,20 +11,21 @@
 #include "kernels/penalty.h"
 
 namespace pyface3d {
+template <typename T>
 struct WingVertexLoss {                      // contiguous, one scalar type
-  const void* mean;                          // (N, 3)
-  const void* basis;                         // (N, 3, K)
+  const T* mean;                             // (N, 3)
+  const T* basis;                            // (N, 3, K)
   const int64_t* indices;                    // (L,) the vertices that count, or null: all, L = N
-  const void* weights;                       // (L,), or null: ones
-  const void* coeffs;                        // (B, K)
-  const void* pose;                          // (B, 3, 4)
-  const void* target_coeffs;                 // (B, K)
-  const void* target_pose;                   // (B, 3, 4)
-  void* difference;                          // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
-  void* sums;                                // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
-  void* loss;                                // (B,)
-  void* grad_coeffs;                         // (B, K)
-  void* grad_pose;                           // (B, 3, 4)
+  const T* weights;                          // (L,), or null: ones
+  const T* coeffs;                           // (B, K)
+  const T* pose;                             // (B, 3, 4)
+  const T* target_coeffs;                    // (B, K)
+  const T* target_pose;                      // (B, 3, 4)
+  T* difference;                             // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
+  T* sums;                                   // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
+  T* loss;                                   // (B,)
+  T* grad_coeffs;                            // (B, K)
+  T* grad_pose;                              // (B, 3, 4)
   int64_t batch, vertex_count, coeff_count;  // B, L, K
   int64_t row_count;                         // N
   PenaltyShape penalty;
@@ -43,21 +44,22 @@ PYFACE3D_INLINE int64_t wing_vertex_slabs(int64_t vertices) {
 }
 
 template <typename T>
-const char* wing_vertex_loss_forward_cuda(const WingVertexLoss& p, void* stream);
+const char* wing_vertex_loss_forward_cuda(const WingVertexLoss<T>& p, void* stream);
 // out[i] = grad_loss[i / width] * gradient[i].
 template <typename T>
-const char* wing_vertex_loss_scale_cuda(const void* grad_loss, const void* gradient, int64_t count, int64_t width,
-                                        void* out, void* stream);
+const char* wing_vertex_loss_scale_cuda(const T* grad_loss, const T* gradient, int64_t count, int64_t width, T* out,
+                                        void* stream);
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs.
-    template <typename T> int64_t wing_vertex_loss_scratch(const WingVertexLoss& p);
+    template <typename T> int64_t wing_vertex_loss_scratch(const WingVertexLoss<T>& p);
     // Fills `difference`.
-    template <typename T> void wing_vertex_loss_prepare(const WingVertexLoss& p);
+    template <typename T> void wing_vertex_loss_prepare(const WingVertexLoss<T>& p);
     // Slabs [begin, end): fills their `sums`.
-    template <typename T> void wing_vertex_loss_slabs(const WingVertexLoss& p, T* scratch, int64_t begin, int64_t end);
+    template <typename T>
+    void wing_vertex_loss_slabs(const WingVertexLoss<T>& p, T* scratch, int64_t begin, int64_t end);
     // Adds the slabs up: fills the outputs.
-    template <typename T> void wing_vertex_loss_finish(const WingVertexLoss& p);
+    template <typename T> void wing_vertex_loss_finish(const WingVertexLoss<T>& p);
     // The backward: out[b] = grad_loss[b] * gradient[b], rows of `width` elements.
     template <typename T>
     void wing_vertex_loss_scale(const T* grad_loss, const T* gradient, int64_t batch, int64_t width, T* out);)

@@ -12,9 +12,9 @@ T root(T x) {
 
 // |basis_k| of every coefficient.
 template <typename T>
-void column_norms(const WpdcLoss& p, T* norms) {
+void column_norms(const WpdcLoss<T>& p, T* norms) {
   const int64_t size = p.coeff_count + 1;
-  const T* axes = static_cast<const T*>(p.axes);
+  const T* axes = p.axes;
   for (int64_t k = 0; k < p.coeff_count; ++k) {
     T sum = 0;
     for (int d = 0; d < 3; ++d) sum += axes[(d * size + k + 1) * size + k + 1];
@@ -24,7 +24,7 @@ void column_norms(const WpdcLoss& p, T* norms) {
 
 template <typename T>
 struct Block {  // scratch of a block of faces, one per vector lane
-  Block(const WpdcLoss& p, T* scratch)
+  Block(const WpdcLoss<T>& p, T* scratch)
       : padded(padded_columns(p.param_count)),
         rows(scratch),
         error(rows + kWpdcFaces * padded),
@@ -38,9 +38,9 @@ struct Block {  // scratch of a block of faces, one per vector lane
 
 // Parameters of some faces, entry by entry with the faces side by side: to (P, lanes). Idle lanes repeat the last face.
 template <typename T>
-void turn(const WpdcLoss& p, const void* params, int64_t first, int64_t faces, const Block<T>& block, T* to) {
+void turn(const WpdcLoss<T>& p, const T* params, int64_t first, int64_t faces, const Block<T>& block, T* to) {
   constexpr int L = kLanes<T>;
-  const T* from = static_cast<const T*>(params) + first * p.param_count;
+  const T* from = params + first * p.param_count;
   for (int64_t l = 0; l < L; ++l)
     __builtin_memcpy(block.rows + l * block.padded, from + (l < faces ? l : faces - 1) * p.param_count,
                      p.param_count * sizeof(T));
@@ -53,7 +53,7 @@ void turn(const WpdcLoss& p, const void* params, int64_t first, int64_t faces, c
 }
 
 template <typename T>
-void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, const Block<T>& block, void* params) {
+void turn_back(const WpdcLoss<T>& p, const T* from, int64_t first, int64_t faces, const Block<T>& block, T* params) {
   constexpr int L = kLanes<T>;
   for (int64_t i = 0; i < p.param_count; i += L) {
     Vec<T> square[L];
@@ -61,7 +61,7 @@ void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, c
     transpose(square);
     for (int l = 0; l < L; ++l) store<T>(block.rows + l * block.padded + i, square[l]);
   }
-  T* to = static_cast<T*>(params) + first * p.param_count;
+  T* to = params + first * p.param_count;
   for (int64_t l = 0; l < faces; ++l)
     __builtin_memcpy(to + l * p.param_count, block.rows + l * block.padded, p.param_count * sizeof(T));
 }
@@ -69,10 +69,10 @@ void turn_back(const WpdcLoss& p, const T* from, int64_t first, int64_t faces, c
 // Adds to q^T axes_d q the share of rows [i, i + R): twice what stands left of the diagonal block, and the block
 // itself.
 template <typename T, int R>
-void add_rows(const WpdcLoss& p, int64_t i, const T* q, Vec<T> (&square)[3]) {
+void add_rows(const WpdcLoss<T>& p, int64_t i, const T* q, Vec<T> (&square)[3]) {
   constexpr int L = kLanes<T>;
   const int64_t size = p.coeff_count + 1;
-  const T* rows = static_cast<const T*>(p.axes) + i * size;
+  const T* rows = p.axes + i * size;
   Vec<T> sum[3][R] = {};
   for (int64_t j = 0; j < i; ++j) {
     const Vec<T> qj = load<T>(q + j * L);
@@ -91,7 +91,7 @@ void add_rows(const WpdcLoss& p, int64_t i, const T* q, Vec<T> (&square)[3]) {
 
 // |X_x|, |X_y|, |X_z| of the target shapes, and sqrt(points).
 template <typename T>
-void extents(const WpdcLoss& p, const T* q, Vec<T> (&extent)[4]) {
+void extents(const WpdcLoss<T>& p, const T* q, Vec<T> (&extent)[4]) {
   const int64_t size = p.coeff_count + 1;
   Vec<T> square[3] = {};
   int64_t i = 0;
@@ -109,10 +109,10 @@ Vec<T> absolute(Vec<T> x) {
 
 // The weights of a block from its errors; returns its losses.
 template <typename T>
-Vec<T> weigh(const WpdcLoss& p, const Block<T>& block, const Vec<T> (&extent)[4]) {
+Vec<T> weigh(const WpdcLoss<T>& p, const Block<T>& block, const Vec<T> (&extent)[4]) {
   constexpr int L = kLanes<T>;
   const int64_t entries = kPose + p.coeff_count;
-  const T *std = static_cast<const T*>(p.std), scale = T(p.scale), epsilon = T(p.epsilon);
+  const T *std = p.std, scale = T(p.scale), epsilon = T(p.epsilon);
   Vec<T> largest{}, loss{};
   for (int64_t i = 0; i < entries; ++i) {
     if (i == kDepth) continue;
@@ -132,9 +132,9 @@ Vec<T> weigh(const WpdcLoss& p, const Block<T>& block, const Vec<T> (&extent)[4]
 }
 
 template <typename T>
-void forward_block(const WpdcLoss& p, int64_t first, int64_t faces, const Block<T>& block) {
+void forward_block(const WpdcLoss<T>& p, int64_t first, int64_t faces, const Block<T>& block) {
   constexpr int L = kLanes<T>;
-  const T *mean = static_cast<const T*>(p.mean) + kPose, *std = static_cast<const T*>(p.std) + kPose;
+  const T *mean = p.mean + kPose, *std = p.std + kPose;
   turn<T>(p, p.target, first, faces, block, block.error);
   store<T>(block.q, Vec<T>{} + T(1));
   for (int64_t k = 0; k < p.coeff_count; ++k)
@@ -145,13 +145,13 @@ void forward_block(const WpdcLoss& p, int64_t first, int64_t faces, const Block<
   for (int64_t i = 0; i < p.param_count; ++i)
     store<T>(block.error + i * L, load<T>(block.weights + i * L) - load<T>(block.error + i * L));
   const Vec<T> loss = weigh<T>(p, block, extent);
-  for (int64_t l = 0; l < faces; ++l) static_cast<T*>(p.loss)[first + l] = loss[l];
+  for (int64_t l = 0; l < faces; ++l) p.loss[first + l] = loss[l];
   turn_back<T>(p, block.weights, first, faces, block, p.weights);
 }
 }  // namespace
 
 template <typename T>
-void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end) {
+void wpdc_loss_forward(const WpdcLoss<T>& p, T* scratch, int64_t begin, int64_t end) {
   constexpr int L = kLanes<T>;
   const Block<T> block(p, scratch);
   column_norms<T>(p, block.norms);
@@ -160,20 +160,19 @@ void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end
 }
 
 template <typename T>
-void wpdc_loss_backward(const WpdcLoss& p, int64_t begin, int64_t end) {
-  const T *pred = static_cast<const T*>(p.pred), *target = static_cast<const T*>(p.target);
-  const T *w = static_cast<const T*>(p.weights), *grad_loss = static_cast<const T*>(p.grad_loss);
+void wpdc_loss_backward(const WpdcLoss<T>& p, int64_t begin, int64_t end) {
+  const T *pred = p.pred, *target = p.target;
+  const T *w = p.weights, *grad_loss = p.grad_loss;
   for (int64_t b = begin; b < end; ++b) {
     const T g = 2 * grad_loss[b] / T(kPose + p.coeff_count);
     for (int64_t i = b * p.param_count; i < (b + 1) * p.param_count; ++i)
-      static_cast<T*>(p.grad_pred)[i] = g * w[i] * (pred[i] - target[i]);
+      p.grad_pred[i] = g * w[i] * (pred[i] - target[i]);
   }
 }
 
-#define PYFACE3D_INSTANTIATE(T)                                              \
-  template void wpdc_loss_forward<T>(const WpdcLoss&, T*, int64_t, int64_t); \
-  template void wpdc_loss_backward<T>(const WpdcLoss&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(float)
-PYFACE3D_INSTANTIATE(double)
+#define PYFACE3D_KERNELS(T)                                                     \
+  template void wpdc_loss_forward<T>(const WpdcLoss<T>&, T*, int64_t, int64_t); \
+  template void wpdc_loss_backward<T>(const WpdcLoss<T>&, int64_t, int64_t);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

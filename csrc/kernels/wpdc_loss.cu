@@ -8,17 +8,14 @@ constexpr int64_t kPose = 12, kDepth = 11;  // entries of the pose; t_z among th
 
 template <typename T>
 struct Face {
-  const WpdcLoss& p;
+  const WpdcLoss<T>& p;
   const T *pred, *target, *axes;
-  __device__ Face(const WpdcLoss& p_, int64_t b)
-      : p(p_),
-        pred(static_cast<const T*>(p.pred) + b * p.param_count),
-        target(static_cast<const T*>(p.target) + b * p.param_count),
-        axes(static_cast<const T*>(p.axes)) {}
+  __device__ Face(const WpdcLoss<T>& p_, int64_t b)
+      : p(p_), pred(p.pred + b * p.param_count), target(p.target + b * p.param_count), axes(p.axes) {}
 
   __device__ T q(int64_t k) const {  // [1, c]
     const int64_t i = kPose + k - 1;
-    return k == 0 ? T(1) : target[i] * static_cast<const T*>(p.std)[i] + static_cast<const T*>(p.mean)[i];
+    return k == 0 ? T(1) : target[i] * p.std[i] + p.mean[i];
   }
 
   __device__ T share_of_square(int d, int64_t j) const {  // thread j's part of q^T axes_d q
@@ -37,12 +34,12 @@ struct Face {
 };
 
 template <typename T>
-__global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss p) {
+__global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss<T> p) {
   __shared__ T shared[kCudaThreads];
   const int64_t entries = kPose + p.coeff_count;
   for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
     const Face<T> face(p, b);
-    T* w = static_cast<T*>(p.weights) + b * p.param_count;
+    T* w = p.weights + b * p.param_count;
     T extent[4];  // of the columns of the pose: |X_x|, |X_y|, |X_z|, sqrt(points)
     for (int d = 0; d < 3; ++d) {
       T part = 0;
@@ -55,8 +52,7 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss p) {
       const T reach = i >= entries ? T(0)
                       : i < kPose  ? extent[i % 4]
                                    : static_cast<T>(p.scale) * face.column_norm(i - kPose);
-      w[i] = i == kDepth || i >= entries ? T(0)
-                                         : static_cast<const T*>(p.std)[i] * size * reach + static_cast<T>(p.epsilon);
+      w[i] = i == kDepth || i >= entries ? T(0) : p.std[i] * size * reach + static_cast<T>(p.epsilon);
     }
     __syncthreads();
     T largest = 0, sum = 0;
@@ -68,32 +64,31 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss p) {
       sum += weight * error * error;
     }
     sum = block_sum(sum, shared);
-    if (threadIdx.x == 0) static_cast<T*>(p.loss)[b] = sum / static_cast<T>(entries);
+    if (threadIdx.x == 0) p.loss[b] = sum / static_cast<T>(entries);
   }
 }
 
 template <typename T>
-__global__ void backward_kernel(WpdcLoss p) {
+__global__ void backward_kernel(WpdcLoss<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.param_count; i += cuda_stride()) {
-    const T g = 2 * static_cast<const T*>(p.grad_loss)[i / p.param_count] / static_cast<T>(kPose + p.coeff_count);
-    static_cast<T*>(p.grad_pred)[i] = g * static_cast<const T*>(p.weights)[i] *
-                                      (static_cast<const T*>(p.pred)[i] - static_cast<const T*>(p.target)[i]);
+    const T g = 2 * p.grad_loss[i / p.param_count] / static_cast<T>(kPose + p.coeff_count);
+    p.grad_pred[i] = g * p.weights[i] * (p.pred[i] - p.target[i]);
   }
 }
 }  // namespace
 
 template <typename T>
-const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream) {
+const char* wpdc_loss_forward_cuda(const WpdcLoss<T>& p, void* stream) {
   return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch, 1), kCudaThreads, stream, p);
 }
 
 template <typename T>
-const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream) {
+const char* wpdc_loss_backward_cuda(const WpdcLoss<T>& p, void* stream) {
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.param_count), kCudaThreads, stream, p);
 }
 
-template const char* wpdc_loss_forward_cuda<float>(const WpdcLoss&, void*);
-template const char* wpdc_loss_forward_cuda<double>(const WpdcLoss&, void*);
-template const char* wpdc_loss_backward_cuda<float>(const WpdcLoss&, void*);
-template const char* wpdc_loss_backward_cuda<double>(const WpdcLoss&, void*);
+#define PYFACE3D_KERNELS(T)                                                  \
+  template const char* wpdc_loss_forward_cuda<T>(const WpdcLoss<T>&, void*); \
+  template const char* wpdc_loss_backward_cuda<T>(const WpdcLoss<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

@@ -12,16 +12,17 @@
 #include "kernels/small_matrix.h"
 
 namespace pyface3d {
+template <typename T>
 struct WpdcLoss {                           // contiguous, one scalar type
-  const void* pred;                         // (B, P) whitened
-  const void* target;                       // (B, P) whitened
-  const void* mean;                         // (P,), forward only, as the next two
-  const void* std;                          // (P,)
-  const void* axes;                         // (3, K + 1, K + 1) moments of the columns [mean | basis] per coordinate
-  const void* grad_loss;                    // (B,), backward only
-  void* weights;                            // (B, P), written forward, read backward
-  void* loss;                               // (B,), forward only
-  void* grad_pred;                          // (B, P), backward only
+  const T* pred;                            // (B, P) whitened
+  const T* target;                          // (B, P) whitened
+  const T* mean;                            // (P,), forward only, as the next two
+  const T* std;                             // (P,)
+  const T* axes;                            // (3, K + 1, K + 1) moments of the columns [mean | basis] per coordinate
+  const T* grad_loss;                       // (B,), backward only
+  T* weights;                               // (B, P), written forward, read backward
+  T* loss;                                  // (B,), forward only
+  T* grad_pred;                             // (B, P), backward only
   int64_t batch, param_count, coeff_count;  // B, P, K
   double points, scale, epsilon;
 };
@@ -33,12 +34,12 @@ inline int64_t wpdc_scratch(int64_t param_count, int64_t coeff_count) {
 }
 
 template <typename T>
-const char* wpdc_loss_forward_cuda(const WpdcLoss& p, void* stream);
+const char* wpdc_loss_forward_cuda(const WpdcLoss<T>& p, void* stream);
 template <typename T>
-const char* wpdc_loss_backward_cuda(const WpdcLoss& p, void* stream);
+const char* wpdc_loss_backward_cuda(const WpdcLoss<T>& p, void* stream);
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end); wpdc_scratch elements.
-    template <typename T> void wpdc_loss_forward(const WpdcLoss& p, T* scratch, int64_t begin, int64_t end);
-    template <typename T> void wpdc_loss_backward(const WpdcLoss& p, int64_t begin, int64_t end);)
+    template <typename T> void wpdc_loss_forward(const WpdcLoss<T>& p, T* scratch, int64_t begin, int64_t end);
+    template <typename T> void wpdc_loss_backward(const WpdcLoss<T>& p, int64_t begin, int64_t end);)
 }  // namespace pyface3d

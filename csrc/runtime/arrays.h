@@ -82,6 +82,12 @@ struct Output {
   T* values;
 };
 
+// The elements of an array whose type is known to be T.
+template <typename T>
+const T* pointer(const Array& x) {
+  return static_cast<const T*>(x.data());
+}
+
 // Calls function(float{}) or function(double{}), whichever is the type of x.
 template <typename Function>
 nb::object by_type(const Array& x, Function function) {

@@ -15,7 +15,7 @@ static void check_triangles(const char* op, const Indices& triangles, int64_t ve
 }
 
 template <typename T>
-static nb::object rasterize_typed(Rasterize p, int threads) {
+static nb::object rasterize_typed(Rasterize<T> p, int threads) {
   Output<int32_t> triangle_ids({p.batch, p.height, p.width});
   Output<T> barycentrics({p.batch, p.height, p.width, 3}), depth({p.batch, p.height, p.width});
   p.triangle_ids = triangle_ids.values, p.barycentrics = barycentrics.values, p.depth = depth.values;
@@ -48,11 +48,14 @@ static nb::object rasterize(const Array& vertices, const Indices& triangles, int
               std::to_string(height) + " x " + std::to_string(width));
   const std::unique_ptr<int32_t[]> corners(new int32_t[triangles.size()]);
   split_corners(triangles.data(), size_of(triangles, 0), corners.get());
-  Rasterize p{};
-  p.vertices = vertices.data(), p.corners = corners.get(), p.cull_backfaces = cull_backfaces;
-  p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.triangle_count = size_of(triangles, 0);
-  p.height = height, p.width = width;
-  return by_type(vertices, [&](auto zero) { return rasterize_typed<decltype(zero)>(p, threads); });
+  return by_type(vertices, [&](auto zero) {
+    using T = decltype(zero);
+    Rasterize<T> p{};
+    p.vertices = pointer<T>(vertices), p.corners = corners.get(), p.cull_backfaces = cull_backfaces;
+    p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.triangle_count = size_of(triangles, 0);
+    p.height = height, p.width = width;
+    return rasterize_typed<T>(p, threads);
+  });
 }
 
 static nb::object interpolate(const Array& attributes,
@@ -74,13 +77,14 @@ static nb::object interpolate(const Array& attributes,
   require(at < 0,
           std::string(kOp) +
               ": triangle_ids names a triangle that triangles does not have; pass the ones that were rasterized");
-  Interpolate p{};
-  p.attributes = attributes.data(), p.triangle_ids = triangle_ids.data(), p.barycentrics = barycentrics.data();
-  p.triangles = triangles.data(), p.shared = shared, p.vertex_count = size_of(attributes, rows),
-  p.channels = size_of(attributes, rows + 1);
-  p.batch = size_of(barycentrics, 0), p.pixels = size_of(barycentrics, 1) * size_of(barycentrics, 2);
   return by_type(attributes, [&](auto zero) {
     using T = decltype(zero);
+    Interpolate<T> p{};
+    p.attributes = pointer<T>(attributes), p.triangle_ids = triangle_ids.data(),
+    p.barycentrics = pointer<T>(barycentrics);
+    p.triangles = triangles.data(), p.shared = shared, p.vertex_count = size_of(attributes, rows),
+    p.channels = size_of(attributes, rows + 1);
+    p.batch = size_of(barycentrics, 0), p.pixels = size_of(barycentrics, 1) * size_of(barycentrics, 2);
     Output<T> out({p.batch, size_of(barycentrics, 1), size_of(barycentrics, 2), p.channels});
     p.out = out.values;
     {
@@ -97,11 +101,11 @@ static nb::object vertex_normals(const Array& vertices, const Indices& triangles
   check_shape(kOp, "vertices", vertices, {-1, -1, 3}, "(B, N, 3)");
   check_floating(kOp, "vertices", vertices);
   check_triangles(kOp, triangles, size_of(vertices, 1));
-  VertexNormals p{};
-  p.vertices = vertices.data(), p.triangles = triangles.data();
-  p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.triangle_count = size_of(triangles, 0);
   return by_type(vertices, [&](auto zero) {
     using T = decltype(zero);
+    VertexNormals<T> p{};
+    p.vertices = pointer<T>(vertices), p.triangles = triangles.data();
+    p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.triangle_count = size_of(triangles, 0);
     Output<T> normals({p.batch, p.vertex_count, 3});
     p.normals = normals.values;
     {

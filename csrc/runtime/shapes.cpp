@@ -13,21 +13,21 @@ static nb::object synthesize_shape(const Array& mean, const Array& basis, const 
   check_like(kOp, "basis", basis, "mean", mean);
   check_shape(kOp, "coeffs", coeffs, {-1, size_of(basis, 2)}, "(B, K)");
   check_like(kOp, "coeffs", coeffs, "mean", mean);
-  SynthesizeShape p{};
-  p.mean = mean.data(), p.basis = basis.data(), p.coeffs = coeffs.data();
-  p.batch = size_of(coeffs, 0), p.coeff_count = size_of(coeffs, 1), p.vertex_count = size_of(mean, 0);
-  if (pose) {
-    check_shape(kOp, "pose", *pose, {p.batch, 3, 4}, "(B, 3, 4)");
-    check_like(kOp, "pose", *pose, "mean", mean);
-    p.pose = pose->data();
-  }
-  if (indices) {
-    check_shape(kOp, "indices", *indices, {-1}, "(L,)");
-    check_range(kOp, "indices", *indices, p.vertex_count);
-    p.indices = indices->data(), p.vertex_count = size_of(*indices, 0);
-  }
   return by_type(mean, [&](auto zero) {
     using T = decltype(zero);
+    SynthesizeShape<T> p{};
+    p.mean = pointer<T>(mean), p.basis = pointer<T>(basis), p.coeffs = pointer<T>(coeffs);
+    p.batch = size_of(coeffs, 0), p.coeff_count = size_of(coeffs, 1), p.vertex_count = size_of(mean, 0);
+    if (pose) {
+      check_shape(kOp, "pose", *pose, {p.batch, 3, 4}, "(B, 3, 4)");
+      check_like(kOp, "pose", *pose, "mean", mean);
+      p.pose = pointer<T>(*pose);
+    }
+    if (indices) {
+      check_shape(kOp, "indices", *indices, {-1}, "(L,)");
+      check_range(kOp, "indices", *indices, p.vertex_count);
+      p.indices = indices->data(), p.vertex_count = size_of(*indices, 0);
+    }
     Output<T> out({p.batch, p.vertex_count, 3});
     p.out = out.values;
     {
@@ -49,11 +49,11 @@ static nb::object project_weak_perspective(const Array& vertices, const Array& p
   const int64_t rows = pose.ndim() == 3 && size_of(pose, 1) == 2 ? 2 : 3;
   check_shape(kOp, "pose", pose, {size_of(vertices, 0), rows, 4}, "(B, 3, 4) or (B, 2, 4)");
   check_like(kOp, "pose", pose, "vertices", vertices);
-  ProjectWeakPerspective p{};
-  p.vertices = vertices.data(), p.pose = pose.data();
-  p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.rows = rows;
   return by_type(vertices, [&](auto zero) {
     using T = decltype(zero);
+    ProjectWeakPerspective<T> p{};
+    p.vertices = pointer<T>(vertices), p.pose = pointer<T>(pose);
+    p.batch = size_of(vertices, 0), p.vertex_count = size_of(vertices, 1), p.rows = rows;
     Output<T> out({p.batch, p.vertex_count, rows});
     p.out = out.values;
     {

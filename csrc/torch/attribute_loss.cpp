@@ -30,18 +30,19 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& logits, const Tensor& la
   const Tensor z = packed(logits), y = packed(labels);
   const std::optional<Tensor> a = packed(pos_weight), m = packed(mask);
   if (a) check_weights(kOp, "pos_weight", *a);
-  AttributeLoss p{};
-  p.logits = pointer(z), p.labels = pointer(y), p.pos_weight = pointer(a),
-  p.mask = static_cast<const bool*>(pointer(m));
-  p.batch = z.size(0), p.attributes = z.size(1);
-  Tensor loss = new_tensor(z, {p.batch}), slope = new_like(z);
-  p.loss = loss.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(attribute_loss_forward_cuda, z, p)
-  torch::stable::parallel_for(0, p.batch, 64, [&](int64_t begin, int64_t end) {
-    is_float32(z) ? PYFACE3D_DISPATCH(attribute_loss_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(attribute_loss_forward<double>(p, begin, end));
+  return by_type(z, [&](auto zero) {
+    using T = decltype(zero);
+    AttributeLoss<T> p{};
+    p.logits = pointer<T>(z), p.labels = pointer<T>(y), p.pos_weight = pointer<T>(a), p.mask = pointer<bool>(m);
+    p.batch = z.size(0), p.attributes = z.size(1);
+    Tensor loss = new_tensor(z, {p.batch}), slope = new_like(z);
+    p.loss = output<T>(loss), p.slope = output<T>(slope);
+    PYFACE3D_CUDA_ELSE(attribute_loss_forward_cuda, z, p)
+    torch::stable::parallel_for(0, p.batch, 64, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(attribute_loss_forward<T>(p, begin, end));
+    });
+    return std::make_tuple(loss, slope);
   });
-  return {loss, slope};
 }
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
@@ -50,13 +51,15 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
   check_grad(kOp, "grad_loss", grad_loss, {slope.size(0)}, "(B,)", "slope", slope);
   const Tensor g = packed(grad_loss), s = packed(slope);
   Tensor grad_logits = new_like(s);
-  AttributeLoss p{};
-  p.grad_loss = pointer(g), p.slope = const_cast<void*>(pointer(s)), p.grad_logits = grad_logits.mutable_data_ptr();
-  p.batch = s.size(0), p.attributes = s.size(1);
-  PYFACE3D_CUDA_ELSE(attribute_loss_backward_cuda, s, p)
-  is_float32(s) ? PYFACE3D_DISPATCH(attribute_loss_backward<float>(p, 0, p.batch))
-                : PYFACE3D_DISPATCH(attribute_loss_backward<double>(p, 0, p.batch));
-  return grad_logits;
+  return by_type(s, [&](auto zero) {
+    using T = decltype(zero);
+    AttributeLoss<T> p{};
+    p.grad_loss = pointer<T>(g), p.slope = const_cast<T*>(pointer<T>(s)), p.grad_logits = output<T>(grad_logits);
+    p.batch = s.size(0), p.attributes = s.size(1);
+    PYFACE3D_CUDA_ELSE(attribute_loss_backward_cuda, s, p)
+    PYFACE3D_DISPATCH(attribute_loss_backward<T>(p, 0, p.batch));
+    return grad_logits;
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

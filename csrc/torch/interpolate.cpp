@@ -23,11 +23,12 @@ static void check(const Tensor& attributes, const Tensor& triangle_ids, const Te
                  shape_of(barycentrics));
 }
 
-static Interpolate problem(const Tensor& a, const Tensor& ids, const Tensor& b, const Tensor& t) {
-  Interpolate p{};
-  p.attributes = pointer(a), p.triangle_ids = ids.const_data_ptr<int32_t>(), p.barycentrics = pointer(b);
+template <typename T>
+static Interpolate<T> problem(const Tensor& a, const Tensor& ids, const Tensor& b, const Tensor& t) {
+  Interpolate<T> p{};
+  p.attributes = pointer<T>(a), p.triangle_ids = ids.const_data_ptr<int32_t>(), p.barycentrics = pointer<T>(b);
   p.triangles = t.const_data_ptr<int64_t>(), p.batch = b.size(0), p.pixels = b.size(1) * b.size(2);
-  p.vertex_count = a.size(-2), p.channels = a.size(-1), p.shared = a.dim() == 2;
+  p.vertex_count = a.size(-2), p.channels = a.size(-1), p.shared = a.dim() == 2, p.triangle_count = t.size(0);
   return p;
 }
 
@@ -35,19 +36,21 @@ static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, cons
                       const Tensor& triangles) {
   check(attributes, triangle_ids, barycentrics, triangles);
   const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles);
-  Interpolate p = problem(a, ids, b, t);
-  Tensor out = new_tensor(a, {p.batch, b.size(1), b.size(2), p.channels});  // (B, H, W, C)
-  p.out = out.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(interpolate_forward_cuda, a, p)
-  torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
-    is_float32(a) ? PYFACE3D_DISPATCH(interpolate_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(interpolate_forward<double>(p, begin, end));
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    Interpolate<T> p = problem<T>(a, ids, b, t);
+    Tensor out = new_tensor(a, {p.batch, b.size(1), b.size(2), p.channels});  // (B, H, W, C)
+    p.out = output<T>(out);
+    PYFACE3D_CUDA_ELSE(interpolate_forward_cuda, a, p)
+    torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(interpolate_forward<T>(p, begin, end));
+    });
+    return out;
   });
-  return out;
 }
 
 template <typename T>
-static void run_backward(const Interpolate& p) {
+static void run_backward(const Interpolate<T>& p) {
   if (p.want_attributes)
     torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(interpolate_grad_attributes<T>(p, begin, end));
@@ -68,17 +71,20 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
              "attributes", attributes);
   const Tensor a = packed(attributes), ids = packed(triangle_ids), b = packed(barycentrics), t = packed(triangles),
                g = packed(grad_out);
-  Interpolate p = problem(a, ids, b, t);
-  Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
-  Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
-  Tensor workspace = scatter_workspace(grad_a);
-  p.grad_out = pointer(g), p.scatter_workspace = workspace.mutable_data_ptr();
-  p.grad_attributes = grad_a.mutable_data_ptr(), p.want_attributes = want_attributes;
-  p.grad_barycentrics = grad_b.mutable_data_ptr(), p.want_barycentrics = want_barycentrics;
-  PYFACE3D_CUDA_ELSE(interpolate_backward_cuda, a, p)
-  is_float32(a) ? run_backward<float>(p) : run_backward<double>(p);
-  const std::vector<int64_t> over_faces{0};
-  return {want_attributes && p.shared ? torch::stable::sum(grad_a, over_faces) : grad_a, grad_b};
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    Interpolate<T> p = problem<T>(a, ids, b, t);
+    Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
+    Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
+    Tensor workspace = scatter_workspace(grad_a, p.batch);
+    p.grad_out = pointer<T>(g), p.scatter_workspace = workspace.mutable_data_ptr();
+    p.grad_attributes = output<T>(grad_a), p.want_attributes = want_attributes;
+    p.grad_barycentrics = output<T>(grad_b), p.want_barycentrics = want_barycentrics;
+    PYFACE3D_CUDA_ELSE(interpolate_backward_cuda, a, p)
+    run_backward<T>(p);
+    const std::vector<int64_t> over_faces{0};
+    return std::make_tuple(want_attributes && p.shared ? torch::stable::sum(grad_a, over_faces) : grad_a, grad_b);
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -14,15 +14,17 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& weight
   check_like(kOp, "weight_mask", weight_mask, "pred", pred);
 }
 
-static PositionMapLoss parameters(const Tensor& pred, const Tensor& target, const Tensor& weight_mask, bool squared) {
-  PositionMapLoss p{};
-  p.pred = pointer(pred), p.target = pointer(target), p.weight_mask = pointer(weight_mask);
+template <typename T>
+static PositionMapLoss<T> parameters(const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
+                                     bool squared) {
+  PositionMapLoss<T> p{};
+  p.pred = pointer<T>(pred), p.target = pointer<T>(target), p.weight_mask = pointer<T>(weight_mask);
   p.batch = pred.size(0), p.pixels = weight_mask.numel(), p.squared = squared;
   return p;
 }
 
 template <typename T>
-static void run_forward(const PositionMapLoss& p) {
+static void run_forward(const PositionMapLoss<T>& p) {
   torch::stable::parallel_for(0, p.batch * pixel_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(position_map_loss_forward<T>(p, begin, end));
   });
@@ -33,12 +35,15 @@ static Tensor forward(const Tensor& pred, const Tensor& target, const Tensor& we
   check(pred, target, weight_mask);
   const Tensor a = packed(pred), b = packed(target), w = packed(weight_mask);
   check_weights(kOp, "weight_mask", w);
-  PositionMapLoss p = parameters(a, b, w, squared);
-  Tensor loss = new_tensor(a, {p.batch}), sums = new_tensor(a, {p.batch, pixel_chunks(p.pixels)});
-  p.loss = loss.mutable_data_ptr(), p.sums = sums.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(position_map_loss_forward_cuda, a, p)
-  is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
-  return loss;
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    PositionMapLoss<T> p = parameters<T>(a, b, w, squared);
+    Tensor loss = new_tensor(a, {p.batch}), sums = new_tensor(a, {p.batch, pixel_chunks(p.pixels)});
+    p.loss = output<T>(loss), p.sums = output<T>(sums);
+    PYFACE3D_CUDA_ELSE(position_map_loss_forward_cuda, a, p)
+    run_forward<T>(p);
+    return loss;
+  });
 }
 
 static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor& target, const Tensor& weight_mask,
@@ -46,15 +51,17 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
   check(pred, target, weight_mask);
   check_grad(kOp, "grad_loss", grad_loss, {pred.size(0)}, "(B,)", "pred", pred);
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weight_mask);
-  PositionMapLoss p = parameters(a, b, w, squared);
-  Tensor grad_pred = new_tensor(a, {p.batch, 3, a.size(2), a.size(3)});
-  p.grad_loss = pointer(g), p.grad_pred = grad_pred.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(position_map_loss_backward_cuda, a, p)
-  torch::stable::parallel_for(0, p.batch * pixel_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
-    is_float32(a) ? PYFACE3D_DISPATCH(position_map_loss_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(position_map_loss_backward<double>(p, begin, end));
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    PositionMapLoss<T> p = parameters<T>(a, b, w, squared);
+    Tensor grad_pred = new_tensor(a, {p.batch, 3, a.size(2), a.size(3)});
+    p.grad_loss = pointer<T>(g), p.grad_pred = output<T>(grad_pred);
+    PYFACE3D_CUDA_ELSE(position_map_loss_backward_cuda, a, p)
+    torch::stable::parallel_for(0, p.batch * pixel_chunks(p.pixels), 2, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(position_map_loss_backward<T>(p, begin, end));
+    });
+    return grad_pred;
   });
-  return grad_pred;
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

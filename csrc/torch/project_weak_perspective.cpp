@@ -15,14 +15,14 @@ static void check(const Tensor& vertices, const Tensor& pose) {
 }
 
 template <typename T>
-static void run_forward(const ProjectWeakPerspective& p) {
+static void run_forward(const ProjectWeakPerspective<T>& p) {
   torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(project_weak_perspective_forward<T>(p, begin, end));
   });
 }
 
 template <typename T>
-static void run_backward(const ProjectWeakPerspective& p) {
+static void run_backward(const ProjectWeakPerspective<T>& p) {
   torch::stable::parallel_for(0, p.batch * project_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(project_weak_perspective_backward<T>(p, begin, end));
   });
@@ -31,13 +31,16 @@ static void run_backward(const ProjectWeakPerspective& p) {
 static Tensor forward(const Tensor& vertices, const Tensor& pose) {
   check(vertices, pose);
   const Tensor v = packed(vertices), m = packed(pose);
-  ProjectWeakPerspective p{};
-  p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
-  Tensor out = new_tensor(v, {p.batch, p.vertex_count, p.rows});  // (B, N, R)
-  p.vertices = pointer(v), p.pose = pointer(m), p.out = out.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(project_weak_perspective_forward_cuda, v, p)
-  is_float32(v) ? run_forward<float>(p) : run_forward<double>(p);
-  return out;
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    ProjectWeakPerspective<T> p{};
+    p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
+    Tensor out = new_tensor(v, {p.batch, p.vertex_count, p.rows});  // (B, N, R)
+    p.vertices = pointer<T>(v), p.pose = pointer<T>(m), p.out = output<T>(out);
+    PYFACE3D_CUDA_ELSE(project_weak_perspective_forward_cuda, v, p)
+    run_forward<T>(p);
+    return out;
+  });
 }
 
 // Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
@@ -47,18 +50,21 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   check_grad(kOp, "grad_out", grad_out, {vertices.size(0), vertices.size(1), pose.size(1)}, "(B, N, R)", "vertices",
              vertices);
   const Tensor g = packed(grad_out), v = packed(vertices), m = packed(pose);
-  ProjectWeakPerspective p{};
-  p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
-  const int64_t chunks = project_chunks(p.vertex_count);
-  Tensor grad_v = want_vertices ? new_tensor(v, {p.batch, p.vertex_count, 3}) : new_tensor(v, {0});
-  Tensor parts = want_pose ? new_tensor(v, {p.batch, chunks, p.rows, 4}) : new_tensor(v, {0});
-  p.vertices = pointer(v), p.pose = pointer(m), p.grad_out = pointer(g);
-  p.grad_vertices = grad_v.mutable_data_ptr(), p.want_vertices = want_vertices;
-  p.grad_pose_parts = parts.mutable_data_ptr(), p.want_pose = want_pose;
-  PYFACE3D_CUDA_ELSE(project_weak_perspective_backward_cuda, v, p)
-  is_float32(v) ? run_backward<float>(p) : run_backward<double>(p);
-  const std::vector<int64_t> over_chunks{1};
-  return {grad_v, want_pose ? torch::stable::sum(parts, over_chunks) : parts};
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    ProjectWeakPerspective<T> p{};
+    p.batch = v.size(0), p.vertex_count = v.size(1), p.rows = m.size(1);
+    const int64_t chunks = project_chunks(p.vertex_count);
+    Tensor grad_v = want_vertices ? new_tensor(v, {p.batch, p.vertex_count, 3}) : new_tensor(v, {0});
+    Tensor parts = want_pose ? new_tensor(v, {p.batch, chunks, p.rows, 4}) : new_tensor(v, {0});
+    p.vertices = pointer<T>(v), p.pose = pointer<T>(m), p.grad_out = pointer<T>(g);
+    p.grad_vertices = output<T>(grad_v), p.want_vertices = want_vertices;
+    p.grad_pose_parts = output<T>(parts), p.want_pose = want_pose;
+    PYFACE3D_CUDA_ELSE(project_weak_perspective_backward_cuda, v, p)
+    run_backward<T>(p);
+    const std::vector<int64_t> over_chunks{1};
+    return std::make_tuple(grad_v, want_pose ? torch::stable::sum(parts, over_chunks) : parts);
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -15,9 +15,10 @@ static void check(const Tensor& vertices, const Tensor& triangles, int64_t heigh
                  ": height and width must be 1 to ", kRasterizeMaxSize, " pixels, got ", height, " x ", width);
 }
 
-static Rasterize problem(const Tensor& v, const Tensor& corners, int64_t height, int64_t width) {
-  Rasterize p{};
-  p.vertices = pointer(v), p.corners = corners.const_data_ptr<int32_t>();
+template <typename T>
+static Rasterize<T> problem(const Tensor& v, const Tensor& corners, int64_t height, int64_t width) {
+  Rasterize<T> p{};
+  p.vertices = pointer<T>(v), p.corners = corners.const_data_ptr<int32_t>();
   p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = corners.size(1), p.height = height,
   p.width = width;
   return p;
@@ -27,34 +28,36 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
                                                   int64_t width, bool cull_backfaces) {
   check(vertices, triangles, height, width);
   const Tensor v = packed(vertices), corners = corners_of(triangles);
-  Rasterize p = problem(v, corners, height, width);
-  Tensor triangle_ids = new_tensor(v, {p.batch, height, width}, ScalarType::Int);  // (B, H, W)
-  Tensor barycentrics = new_tensor(v, {p.batch, height, width, 3});                // (B, H, W, 3)
-  Tensor depth = new_tensor(v, {p.batch, height, width});                          // (B, H, W)
-  p.triangle_ids = triangle_ids.mutable_data_ptr<int32_t>(), p.barycentrics = barycentrics.mutable_data_ptr();
-  p.depth = depth.mutable_data_ptr(), p.cull_backfaces = cull_backfaces;
-  const int64_t pixels = p.batch * height * width, cuda = on_cuda(v) ? 1 : 0;
-  Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int),
-         keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
-  Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
-         count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
-  p.workspace = {snapped.mutable_data_ptr(), static_cast<unsigned long long*>(keys.mutable_data_ptr()),
-                 large.mutable_data_ptr<int32_t>(), count.mutable_data_ptr<int32_t>(), nullptr};
-  PYFACE3D_CUDA_ELSE(rasterize_forward_cuda, v, p)
-  // Items are rows of all faces: each thread gets one run of them and cuts it where a new face begins.
-  torch::stable::parallel_for(0, p.batch * height, 16, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<SnappedVertex[]> snapped(new SnappedVertex[p.vertex_count]);
-    const std::unique_ptr<uint32_t[]> cells(new uint32_t[p.vertex_count]);
-    const RasterizeScratch scratch{snapped.get(), cells.get()};
-    while (begin < end) {
-      const int64_t face = begin / height, row = begin % height,
-                    last = row + end - begin < height ? row + end - begin : height;
-      is_float32(v) ? PYFACE3D_DISPATCH(rasterize_rows<float>(p, scratch, face, row, last))
-                    : PYFACE3D_DISPATCH(rasterize_rows<double>(p, scratch, face, row, last));
-      begin += last - row;
-    }
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    Rasterize<T> p = problem<T>(v, corners, height, width);
+    Tensor triangle_ids = new_tensor(v, {p.batch, height, width}, ScalarType::Int);  // (B, H, W)
+    Tensor barycentrics = new_tensor(v, {p.batch, height, width, 3});                // (B, H, W, 3)
+    Tensor depth = new_tensor(v, {p.batch, height, width});                          // (B, H, W)
+    p.triangle_ids = triangle_ids.mutable_data_ptr<int32_t>(), p.barycentrics = output<T>(barycentrics);
+    p.depth = output<T>(depth), p.cull_backfaces = cull_backfaces;
+    const int64_t pixels = p.batch * height * width, cuda = on_cuda(v) ? 1 : 0;
+    Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int),
+           keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
+    Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
+           count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
+    p.workspace = {snapped.mutable_data_ptr(), static_cast<unsigned long long*>(keys.mutable_data_ptr()),
+                   large.mutable_data_ptr<int32_t>(), count.mutable_data_ptr<int32_t>(), nullptr};
+    PYFACE3D_CUDA_ELSE(rasterize_forward_cuda, v, p)
+    // Items are rows of all faces: each thread gets one run of them and cuts it where a new face begins.
+    torch::stable::parallel_for(0, p.batch * height, 16, [&](int64_t begin, int64_t end) {
+      const std::unique_ptr<SnappedVertex[]> snapped(new SnappedVertex[p.vertex_count]);
+      const std::unique_ptr<uint32_t[]> cells(new uint32_t[p.vertex_count]);
+      const RasterizeScratch scratch{snapped.get(), cells.get()};
+      while (begin < end) {
+        const int64_t face = begin / height, row = begin % height,
+                      last = row + end - begin < height ? row + end - begin : height;
+        PYFACE3D_DISPATCH(rasterize_rows<T>(p, scratch, face, row, last));
+        begin += last - row;
+      }
+    });
+    return std::make_tuple(triangle_ids, barycentrics, depth);
   });
-  return {triangle_ids, barycentrics, depth};
 }
 
 static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth, const Tensor& vertices,
@@ -70,19 +73,20 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
   const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids),
                b = packed(barycentrics);
   const Tensor gb = packed(grad_barycentrics), gz = packed(grad_depth);
-  Rasterize p = problem(v, corners, height, width);
-  Tensor grad_vertices = new_tensor(v, {batch, p.vertex_count, 3});
-  p.grad_barycentrics = pointer(gb), p.grad_depth = pointer(gz),
-  p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
-  p.barycentrics = const_cast<void*>(pointer(b)), p.grad_vertices = grad_vertices.mutable_data_ptr();
-  Tensor workspace = scatter_workspace(grad_vertices);
-  p.workspace.scatter = workspace.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(rasterize_backward_cuda, v, p)
-  torch::stable::parallel_for(0, batch, 1, [&](int64_t begin, int64_t end) {
-    is_float32(v) ? PYFACE3D_DISPATCH(rasterize_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(rasterize_backward<double>(p, begin, end));
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    Rasterize<T> p = problem<T>(v, corners, height, width);
+    Tensor grad_vertices = new_tensor(v, {batch, p.vertex_count, 3});
+    p.grad_barycentrics = pointer<T>(gb), p.grad_depth = pointer<T>(gz),
+    p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
+    p.barycentrics = const_cast<T*>(pointer<T>(b)), p.grad_vertices = output<T>(grad_vertices);
+    Tensor workspace = scatter_workspace(grad_vertices, p.batch);
+    p.workspace.scatter = workspace.mutable_data_ptr();
+    PYFACE3D_CUDA_ELSE(rasterize_backward_cuda, v, p)
+    torch::stable::parallel_for(
+        0, batch, 1, [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(rasterize_backward<T>(p, begin, end)); });
+    return grad_vertices;
   });
-  return grad_vertices;
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -5,7 +5,7 @@
 namespace pyface3d {
 static constexpr const char* kOp = "sample_position_map";
 
-static SamplePositionMap check(const Tensor& maps, const Tensor& uv) {
+static void check(const Tensor& maps, const Tensor& uv) {
   check_shape(kOp, "maps", maps, {-1, 3, -1, -1}, "(B, 3, U, V)");
   check_floating(kOp, "maps", maps);
   check_shape(kOp, "uv", uv, {-1, 2}, "(N, 2)");
@@ -14,26 +14,34 @@ static SamplePositionMap check(const Tensor& maps, const Tensor& uv) {
                  shape_of(maps));
   PYFACE3D_CHECK(maps.size(2) * maps.size(3) <= INT32_MAX, kOp, ": maps must have at most 2147483647 texels, got ",
                  shape_of(maps));
-  SamplePositionMap p{};
+}
+
+template <typename T>
+static SamplePositionMap<T> problem(const Tensor& maps, const Tensor& uv) {
+  SamplePositionMap<T> p{};
+  p.maps = pointer<T>(maps), p.uv = pointer<T>(uv);
   p.batch = maps.size(0), p.points = uv.size(0), p.rows = maps.size(2), p.columns = maps.size(3);
   return p;
 }
 
 static Tensor forward(const Tensor& maps, const Tensor& uv) {
-  SamplePositionMap p = check(maps, uv);
+  check(maps, uv);
   const Tensor m = packed(maps), at = packed(uv);
-  Tensor out = new_tensor(m, {p.batch, p.points, 3});  // (B, N, 3)
-  p.maps = pointer(m), p.uv = pointer(at), p.out = out.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(sample_position_map_forward_cuda, m, p)
-  torch::stable::parallel_for(0, sample_items(p.batch, p.points), 1, [&](int64_t begin, int64_t end) {
-    is_float32(m) ? PYFACE3D_DISPATCH(sample_position_map_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(sample_position_map_forward<double>(p, begin, end));
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    SamplePositionMap<T> p = problem<T>(m, at);
+    Tensor out = new_tensor(m, {p.batch, p.points, 3});  // (B, N, 3)
+    p.out = output<T>(out);
+    PYFACE3D_CUDA_ELSE(sample_position_map_forward_cuda, m, p)
+    torch::stable::parallel_for(0, sample_items(p.batch, p.points), 1, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(sample_position_map_forward<T>(p, begin, end));
+    });
+    return out;
   });
-  return out;
 }
 
 template <typename T>
-static void run_backward(const SamplePositionMap& p) {
+static void run_backward(const SamplePositionMap<T>& p) {
   if (p.want_maps)
     torch::stable::parallel_for(0, 3 * p.batch, 1, [&](int64_t begin, int64_t end) {
       PYFACE3D_DISPATCH(sample_position_map_backward_maps<T>(p, begin, end));
@@ -47,18 +55,22 @@ static void run_backward(const SamplePositionMap& p) {
 // Gradients not asked for come back as empty tensors: the schema has no optional returns that trace well.
 static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& maps, const Tensor& uv, bool want_maps,
                                            bool want_uv) {
-  SamplePositionMap p = check(maps, uv);
-  check_grad(kOp, "grad_out", grad_out, {p.batch, p.points, 3}, "(B, N, 3)", "maps", maps);
+  check(maps, uv);
+  check_grad(kOp, "grad_out", grad_out, {maps.size(0), uv.size(0), 3}, "(B, N, 3)", "maps", maps);
   const Tensor g = packed(grad_out), m = packed(maps), at = packed(uv);
-  Tensor grad_maps = want_maps ? new_tensor(m, {p.batch, 3, p.rows, p.columns}) : new_tensor(m, {0});
-  Tensor grad_uv = want_uv ? new_tensor(at, {p.points, 2}) : new_tensor(at, {0});
-  p.grad_out = pointer(g), p.maps = pointer(m), p.uv = pointer(at);
-  Tensor workspace = scatter_workspace(grad_maps);
-  p.grad_maps = grad_maps.mutable_data_ptr(), p.want_maps = want_maps;
-  p.grad_uv = grad_uv.mutable_data_ptr(), p.want_uv = want_uv, p.scatter_workspace = workspace.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(sample_position_map_backward_cuda, m, p)
-  is_float32(m) ? run_backward<float>(p) : run_backward<double>(p);
-  return {grad_maps, grad_uv};
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    SamplePositionMap<T> p = problem<T>(m, at);
+    Tensor grad_maps = want_maps ? new_like(m) : new_tensor(m, {0}),
+           grad_uv = want_uv ? new_like(at) : new_tensor(at, {0});
+    Tensor workspace = scatter_workspace(grad_maps, p.batch);
+    p.grad_out = pointer<T>(g), p.scatter_workspace = workspace.mutable_data_ptr();
+    p.grad_maps = output<T>(grad_maps), p.want_maps = want_maps;
+    p.grad_uv = output<T>(grad_uv), p.want_uv = want_uv;
+    PYFACE3D_CUDA_ELSE(sample_position_map_backward_cuda, m, p)
+    run_backward<T>(p);
+    return std::make_tuple(grad_maps, grad_uv);
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -48,7 +48,7 @@ static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const T
   p.barycentrics = b.const_data_ptr<float>(), p.triangles = t.const_data_ptr<int64_t>();
   p.albedo = albedo ? albedo->const_data_ptr<float>() : nullptr, p.one_albedo = albedo && albedo->dim() == 1;
   p.canvas = canvas ? canvas->const_data_ptr<uint8_t>() : nullptr, p.out = out.mutable_data_ptr<uint8_t>();
-  p.batch = n.size(0), p.vertex_count = n.size(1), p.pixels = ids.size(1) * ids.size(2),
+  p.batch = n.size(0), p.vertex_count = n.size(1), p.triangle_count = t.size(0), p.pixels = ids.size(1) * ids.size(2),
   p.alpha = static_cast<float>(alpha);
   float* numbers = &p.light.x;
   for (int k = 0; k < 7; ++k) numbers[k] = static_cast<float>(light[k]);

@@ -36,10 +36,11 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
     if (indices_) indices = packed(*indices_);
   }
 
-  SynthesizeShape parameters() const {
-    SynthesizeShape p{};
-    p.mean = pointer(mean), p.basis = pointer(basis), p.coeffs = pointer(coeffs), p.pose = pointer(pose);
-    p.indices = static_cast<const int64_t*>(pointer(indices)), p.row_count = mean.size(0);
+  template <typename T>
+  SynthesizeShape<T> parameters() const {
+    SynthesizeShape<T> p{};
+    p.mean = pointer<T>(mean), p.basis = pointer<T>(basis), p.coeffs = pointer<T>(coeffs), p.pose = pointer<T>(pose);
+    p.indices = pointer<int64_t>(indices), p.row_count = mean.size(0);
     p.batch = coeffs.size(0), p.coeff_count = coeffs.size(1);
     p.vertex_count = indices ? indices->size(0) : mean.size(0);
     return p;
@@ -47,7 +48,7 @@ struct Inputs {  // contiguous, and alive as long as the kernel runs
 };
 
 template <typename T>
-static void run_forward(const SynthesizeShape& p) {
+static void run_forward(const SynthesizeShape<T>& p) {
   parallel_with_scratch<T>(synthesize_blocks(p.vertex_count), 1,
                            PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, false)),
                            [&](T* scratch, int64_t begin, int64_t end) {
@@ -56,7 +57,7 @@ static void run_forward(const SynthesizeShape& p) {
 }
 
 template <typename T>
-static void run_backward(const SynthesizeShape& p) {
+static void run_backward(const SynthesizeShape<T>& p) {
   if (p.want_params)
     parallel_with_scratch<T>(synthesize_chunks(p.vertex_count) * synthesize_face_groups(p.batch), 1,
                              PYFACE3D_DISPATCH(synthesize_shape_scratch<T>(p, true)),
@@ -76,12 +77,15 @@ static Tensor forward(const Tensor& mean, const Tensor& basis, const Tensor& coe
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
   if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
-  SynthesizeShape p = inputs.parameters();
-  Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
-  p.out = out.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(synthesize_shape_forward_cuda, mean, p)
-  is_float32(mean) ? run_forward<float>(p) : run_forward<double>(p);
-  return out;
+  return by_type(mean, [&](auto zero) {
+    using T = decltype(zero);
+    SynthesizeShape<T> p = inputs.template parameters<T>();
+    Tensor out = new_tensor(mean, {p.batch, p.vertex_count, 3});  // (B, L, 3)
+    p.out = output<T>(out);
+    PYFACE3D_CUDA_ELSE(synthesize_shape_forward_cuda, mean, p)
+    run_forward<T>(p);
+    return out;
+  });
 }
 
 // grad_parts (C, B, K + 12), grad_mean (L, 3), grad_basis (L, 3, K) of the rows used; empty where not wanted.
@@ -92,23 +96,28 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   check(mean, basis, coeffs, pose, indices);
   const Inputs inputs(mean, basis, coeffs, pose, indices);
   if (inputs.indices) check_range(kOp, *inputs.indices, mean.size(0));
-  SynthesizeShape p = inputs.parameters();
-  check_grad(kOp, "grad_out", grad_out, {p.batch, p.vertex_count, 3}, "(B, L, 3)", "mean", mean);
+  const int64_t rows = indices ? indices->size(0) : mean.size(0);
+  check_grad(kOp, "grad_out", grad_out, {coeffs.size(0), rows, 3}, "(B, L, 3)", "mean", mean);
   const Tensor grad = packed(grad_out);
-  const int64_t chunks = synthesize_chunks(p.vertex_count), width = synthesize_moments(p.coeff_count);
-  const bool cuda = on_cuda(mean);  // there the chunks' sums live in `moments`, and `parts` has one
-  Tensor parts = new_tensor(mean, {cuda ? 1 : chunks, want_params ? p.batch : 0, p.coeff_count + 12});
-  Tensor moments = new_tensor(mean, {cuda && want_params ? chunks * 3 * p.batch * width : 0});
-  Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
-  Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
-  p.grad_out = pointer(grad);
-  p.grad_parts = parts.mutable_data_ptr(), p.moments = moments.mutable_data_ptr(), p.want_params = want_params;
-  p.grad_mean = grad_mean.mutable_data_ptr(), p.want_mean = want_mean;
-  p.grad_basis = grad_basis.mutable_data_ptr(), p.want_basis = want_basis;
-  PYFACE3D_CUDA_ELSE(synthesize_shape_backward_cuda, mean, p)
-  is_float32(mean) ? run_backward<float>(p) : run_backward<double>(p);
-  const std::vector<int64_t> over_chunks{0};
-  return {want_params ? torch::stable::sum(parts, over_chunks) : new_tensor(mean, {0}), grad_mean, grad_basis};
+  return by_type(mean, [&](auto zero) {
+    using T = decltype(zero);
+    SynthesizeShape<T> p = inputs.template parameters<T>();
+    const int64_t chunks = synthesize_chunks(p.vertex_count), width = synthesize_moments(p.coeff_count);
+    const bool cuda = on_cuda(mean);  // there the chunks' sums live in `moments`, and `parts` has one
+    Tensor parts = new_tensor(mean, {cuda ? 1 : chunks, want_params ? p.batch : 0, p.coeff_count + 12});
+    Tensor moments = new_tensor(mean, {cuda && want_params ? chunks * 3 * p.batch * width : 0});
+    Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
+    Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
+    p.grad_out = pointer<T>(grad);
+    p.grad_parts = output<T>(parts), p.moments = output<T>(moments), p.want_params = want_params;
+    p.grad_mean = output<T>(grad_mean), p.want_mean = want_mean;
+    p.grad_basis = output<T>(grad_basis), p.want_basis = want_basis;
+    PYFACE3D_CUDA_ELSE(synthesize_shape_backward_cuda, mean, p)
+    run_backward<T>(p);
+    const std::vector<int64_t> over_chunks{0};
+    const Tensor grad_params = want_params ? torch::stable::sum(parts, over_chunks) : new_tensor(mean, {0});
+    return std::make_tuple(grad_params, grad_mean, grad_basis);
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -124,8 +124,25 @@ inline std::optional<Tensor> packed(const std::optional<Tensor>& x) {
   return x ? std::optional<Tensor>(packed(*x)) : std::nullopt;
 }
 
-inline const void* pointer(const Tensor& x) { return x.const_data_ptr(); }
-inline const void* pointer(const std::optional<Tensor>& x) { return x ? x->const_data_ptr() : nullptr; }
+// The elements of an input, of one that may be absent (then null), and of an output.
+template <typename T>
+const T* pointer(const Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
+}
+template <typename T>
+const T* pointer(const std::optional<Tensor>& x) {
+  return x ? pointer<T>(*x) : nullptr;
+}
+template <typename T>
+T* output(const Tensor& x) {
+  return static_cast<T*>(x.mutable_data_ptr());
+}
+
+// Calls run(zero), zero of the element type of x: float or double.
+template <typename Run>
+auto by_type(const Tensor& x, Run run) {
+  return is_float32(x) ? run(float{}) : run(double{});
+}
 
 // Runs kernel(scratch, begin, end) over [0, items) on torch's threads, `grain` items or more at a time; each call has
 // `size` elements of scratch memory.
@@ -197,14 +214,14 @@ inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
 constexpr bool on_cuda(const Tensor&) { return false; }
 #endif
 
-// Workspace of a CUDA scatter into `out` (kernels/scatter.cuh); nothing where the CPU loops run.
-inline Tensor scatter_workspace(const Tensor& out) {
-  return torch::stable::new_empty(out, {on_cuda(out) ? out.numel() + 1 : 0}, ScalarType::Long);
+// Workspace of a CUDA scatter into `out` of `faces` faces (kernels/scatter.cuh); nothing where the CPU loops run.
+inline Tensor scatter_workspace(const Tensor& out, int64_t faces) {
+  return torch::stable::new_empty(out, {on_cuda(out) ? out.numel() + faces : 0}, ScalarType::Long);
 }
 }  // namespace pyface3d
 
-// PYFACE3D_CUDA_ELSE(launcher, x, p) <CPU loops>;  calls launcher<T>(p, stream) where x is on a GPU, else the loops.
-// PYFACE3D_CUDA_CALL_ELSE(x, call): the same with any call that uses `stream`.
+// PYFACE3D_CUDA_ELSE(launcher, x, p) <CPU loops>;  calls launcher<T>(p, stream), T the type at hand, where x is on a
+// GPU, else the loops. PYFACE3D_CUDA_CALL_ELSE(x, call): the same with any call that uses `stream`.
 #if defined(PYFACE3D_WITH_CUDA) || defined(PYFACE3D_EMULATE_CUDA)
 #define PYFACE3D_CUDA_CALL_ELSE(X, ...)                             \
   if (on_cuda(X))                                                   \
@@ -213,9 +230,7 @@ inline Tensor scatter_workspace(const Tensor& out) {
 #else
 #define PYFACE3D_CUDA_CALL_ELSE(X, ...)
 #endif
-#define PYFACE3D_CUDA_ELSE(LAUNCHER, X, ...) \
-  PYFACE3D_CUDA_CALL_ELSE(                   \
-      X, is_float32(X) ? LAUNCHER<float>(__VA_ARGS__, stream) : LAUNCHER<double>(__VA_ARGS__, stream))
+#define PYFACE3D_CUDA_ELSE(LAUNCHER, X, ...) PYFACE3D_CUDA_CALL_ELSE(X, LAUNCHER<T>(__VA_ARGS__, stream))
 
 // Registers implementations for every device of this build: PYFACE3D_IMPL(m) { m.impl("name", TORCH_BOX(&function)); }
 #if defined(PYFACE3D_WITH_CUDA) && !defined(PYFACE3D_EMULATE_CUDA)

@@ -27,17 +27,18 @@ static void check_gram(const Tensor& gram, const Tensor& coeffs, const Tensor& p
                  "; build it from the model of the coefficients");
 }
 
-static VertexDistance parameters(const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
-                                 const Tensor& target_pose) {
-  VertexDistance p{};
-  p.coeffs = pointer(coeffs), p.pose = pointer(pose);
-  p.target_coeffs = pointer(target_coeffs), p.target_pose = pointer(target_pose);
+template <typename T>
+static VertexDistance<T> parameters(const Tensor& coeffs, const Tensor& pose, const Tensor& target_coeffs,
+                                    const Tensor& target_pose) {
+  VertexDistance<T> p{};
+  p.coeffs = pointer<T>(coeffs), p.pose = pointer<T>(pose);
+  p.target_coeffs = pointer<T>(target_coeffs), p.target_pose = pointer<T>(target_pose);
   p.batch = coeffs.size(0), p.rows = pose.size(1), p.axes = pose.size(2) - 1, p.coeff_count = coeffs.size(1);
   return p;
 }
 
 template <typename T>
-static void run_forward(const VertexDistance& p) {
+static void run_forward(const VertexDistance<T>& p) {
   PYFACE3D_DISPATCH(vertex_distance_prepare<T>(p));
   parallel_with_scratch<T>(distance_blocks(p.batch), 32, distance_scratch(p.axes * (p.coeff_count + 1), p.rows),
                            [&](T* scratch, int64_t begin, int64_t end) {
@@ -52,15 +53,18 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& gram, const Tensor& coef
   check_gram(gram, coeffs, pose);
   const Tensor g = packed(gram), c = packed(coeffs), m = packed(pose), tc = packed(target_coeffs),
                tm = packed(target_pose);
-  VertexDistance p = parameters(c, m, tc, tm);
-  const int64_t J = g.size(0) - 1;
-  Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
-  Tensor columns = on_cuda(c) ? new_tensor(c, {p.batch, p.rows, J}) : new_tensor(c, {J, padded_columns(J)});
-  p.gram = pointer(g), p.columns = columns.mutable_data_ptr();
-  p.distance = distance.mutable_data_ptr(), p.slope = slope.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(vertex_distance_forward_cuda, c, p)
-  is_float32(c) ? run_forward<float>(p) : run_forward<double>(p);
-  return {distance, slope};
+  return by_type(c, [&](auto zero) {
+    using T = decltype(zero);
+    VertexDistance<T> p = parameters<T>(c, m, tc, tm);
+    const int64_t J = g.size(0) - 1;
+    Tensor distance = new_tensor(c, {p.batch}), slope = new_tensor(c, {p.batch, p.rows, J + 1});
+    Tensor columns = on_cuda(c) ? new_tensor(c, {p.batch, p.rows, J}) : new_tensor(c, {J, padded_columns(J)});
+    p.gram = pointer<T>(g), p.columns = output<T>(columns);
+    p.distance = output<T>(distance), p.slope = output<T>(slope);
+    PYFACE3D_CUDA_ELSE(vertex_distance_forward_cuda, c, p)
+    run_forward<T>(p);
+    return std::make_tuple(distance, slope);
+  });
 }
 
 // Target gradients not asked for come back as empty tensors.
@@ -75,20 +79,22 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_ou
   check_grad(kOp, "slope", slope, {B, R, J + 1}, "what the forward pass returned", "coeffs", coeffs);
   const Tensor g = packed(grad_out), s = packed(slope), c = packed(coeffs), m = packed(pose);
   const Tensor tc = packed(target_coeffs), tm = packed(target_pose);
-  VertexDistance p = parameters(c, m, tc, tm);
-  Tensor grad_c = new_like(c), grad_m = new_like(m);
-  Tensor grad_tc = want_target ? new_like(c) : new_tensor(c, {0});
-  Tensor grad_tm = want_target ? new_like(m) : new_tensor(c, {0});
-  p.grad_out = pointer(g), p.slope = const_cast<void*>(pointer(s));
-  p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_m.mutable_data_ptr();
-  p.grad_target_coeffs = grad_tc.mutable_data_ptr(), p.grad_target_pose = grad_tm.mutable_data_ptr();
-  p.want_target = want_target;
-  PYFACE3D_CUDA_ELSE(vertex_distance_backward_cuda, c, p)
-  torch::stable::parallel_for(0, p.batch, 128, [&](int64_t begin, int64_t end) {
-    is_float32(c) ? PYFACE3D_DISPATCH(vertex_distance_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(vertex_distance_backward<double>(p, begin, end));
+  return by_type(c, [&](auto zero) {
+    using T = decltype(zero);
+    VertexDistance<T> p = parameters<T>(c, m, tc, tm);
+    Tensor grad_c = new_like(c), grad_m = new_like(m);
+    Tensor grad_tc = want_target ? new_like(c) : new_tensor(c, {0});
+    Tensor grad_tm = want_target ? new_like(m) : new_tensor(c, {0});
+    p.grad_out = pointer<T>(g), p.slope = const_cast<T*>(pointer<T>(s));
+    p.grad_coeffs = output<T>(grad_c), p.grad_pose = output<T>(grad_m);
+    p.grad_target_coeffs = output<T>(grad_tc), p.grad_target_pose = output<T>(grad_tm);
+    p.want_target = want_target;
+    PYFACE3D_CUDA_ELSE(vertex_distance_backward_cuda, c, p)
+    torch::stable::parallel_for(0, p.batch, 128, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(vertex_distance_backward<T>(p, begin, end));
+    });
+    return std::make_tuple(grad_c, grad_m, grad_tc, grad_tm);
   });
-  return {grad_c, grad_m, grad_tc, grad_tm};
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

@@ -11,36 +11,40 @@ static void check(const Tensor& vertices, const Tensor& triangles) {
   check_triangles(kOp, triangles, "vertices", vertices, vertices.size(1));
 }
 
-static VertexNormals problem(const Tensor& v, const Tensor& t) {
-  VertexNormals p{};
-  p.vertices = pointer(v), p.triangles = t.const_data_ptr<int64_t>();
+template <typename T>
+static VertexNormals<T> problem(const Tensor& v, const Tensor& t) {
+  VertexNormals<T> p{};
+  p.vertices = pointer<T>(v), p.triangles = t.const_data_ptr<int64_t>();
   p.batch = v.size(0), p.vertex_count = v.size(1), p.triangle_count = t.size(0);
   return p;
 }
 
 template <typename T>
-static void run_forward(const VertexNormals& p) {
+static void run_forward(const VertexNormals<T>& p) {
   parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(vertex_normals_forward<T>(p, begin, end, scratch));
+  });
+}
+
+template <typename T>
+static void run_backward(const VertexNormals<T>& p) {
+  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+    PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch));
   });
 }
 
 static Tensor forward(const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
-  VertexNormals p = problem(v, t);
-  Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-  Tensor workspace = scatter_workspace(normals);
-  p.normals = normals.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
-  is_float32(v) ? run_forward<float>(p) : run_forward<double>(p);
-  return normals;
-}
-
-template <typename T>
-static void run_backward(const VertexNormals& p) {
-  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
-    PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch));
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    VertexNormals<T> p = problem<T>(v, t);
+    Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+    Tensor workspace = scatter_workspace(normals, p.batch);
+    p.normals = output<T>(normals), p.scatter_workspace = workspace.mutable_data_ptr();
+    PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
+    run_forward<T>(p);
+    return normals;
   });
 }
 
@@ -49,14 +53,17 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const
   check_grad(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)", "vertices",
              vertices);
   const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals);
-  VertexNormals p = problem(v, t);
-  Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-  p.grad_normals = pointer(g), p.grad_vertices = grad_vertices.mutable_data_ptr();
-  Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices);
-  p.sums = sums.mutable_data_ptr(), p.scatter_workspace = workspace.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
-  is_float32(v) ? run_backward<float>(p) : run_backward<double>(p);
-  return grad_vertices;
+  return by_type(v, [&](auto zero) {
+    using T = decltype(zero);
+    VertexNormals<T> p = problem<T>(v, t);
+    Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+    p.grad_normals = pointer<T>(g), p.grad_vertices = output<T>(grad_vertices);
+    Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices, p.batch);
+    p.sums = output<T>(sums), p.scatter_workspace = workspace.mutable_data_ptr();
+    PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
+    run_backward<T>(p);
+    return grad_vertices;
+  });
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

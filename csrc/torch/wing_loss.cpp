@@ -21,13 +21,15 @@ static Tensor forward(const Tensor& pred, const Tensor& target, double w, double
   check(pred, target, w, epsilon);
   const Tensor a = packed(pred), b = packed(target);
   Tensor out = new_like(a);
-  const WingLoss p{pointer(a), pointer(b), nullptr, out.mutable_data_ptr(), w, epsilon};
-  PYFACE3D_CUDA_ELSE(wing_loss_forward_cuda, a, p, a.numel())
-  torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
-    is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_forward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(wing_loss_forward<double>(p, begin, end));
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    const WingLoss<T> p{pointer<T>(a), pointer<T>(b), nullptr, output<T>(out), w, epsilon};
+    PYFACE3D_CUDA_ELSE(wing_loss_forward_cuda, a, p, a.numel())
+    torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(wing_loss_forward<T>(p, begin, end));
+    });
+    return out;
   });
-  return out;
 }
 
 static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor& target, double w, double epsilon) {
@@ -37,13 +39,15 @@ static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor&
   check_like(kOp, "grad_out", grad_out, "pred", pred);
   const Tensor a = packed(pred), b = packed(target), g = packed(grad_out);
   Tensor grad_pred = new_like(a);
-  const WingLoss p{pointer(a), pointer(b), pointer(g), grad_pred.mutable_data_ptr(), w, epsilon};
-  PYFACE3D_CUDA_ELSE(wing_loss_backward_cuda, a, p, a.numel())
-  torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
-    is_float32(a) ? PYFACE3D_DISPATCH(wing_loss_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(wing_loss_backward<double>(p, begin, end));
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    const WingLoss<T> p{pointer<T>(a), pointer<T>(b), pointer<T>(g), output<T>(grad_pred), w, epsilon};
+    PYFACE3D_CUDA_ELSE(wing_loss_backward_cuda, a, p, a.numel())
+    torch::stable::parallel_for(0, a.numel(), kWingChunk, [&](int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(wing_loss_backward<T>(p, begin, end));
+    });
+    return grad_pred;
   });
-  return grad_pred;
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

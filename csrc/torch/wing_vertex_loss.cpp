@@ -41,7 +41,7 @@ static void check(const Arguments& a) {
 }
 
 template <typename T>
-static void run(const WingVertexLoss& p) {
+static void run(const WingVertexLoss<T>& p) {
   PYFACE3D_DISPATCH(wing_vertex_loss_prepare<T>(p));
   parallel_with_scratch<T>(wing_vertex_slabs(p.vertex_count), 1, PYFACE3D_DISPATCH(wing_vertex_loss_scratch<T>(p)),
                            [&](T* scratch, int64_t begin, int64_t end) {
@@ -62,39 +62,38 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tens
   const Tensor tc = packed(target_coeffs), tq = packed(target_pose);
   const std::optional<Tensor> weight = packed(weights), index = packed(indices);
   if (weight) check_weights(kOp, "weights", *weight);
-  WingVertexLoss p{};
-  p.mean = pointer(m), p.basis = pointer(a), p.coeffs = pointer(c), p.pose = pointer(q);
-  p.target_coeffs = pointer(tc), p.target_pose = pointer(tq);
-  p.weights = pointer(weight), p.indices = static_cast<const int64_t*>(pointer(index));
-  p.batch = c.size(0), p.coeff_count = c.size(1), p.vertex_count = index ? index->size(0) : m.size(0);
-  p.row_count = m.size(0);
-  p.penalty = {static_cast<Penalty>(kind), w, epsilon};
-  Tensor loss = new_tensor(m, {p.batch});
-  Tensor grad_c = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, p.coeff_count} : std::vector<int64_t>{0});
-  Tensor grad_q = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, 3, 4} : std::vector<int64_t>{0});
-  Tensor difference = new_tensor(m, {p.batch, p.coeff_count + 12});
-  Tensor sums = new_tensor(m, {wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
-  p.difference = difference.mutable_data_ptr(), p.sums = sums.mutable_data_ptr(), p.loss = loss.mutable_data_ptr();
-  p.grad_coeffs = grad_c.mutable_data_ptr(), p.grad_pose = grad_q.mutable_data_ptr(), p.want_grad = want_grad;
-  PYFACE3D_CUDA_ELSE(wing_vertex_loss_forward_cuda, m, p)
-  is_float32(m) ? run<float>(p) : run<double>(p);
-  return {loss, grad_c, grad_q};
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    WingVertexLoss<T> p{};
+    p.mean = pointer<T>(m), p.basis = pointer<T>(a), p.coeffs = pointer<T>(c), p.pose = pointer<T>(q);
+    p.target_coeffs = pointer<T>(tc), p.target_pose = pointer<T>(tq);
+    p.weights = pointer<T>(weight), p.indices = pointer<int64_t>(index);
+    p.batch = c.size(0), p.coeff_count = c.size(1), p.vertex_count = index ? index->size(0) : m.size(0);
+    p.row_count = m.size(0);
+    p.penalty = {static_cast<Penalty>(kind), w, epsilon};
+    Tensor loss = new_tensor(m, {p.batch});
+    Tensor grad_c = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, p.coeff_count} : std::vector<int64_t>{0});
+    Tensor grad_q = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, 3, 4} : std::vector<int64_t>{0});
+    Tensor difference = new_tensor(m, {p.batch, p.coeff_count + 12});
+    Tensor sums = new_tensor(m, {wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
+    p.difference = output<T>(difference), p.sums = output<T>(sums), p.loss = output<T>(loss);
+    p.grad_coeffs = output<T>(grad_c), p.grad_pose = output<T>(grad_q), p.want_grad = want_grad;
+    PYFACE3D_CUDA_ELSE(wing_vertex_loss_forward_cuda, m, p)
+    run<T>(p);
+    return std::make_tuple(loss, grad_c, grad_q);
+  });
 }
 
 static Tensor scaled(const Tensor& grad_loss, const Tensor& gradient) {
   const int64_t B = grad_loss.size(0), width = B ? gradient.numel() / B : 0;
   const Tensor g = packed(grad_loss), x = packed(gradient);
-  Tensor out = new_like(x);
-  PYFACE3D_CUDA_ELSE(wing_vertex_loss_scale_cuda, x, pointer(g), pointer(x), x.numel(), width, out.mutable_data_ptr())
-  if (is_float32(x))
-    PYFACE3D_DISPATCH(wing_vertex_loss_scale<float>(static_cast<const float*>(pointer(g)),
-                                                    static_cast<const float*>(pointer(x)), B, width,
-                                                    static_cast<float*>(out.mutable_data_ptr())));
-  else
-    PYFACE3D_DISPATCH(wing_vertex_loss_scale<double>(static_cast<const double*>(pointer(g)),
-                                                     static_cast<const double*>(pointer(x)), B, width,
-                                                     static_cast<double*>(out.mutable_data_ptr())));
-  return out;
+  return by_type(x, [&](auto zero) {
+    using T = decltype(zero);
+    Tensor out = new_like(x);
+    PYFACE3D_CUDA_ELSE(wing_vertex_loss_scale_cuda, x, pointer<T>(g), pointer<T>(x), x.numel(), width, output<T>(out))
+    PYFACE3D_DISPATCH(wing_vertex_loss_scale<T>(pointer<T>(g), pointer<T>(x), B, width, output<T>(out)));
+    return out;
+  });
 }
 
 static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor& grad_coeffs,

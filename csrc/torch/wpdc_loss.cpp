@@ -26,7 +26,7 @@ static void check(const Tensor& pred, const Tensor& target, const Tensor& mean, 
 }
 
 template <typename T>
-static void run_forward(const WpdcLoss& p) {
+static void run_forward(const WpdcLoss<T>& p) {
   parallel_with_scratch<T>(
       p.batch, 64, wpdc_scratch(p.param_count, p.coeff_count),
       [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(wpdc_loss_forward<T>(p, scratch, begin, end)); });
@@ -37,15 +37,19 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& pred, const Tensor& targ
                                           double epsilon) {
   check(pred, target, mean, std, axes, scale, epsilon);
   const Tensor a = packed(pred), b = packed(target), m = packed(mean), s = packed(std), g = packed(axes);
-  WpdcLoss p{};
-  p.pred = pointer(a), p.target = pointer(b), p.mean = pointer(m), p.std = pointer(s), p.axes = pointer(g);
-  p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = g.size(1) - 1;
-  p.points = static_cast<double>(points), p.scale = scale, p.epsilon = epsilon;
-  Tensor loss = new_tensor(a, {p.batch}), weights = new_like(a);
-  p.loss = loss.mutable_data_ptr(), p.weights = weights.mutable_data_ptr();
-  PYFACE3D_CUDA_ELSE(wpdc_loss_forward_cuda, a, p)
-  is_float32(a) ? run_forward<float>(p) : run_forward<double>(p);
-  return {loss, weights};
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    WpdcLoss<T> p{};
+    p.pred = pointer<T>(a), p.target = pointer<T>(b), p.mean = pointer<T>(m), p.std = pointer<T>(s),
+    p.axes = pointer<T>(g);
+    p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = g.size(1) - 1;
+    p.points = static_cast<double>(points), p.scale = scale, p.epsilon = epsilon;
+    Tensor loss = new_tensor(a, {p.batch}), weights = new_like(a);
+    p.loss = output<T>(loss), p.weights = output<T>(weights);
+    PYFACE3D_CUDA_ELSE(wpdc_loss_forward_cuda, a, p)
+    run_forward<T>(p);
+    return std::make_tuple(loss, weights);
+  });
 }
 
 static void check_shapes(const Tensor& shape_mean, const Tensor& basis, const Tensor& indices) {
@@ -59,7 +63,7 @@ static void check_shapes(const Tensor& shape_mean, const Tensor& basis, const Te
 }
 
 template <typename T>
-static void run_moments(const ShapeMoments& p) {
+static void run_moments(const ShapeMoments<T>& p) {
   const int64_t grain = p.count < 64 ? 3 : 1;  // few vertices: another thread's start would take longer
   parallel_with_scratch<T>(3, grain, shape_moments_scratch(p.coeff_count), [&](T* scratch, int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(shape_moments<T>(p, scratch, begin, end));
@@ -70,12 +74,15 @@ static Tensor moments(const Tensor& shape_mean, const Tensor& basis, const Tenso
   const Tensor m = packed(shape_mean), a = packed(basis), index = packed(indices);
   check_shapes(m, a, index);
   const int64_t size = a.size(2) + 1;
-  Tensor out = new_tensor(m, {3, size, size});
-  const ShapeMoments p{pointer(m),    pointer(a), static_cast<const int64_t*>(pointer(index)), out.mutable_data_ptr(),
-                       index.size(0), a.size(2)};
-  PYFACE3D_CUDA_ELSE(shape_moments_cuda, m, p)
-  is_float32(m) ? run_moments<float>(p) : run_moments<double>(p);
-  return out;
+  return by_type(m, [&](auto zero) {
+    using T = decltype(zero);
+    Tensor out = new_tensor(m, {3, size, size});
+    const ShapeMoments<T> p{pointer<T>(m), pointer<T>(a), pointer<int64_t>(index), output<T>(out), index.size(0),
+                            a.size(2),     m.size(0)};
+    PYFACE3D_CUDA_ELSE(shape_moments_cuda, m, p)
+    run_moments<T>(p);
+    return out;
+  });
 }
 
 // The vertices that count are picked anew at each call: one op, as half the cost of two is calling them.
@@ -98,16 +105,18 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
   check_grad(kOp, "grad_loss", grad_loss, {B}, "(B,)", "pred", pred);
   const Tensor g = packed(grad_loss), a = packed(pred), b = packed(target), w = packed(weights);
   Tensor grad_pred = new_like(a);
-  WpdcLoss p{};
-  p.grad_loss = pointer(g), p.pred = pointer(a), p.target = pointer(b), p.weights = const_cast<void*>(pointer(w));
-  p.grad_pred = grad_pred.mutable_data_ptr();
-  p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = coeff_count;
-  PYFACE3D_CUDA_ELSE(wpdc_loss_backward_cuda, a, p)
-  torch::stable::parallel_for(0, p.batch, 256, [&](int64_t begin, int64_t end) {
-    is_float32(a) ? PYFACE3D_DISPATCH(wpdc_loss_backward<float>(p, begin, end))
-                  : PYFACE3D_DISPATCH(wpdc_loss_backward<double>(p, begin, end));
+  return by_type(a, [&](auto zero) {
+    using T = decltype(zero);
+    WpdcLoss<T> p{};
+    p.grad_loss = pointer<T>(g), p.pred = pointer<T>(a), p.target = pointer<T>(b),
+    p.weights = const_cast<T*>(pointer<T>(w));
+    p.grad_pred = output<T>(grad_pred);
+    p.batch = a.size(0), p.param_count = a.size(1), p.coeff_count = coeff_count;
+    PYFACE3D_CUDA_ELSE(wpdc_loss_backward_cuda, a, p)
+    torch::stable::parallel_for(
+        0, p.batch, 256, [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(wpdc_loss_backward<T>(p, begin, end)); });
+    return grad_pred;
   });
-  return grad_pred;
 }
 
 STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {

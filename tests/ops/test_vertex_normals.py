@@ -37,3 +37,9 @@ def test_not_finite_vertices_spoil_only_their_triangles():
     normals = ops.vertex_normals(vertices, triangles)
     assert normals.isfinite().all()
     torch.testing.assert_close(normals[0], ops.vertex_normals(vertices, kept)[0])
+
+
+def test_a_triangle_that_names_a_vertex_twice_has_no_normal():
+    vertices = torch.rand(1, 3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    normals = ops.vertex_normals(vertices, torch.tensor([[0, 1, 1], [2, 0, 2]]))
+    assert normals.eq(0).all() and torch.autograd.grad(normals.sum(), vertices)[0].eq(0).all()

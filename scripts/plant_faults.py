@@ -1,0 +1,232 @@
+"""Plants three faults in every op and shows that its record catches each: ``python scripts/plant_faults.py``.
+
+A wrong gradient (or value, where there is none), a wish for a gradient that is misread, and a check that is missing.
+Each fault is one edit of a source file of a copy of the tree; what depends on it is compiled anew, the op's checks run
+in a process of their own (a crash counts as caught), and the file is put back. Faults of ops that have nothing in
+common are planted together.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+KERNELS, BINDINGS, PYTHON = "csrc/kernels", "csrc/torch", "pyface3d/ops"
+CHECKS = {
+    "gradient": ("values", "sizes"),
+    "wish": ("values", "sizes", "subsets"),
+    "check": ("refused_shapes", "refused_dtypes", "refused_indices", "refused_values"),
+}
+# Each op in a child: a crash is the child's alone, and torch is imported once.
+RUN = """
+import os, sys, torch
+from pyface3d.testing import RECORDS, check_op
+torch.set_num_threads(1)  # no threads before a fork
+for job in sys.argv[1:]:
+    op, *checks = job.split(",")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = "nothing"
+        try:
+            check_op(RECORDS[op], only=checks)
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    said = os.read(reader, 4096).decode() or "a crash"
+    os.waitpid(child, 0)
+    print(op, said, sep="\\t", flush=True)
+"""
+#: ops whose results another op's kernels make
+PARTS = {
+    "wpdc_loss_resampled": {"wpdc_loss"},
+    "wpdc_weights": {"wpdc_loss"},
+    "synthesize_position_map": {"synthesize_shape", "render_position_map"},
+}
+
+
+class Fault(NamedTuple):
+    """One edit: the first occurrence of ``old`` in ``file`` becomes ``new``."""
+
+    op: str
+    kind: str
+    file: str
+    old: str
+    new: str
+
+
+def _python_wish(op: str, position: int) -> Fault:
+    """The wish for a gradient is read from another argument's place."""
+    return Fault(op, "wish", f"{PYTHON}/{op}.py", f"needs_input_grad[{position}]", f"needs_input_grad[{1 - position}]")
+
+
+FAULTS = (
+    Fault("synthesize_shape", "gradient", f"{KERNELS}/synthesize_shape.cpp", "grad[r] * shape[d]",
+          "grad[r] * shape[r]"),
+    Fault("synthesize_shape", "wish", f"{BINDINGS}/synthesize_shape.cpp", "p.want_basis = want_basis",
+          "p.want_basis = p.grad_mean != nullptr"),
+    Fault("synthesize_shape", "check", f"{BINDINGS}/synthesize_shape.cpp",
+          '  check_shape(kOp, "basis", basis, {mean.size(0), 3, -1}, "(N, 3, K)");\n', ""),
+    Fault("project_weak_perspective", "gradient", f"{KERNELS}/project_weak_perspective.cpp", "value += m[r][d]",
+          "value += m[r][0]"),
+    Fault("project_weak_perspective", "wish", f"{BINDINGS}/project_weak_perspective.cpp", "p.want_pose = want_pose",
+          "p.want_pose = p.grad_vertices != nullptr"),
+    Fault("project_weak_perspective", "check", f"{BINDINGS}/project_weak_perspective.cpp", "  check_grad(",
+          "  if (false) check_grad("),
+    Fault("vertex_distance", "gradient", f"{KERNELS}/vertex_distance.cpp", "sign[side] * slope[J]", "slope[J]"),
+    Fault("vertex_distance", "wish", f"{BINDINGS}/vertex_distance.cpp", "p.want_target = want_target",
+          "p.want_target = p.grad_target_coeffs != nullptr"),
+    Fault("vertex_distance", "check", f"{BINDINGS}/vertex_distance.cpp", '  check_grad(kOp, "slope"',
+          '  if (false) check_grad(kOp, "slope"'),
+    Fault("wing_loss", "gradient", f"{KERNELS}/wing_loss.cpp", "slope * load_some<T>(p.grad_out, i, count)",
+          "slope * load_some<T>(p.grad_out, i, count) * T(1.001)"),
+    _python_wish("wing_loss", 1),
+    Fault("wing_loss", "check", f"{BINDINGS}/wing_loss.cpp", '  check_same_shape("grad_out", grad_out, pred);\n', ""),
+    Fault("wing_vertex_loss", "gradient", f"{KERNELS}/wing_vertex_loss.cpp", "sum[r * 4 + 3] += slope[f][r]",
+          "sum[r * 4 + 3] += slope[f][0]"),
+    Fault("wing_vertex_loss", "wish", f"{BINDINGS}/wing_vertex_loss.cpp", "p.want_grad = want_grad",
+          "p.want_grad = p.grad_coeffs != nullptr"),
+    Fault("wing_vertex_loss", "check", f"{BINDINGS}/wing_vertex_loss.cpp",
+          "  if (indices) check_range(kOp, *indices, mean.size(0));\n", ""),
+    Fault("wpdc_loss", "gradient", f"{KERNELS}/wpdc_loss.cpp", "g * w[i] * (pred[i] - target[i])",
+          "g * w[i] * (target[i] - pred[i])"),
+    _python_wish("wpdc_loss", 1),
+    Fault("wpdc_loss", "check", f"{BINDINGS}/wpdc_loss.cpp", '  check_grad(kOp, "weights"',
+          '  if (false) check_grad(kOp, "weights"'),
+    Fault("wpdc_loss_resampled", "gradient", f"{KERNELS}/shape_moments.cpp",
+          "p.indices[first + l] * 3 + d", "p.indices[first] * 3 + d"),
+    _python_wish("wpdc_loss", 1)._replace(op="wpdc_loss_resampled"),
+    Fault("wpdc_loss_resampled", "check", f"{BINDINGS}/wpdc_loss.cpp",
+          "  check_range(kOp, indices, shape_mean.size(0));\n", ""),
+    Fault("wpdc_weights", "gradient", f"{KERNELS}/wpdc_loss.cpp", "T(p.epsilon)", "T(2 * p.epsilon)"),
+    Fault("wpdc_weights", "wish", f"{PYTHON}/wpdc_loss.py", "indices, scale, epsilon)[1]",
+          "indices, scale, epsilon)[0]"),
+    Fault("wpdc_weights", "check", f"{BINDINGS}/wpdc_loss.cpp",
+          '  check_shape(kOp, "std", std, {P}, "(P,)");\n', ""),
+    Fault("attribute_loss", "gradient", f"{KERNELS}/attribute_loss.cpp", "slope = (1 - y) - c", "slope = (1 - y) + c"),
+    Fault("attribute_loss", "wish", f"{BINDINGS}/attribute_loss.cpp", "p.mask = pointer<bool>(m)", "p.mask = nullptr"),
+    Fault("attribute_loss", "check", f"{BINDINGS}/attribute_loss.cpp", '  check_grad(kOp, "grad_loss"',
+          '  if (false) check_grad(kOp, "grad_loss"'),
+    Fault("position_map_loss", "gradient", f"{KERNELS}/position_map_loss.cpp", "factor[i] = 2 * g", "factor[i] = g"),
+    _python_wish("position_map_loss", 1),
+    Fault("position_map_loss", "check", f"{BINDINGS}/position_map_loss.cpp", '  check_grad(kOp, "grad_loss"',
+          '  if (false) check_grad(kOp, "grad_loss"'),
+    Fault("synthesize_position_map", "gradient", f"{PYTHON}/synthesize_position_map.py", "coeffs, pose), gather)",
+          "coeffs, pose).detach(), gather)"),
+    Fault("synthesize_position_map", "wish", f"{PYTHON}/synthesize_shape.py", "if want_pose else None",
+          "if want_mean else None"),
+    Fault("synthesize_position_map", "check", f"{BINDINGS}/synthesize_shape.cpp",
+          '  check_shape(kOp, "coeffs", coeffs, {-1, basis.size(2)}, "(B, K)");\n', ""),
+    Fault("render_position_map", "gradient", f"{KERNELS}/render_position_map.cpp",
+          "sum += static_cast<T>(p.reader_weights[e]) * point", "sum += point"),
+    Fault("render_position_map", "wish", f"{PYTHON}/render_position_map.py",
+          "return _ops.render_position_map_backward.default(grad_maps, *saved)", "return None"),
+    Fault("render_position_map", "check", f"{BINDINGS}/render_position_map.cpp",
+          '  check_shape(kOp, "grad_maps"', '  if (false) check_shape(kOp, "grad_maps"'),
+    Fault("sample_position_map", "gradient", f"{KERNELS}/sample_position_map.cpp", "along_column * column.slope",
+          "along_column"),
+    Fault("sample_position_map", "wish", f"{BINDINGS}/sample_position_map.cpp", "p.want_uv = want_uv",
+          "p.want_uv = p.grad_maps != nullptr"),
+    Fault("sample_position_map", "check", f"{BINDINGS}/sample_position_map.cpp", '  check_grad(kOp, "grad_out"',
+          '  if (false) check_grad(kOp, "grad_out"'),
+    Fault("rasterize", "gradient", f"{KERNELS}/rasterize.h", "grad_v1[1] -= b.b1 * gy", "grad_v1[1] -= b.b1 * gx"),
+    _python_wish("rasterize", 0),
+    Fault("rasterize", "check", f"{BINDINGS}/rasterize.cpp", '  check_grad(kOp, "grad_depth"',
+          '  if (false) check_grad(kOp, "grad_depth"'),
+    Fault("interpolate", "gradient", f"{KERNELS}/interpolate.cpp", "grad_attributes[rows.r1 + c] += b[1]",
+          "grad_attributes[rows.r1 + c] += b[0]"),
+    Fault("interpolate", "wish", f"{BINDINGS}/interpolate.cpp", "p.want_barycentrics = want_barycentrics",
+          "p.want_barycentrics = p.grad_attributes != nullptr"),
+    Fault("interpolate", "check", f"{BINDINGS}/interpolate.cpp", '  check_grad(kOp, "grad_out"',
+          '  if (false) check_grad(kOp, "grad_out"'),
+    Fault("vertex_normals", "gradient", f"{KERNELS}/vertex_normals.cpp", "grad_2 = grad_c.cross(e1)",
+          "grad_2 = e1.cross(grad_c)"),
+    _python_wish("vertex_normals", 0),
+    Fault("vertex_normals", "check", f"{BINDINGS}/vertex_normals.cpp", '  check_grad(kOp, "grad_normals"',
+          '  if (false) check_grad(kOp, "grad_normals"'),
+    Fault("shade_surface", "gradient", f"{KERNELS}/shade_surface.h", "2 * facing * n[2] - light.z",
+          "facing * n[2] - light.z"),
+    Fault("shade_surface", "wish", f"{BINDINGS}/shade_surface.cpp", "p.canvas = canvas ? ", "p.canvas = !canvas ? "),
+    Fault("shade_surface", "check", f"{BINDINGS}/shade_surface.cpp", '    check_shape(kOp, "canvas"',
+          '    if (false) check_shape(kOp, "canvas"'),
+)  # fmt: skip
+
+
+def build(tree: Path) -> None:
+    """Compiles what changed."""
+    environment = os.environ | {"PYFACE3D_CUDA": "0"}
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    subprocess.run(command, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def rounds(faults: tuple[Fault, ...]) -> list[list[Fault]]:
+    """The faults in groups of which no two touch the same op's results."""
+    groups: list[tuple[set[str], list[Fault]]] = []
+    for fault in faults:
+        touched = PARTS.get(fault.op, {fault.op})
+        place = next((place for place in groups if not place[0] & touched), None)
+        if place is None:
+            groups.append(place := (set(), []))
+        place[0].update(touched)
+        place[1].append(fault)
+    return [group for _, group in groups]
+
+
+def caught(tree: Path, faults: list[Fault]) -> list[str]:
+    """What each op's checks say of its fault, when all of them are planted."""
+    before = {tree / fault.file: (tree / fault.file).read_text() for fault in faults}
+    try:
+        for fault in faults:
+            path = tree / fault.file
+            if fault.old not in path.read_text():
+                raise SystemExit(f"{fault.file} does not hold {fault.old!r}: bring the fault up to date")
+            path.write_text(path.read_text().replace(fault.old, fault.new, 1))
+        build(tree)
+        jobs = [",".join((fault.op, *CHECKS[fault.kind])) for fault in faults]
+        command = [sys.executable, "-c", RUN, *jobs]
+        environment = os.environ | {"PYTHONPATH": str(tree)}
+        output = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=True).stdout
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+    return [line.partition("\t")[2] for line in output.splitlines()]
+
+
+def copy(tree: Path) -> None:
+    """The tracked files."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for name in filter(lambda name: (ROOT / name).is_file(), names):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes((ROOT / name).read_bytes())
+
+
+def main() -> int:
+    """Returns the number of faults that nobody noticed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--op", help="only this op's faults")
+    parser.add_argument("--tree", type=Path, help="a built tree to plant them in; default: a new copy of this one")
+    options = parser.parse_args()
+    chosen = [fault for fault in FAULTS if options.op in (None, fault.op)]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = options.tree or Path(folder)
+        if options.tree is None:
+            copy(tree)
+            build(tree)
+        missed = 0
+        for group in rounds(tuple(chosen)):
+            for fault, said in zip(group, caught(tree, group), strict=True):
+                missed += said == "nothing"
+                print(f"{fault.op:26} {fault.kind:9} {'MISSED' if said == 'nothing' else said[:120]}", flush=True)
+        build(tree)  # without the last fault
+    print(f"{len(chosen) - missed} of {len(chosen)} faults caught")
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
