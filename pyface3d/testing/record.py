@@ -136,6 +136,12 @@ class OpRecord:
         for values in itertools.product(*self.choices.values()):
             yield dict(zip(self.choices, values, strict=True))
 
+    def one_choice_changed(self) -> Iterator[dict[str, Any]]:
+        """The usual choices, then each other value of one of them."""
+        yield {}
+        for name, values in self.choices.items():
+            yield from ({name: value} for value in values[1:])
+
     def every_size(self) -> Iterator[dict[str, int]]:
         """Changed sizes: each edge, each letter zero, two and all of them zero."""
         for letter, sizes in self.edges.items():

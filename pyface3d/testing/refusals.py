@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,8 +14,14 @@ from pyface3d.testing.running import calls_below
 Call = tuple[Any, list[Any]]  # an overload and its arguments
 
 
-def _calls(record: OpRecord, device: str, **sizes: int) -> list[Call]:
-    return calls_below(record.op, record.wanting(record.sample(record.dtypes[0], device, sizes=sizes)))
+def _calls(record: OpRecord, device: str, choice: Mapping[str, Any], **sizes: int) -> list[Call]:
+    return calls_below(record.op, record.wanting(record.sample(record.dtypes[0], device, sizes, choice)))
+
+
+def _every_call(record: OpRecord, device: str) -> Iterator[Call]:
+    """The calls of the usual sample, and of those with one choice changed: arguments that may be absent are there."""
+    for choice in record.one_choice_changed():
+        yield from _calls(record, device, choice)
 
 
 def _attempt(record: OpRecord, overload: Any, args: list[Any], what: str, words: str = "") -> None:
@@ -34,7 +40,7 @@ def _attempt(record: OpRecord, overload: Any, args: list[Any], what: str, words:
 
 def dtypes(record: OpRecord, device: str) -> None:
     """Half precision outside of autocast, integers for numbers, other integers for indices: each is refused."""
-    for overload, args in _calls(record, device):
+    for overload, args in _every_call(record, device):
         for i, a in enumerate(args):
             if not isinstance(a, Tensor):
                 continue
@@ -47,7 +53,7 @@ def dtypes(record: OpRecord, device: str) -> None:
 
 def devices(record: OpRecord, device: str) -> None:
     """A tensor on another device is refused."""
-    for overload, args in _calls(record, device):
+    for overload, args in _every_call(record, device):
         if sum(isinstance(a, Tensor) for a in args) > 1:
             for i, a in enumerate(args):
                 if isinstance(a, Tensor):
@@ -55,12 +61,14 @@ def devices(record: OpRecord, device: str) -> None:
                     _attempt(record, overload, changed, f"{overload._schema.arguments[i].name} elsewhere", "device")
 
 
-def _letters(record: OpRecord, device: str) -> Iterator[tuple[Any, list[Any], dict[tuple[int, int], set[str]]]]:
+def _letters(
+    record: OpRecord, device: str, choice: Mapping[str, Any]
+) -> Iterator[tuple[Any, list[Any], dict[tuple[int, int], set[str]]]]:
     """Each call below the op with the letters that each (argument, dimension) depends on, found by changing sizes."""
-    usual = _calls(record, device)
+    usual = _calls(record, device, choice)
     tied: list[dict[tuple[int, int], set[str]]] = [{} for _ in usual]
     for letter, size in record.sizes.items():
-        for at, (_, args) in enumerate(_calls(record, device, **{letter: size + 1})):
+        for at, (_, args) in enumerate(_calls(record, device, choice, **{letter: size + 1})):
             for i, (a, b) in enumerate(zip(usual[at][1], args, strict=True)):
                 for d in range(a.dim() if isinstance(a, Tensor) else 0):
                     tied[at].setdefault((i, d), set()).update({letter} if a.shape[d] != b.shape[d] else ())
@@ -70,7 +78,9 @@ def _letters(record: OpRecord, device: str) -> Iterator[tuple[Any, list[Any], di
 
 def shapes(record: OpRecord, device: str) -> None:
     """A dimension that must equal another's, or 3, and does not is refused; so are too few and too many dimensions."""
-    for overload, args, letters in _letters(record, device):
+    for overload, args, letters in (
+        c for choice in record.one_choice_changed() for c in _letters(record, device, choice)
+    ):
         for (i, d), tied in letters.items():
             name = overload._schema.arguments[i].name
             if name in record.free or f"{name}.{d}" in record.free:
@@ -92,7 +102,7 @@ def shapes(record: OpRecord, device: str) -> None:
 
 def indices(record: OpRecord, device: str) -> None:
     """An index out of range is refused where it can be read; on a GPU it reads nothing that is not there."""
-    for overload, args in _calls(record, device):
+    for overload, args in _every_call(record, device):
         for i, argument in enumerate(overload._schema.arguments):
             whole = f"{overload._schema.name.partition('::')[2]}.{argument.name}"
             letters = record.ranges.get(whole, record.ranges.get(argument.name))

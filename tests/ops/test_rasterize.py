@@ -8,6 +8,8 @@ from pyface3d import ops
 from pyface3d.ops import reference
 
 CORNER = torch.tensor([[0, 1, 2]])
+# (coordinate, value) of a vertex that cannot be drawn: not finite, or out of reach
+OUTSIDE = [(d, float(v)) for d in range(3) for v in ("nan", "inf")] + [(d, v) for d in range(2) for v in (2e5, -2e5)]
 
 
 def soup(batch=2, count=7, size=12.0, seed=0, requires_grad=True):
@@ -167,3 +169,28 @@ def test_no_gradient_from_empty_pixels():
     vertices, triangles = soup(1, 1)
     _, barycentrics, depth = ops.rasterize(vertices + 100, triangles, 8, 8)
     assert torch.autograd.grad(depth.sum() + barycentrics.square().sum(), vertices)[0].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("corner", range(3))
+@pytest.mark.parametrize("coordinate, value", OUTSIDE)
+def test_each_corner_and_coordinate_can_leave_a_triangle_out(dtype, corner, coordinate, value):
+    vertices = torch.tensor([[[0, 0, 1], [9, 0, 2], [0, 9, 3]]], dtype=dtype)
+    vertices[0, corner, coordinate] = value
+    ids, barycentrics, depth = ops.rasterize(vertices.requires_grad_(), CORNER, 9, 9)
+    (grad,) = torch.autograd.grad(barycentrics.sum() + depth.sum(), vertices)
+    assert ids.eq(-1).all() and depth.eq(0).all() and grad.eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [(-40.0, 0.0), (40.0, 0.0), (0.0, -40.0), (0.0, 40.0), (-4.0, -4.0), (4.0, 4.0)])
+@pytest.mark.parametrize("cull", [False, True])
+def test_triangles_beside_and_across_the_picture(dtype, shift, cull):
+    vertices, triangles = soup(requires_grad=False)
+    vertices = vertices.to(dtype) + torch.tensor([*shift, 0.0], dtype=dtype)
+    for have, want in zip(
+        ops.rasterize(vertices, triangles, 12, 12, cull),
+        reference.rasterize(vertices, triangles, 12, 12, cull),
+        strict=True,
+    ):
+        torch.testing.assert_close(have, want, rtol=1e-5, atol=1e-4)  # z and b of slivers of some pixels

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import trimesh
 
@@ -43,3 +44,24 @@ def test_a_triangle_that_names_a_vertex_twice_has_no_normal():
     vertices = torch.rand(1, 3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     normals = ops.vertex_normals(vertices, torch.tensor([[0, 1, 1], [2, 0, 2]]))
     assert normals.eq(0).all() and torch.autograd.grad(normals.sum(), vertices)[0].eq(0).all()
+
+
+@pytest.mark.parametrize("coordinate", range(3))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_coordinate_that_is_not_finite_keeps_gradients_finite(coordinate, dtype):
+    vertices, triangles = arguments(requires_grad=False)
+    vertices = vertices.to(dtype)
+    vertices[0, 3, coordinate] = float("inf")
+    normals = ops.vertex_normals(vertices.requires_grad_(), triangles)
+    (grad,) = torch.autograd.grad(normals.square().sum(), vertices)
+    assert normals.isfinite().all() and grad.isfinite().all()
+
+
+@pytest.mark.parametrize("coordinate", range(3))
+def test_edges_along_one_axis_are_checked_for_each_coordinate(coordinate):
+    # the cross product overflows in one coordinate alone
+    corners = torch.zeros(1, 3, 3)
+    corners[0, 1, (coordinate + 1) % 3] = corners[0, 2, (coordinate + 2) % 3] = 1e30
+    normals = ops.vertex_normals(corners.requires_grad_(), torch.tensor([[0, 1, 2]]))
+    (grad,) = torch.autograd.grad(normals.sum(), corners)
+    assert normals.eq(0).all() and grad.eq(0).all()
