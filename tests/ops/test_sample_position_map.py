@@ -1,7 +1,10 @@
+import pytest
 import torch
 from torch.nn.functional import grid_sample
 
 from pyface3d import ops
+from pyface3d.ops import reference
+from pyface3d.testing import assert_close
 
 
 def arguments(points=7, shape=(5, 4), batch=2):
@@ -39,3 +42,18 @@ def test_nan_and_infinite_coordinates():
     out = ops.sample_position_map(maps, uv)
     assert out[:, 0].isnan().all()
     torch.testing.assert_close(out[:, 1:], ops.sample_position_map(maps, torch.tensor([[1.0, 0.5], [0.5, 0.0]])))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (2, 2), (3, 4)])
+def test_the_smallest_maps_inside_outside_and_on_the_border(size, dtype):
+    maps = arguments(shape=size)[0].detach().to(dtype).requires_grad_()
+    places = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.5], dtype=dtype)
+    uv = torch.cartesian_prod(places, places).requires_grad_()
+    have, want = (
+        (out.detach(), *torch.autograd.grad(out.square().sum(), (maps, uv)))
+        for out in (ops.sample_position_map(maps, uv), reference.sample_position_map(maps, uv))
+    )
+    inside = ((uv > 0) & (uv < 1)).all(1)  # on the border the derivative by uv has two sides
+    for a, b in zip((*have[:2], have[2][inside]), (*want[:2], want[2][inside]), strict=True):
+        assert_close(a, b, scale=10)
