@@ -24,7 +24,7 @@ def offsets_at(places: Tensor, fitted: Tensor, given: Tensor, size: int) -> Tens
     offsets = torch.where(known[..., None], given - fitted, torch.zeros(()))
     variance = torch.where(known, _TRUST, 1e6)
     kernel = _kernel(fitted, fitted, size) + torch.diag_embed(variance)
-    weights = torch.linalg.solve(kernel, offsets)  # (B, L, 2)
+    weights = torch.cholesky_solve(offsets, torch.linalg.cholesky(kernel))  # (B, L, 2)
     steps = torch.linspace(0, size - 1, _COARSE)
     cells = torch.stack(torch.meshgrid(steps, steps, indexing="ij")[::-1], -1).reshape(1, -1, 2)
     coarse = _kernel(cells.expand(len(fitted), -1, -1), fitted, size) @ weights  # (B, cells, 2)
