@@ -27,7 +27,8 @@ def profile(
         float, typer.Option(min=0, max=1, help="Part of the face that a photo need not show.")
     ] = 0.3,
     landmarks: Annotated[
-        Path | None, typer.Option(help="CSV, JSON or npz: name and 68 landmarks; photos it lacks are left out.")
+        Path | None,
+        typer.Option(help="CSV, JSON or npz: name and landmarks (68, 478, ...); photos it lacks are left out."),
     ] = None,
     method: Annotated[
         str, typer.Option(help="Method that finds the landmarks, where none are given.")

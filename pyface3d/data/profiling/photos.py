@@ -12,7 +12,11 @@ from pyface3d.data.profiling.profiler import Lifted, Profiler
 from pyface3d.data.sample import Sample
 from pyface3d.data.synthetic.draws import Draws
 from pyface3d.fitting import fit_landmarks
+from pyface3d.morphable import LandmarkSet, MorphableModel
+from pyface3d.morphable.conventions import find_landmarks
+from pyface3d.morphable.landmark_sets import LandmarkBasis
 
+_T_Y = 7  # entry of t_y in a parameter vector
 GROUP = 8  # photos lifted, and views rendered, together: their tensors stay near the cache
 
 
@@ -23,7 +27,7 @@ class PhotographedFace:
     Attributes:
         name: of the views, with their yaw behind it.
         photo: (3, H, W) uint8 RGB.
-        points: (L, 2 or 3) landmarks in pixels of the photo, y down; L = 68, 81 or 21, NaN where not visible.
+        points: (L, 2 or 3) landmarks in pixels of the photo, y down; NaN where not visible.
     """
 
     name: str
@@ -54,7 +58,14 @@ class Views:
 
 
 def profile_faces(
-    faces: Iterable[PhotographedFace], profiler: Profiler, views: Views, report: Report, *, noise: float = 0.01
+    faces: Iterable[PhotographedFace],
+    profiler: Profiler,
+    views: Views,
+    report: Report,
+    *,
+    landmarks: str | LandmarkSet | None = None,
+    weights: Tensor | None = None,
+    noise: float = 0.01,
 ) -> Iterator[Sample]:
     """Views of one photo after the other, with exact labels; nothing is kept in memory.
 
@@ -66,7 +77,9 @@ def profile_faces(
         profiler: what turns them.
         views: which views.
         report: counts the views, and names the photos whose landmarks no face fits.
-        noise: how far off the landmarks are, as in :func:`pyface3d.fitting.fit_landmarks`.
+        landmarks: which points are given; None: by their number, as in :func:`pyface3d.fitting.fit_landmarks`.
+        weights: (L,) of the landmarks in the fit; None: ones.
+        noise: how far off the landmarks are, as there.
 
     Yields:
         Samples with image, params, landmarks, visible, yaw, box and name.
@@ -79,30 +92,45 @@ def profile_faces(
     """
     faces, number = iter(faces), 0
     while group := list(itertools.islice(faces, GROUP)):
-        params = torch.cat([_fitted(face, profiler, noise) for face in group])
-        found = params.isfinite().all(1)
-        for face, fits in zip(group, found.tolist()):
-            if not fits:
-                report.total += 1
-                report.refused[face.name] = "unreadable label (no face fits its landmarks)"
-        numbers = [number + k for k in found.nonzero()[:, 0].tolist()]
-        fitting = [face for face, fits in zip(group, found.tolist()) if fits]
-        if fitting:
-            yield from _views(fitting, params[found], profiler, views, numbers, report)
+        params, surface = _fitted(group, profiler.model, landmarks, weights, noise)
+        fits = params.isfinite().all(1)
+        for k in (~fits).nonzero()[:, 0].tolist():
+            report.total += 1
+            report.refused[group[k].name] = "unreadable label (no face fits its landmarks)"
+        kept = fits.nonzero()[:, 0].tolist()
+        if kept:
+            numbers = [number + k for k in kept]
+            yield from _views([group[k] for k in kept], params[fits], surface[fits], profiler, views, numbers, report)
         number += len(group)
 
 
-def _fitted(face: PhotographedFace, profiler: Profiler, noise: float) -> Tensor:
-    """(1, P) parameters in the photo, y up; NaN where nothing fits."""
-    points = face.points[None, :, :2].float()
-    return fit_landmarks(points, profiler.model, noise=noise, size=face.photo.shape[1]).params
+def _fitted(
+    faces: list[PhotographedFace],
+    model: MorphableModel,
+    landmarks: str | LandmarkSet | None,
+    weights: Tensor | None,
+    noise: float,
+) -> tuple[Tensor, Tensor]:
+    """Parameters (B, P) in the photos, y up, NaN where no face fits; and the landmarks (B, L, 3) in the model frame."""
+    points = torch.stack([face.points[:, :2].float() for face in faces])
+    placed = find_landmarks(model, points.shape[1] if landmarks is None else landmarks)
+    visible = None if weights is None else weights.expand(points.shape[:2])
+    fit = fit_landmarks(points, model, landmarks=placed, visible=visible, noise=noise, size=0)
+    params = fit.params.clone()
+    params[:, _T_Y] += params.new_tensor([face.photo.shape[1] for face in faces])  # y up counts from the lower edge
+    return params, model.landmark_points(fit.coeffs, name=LandmarkBasis(placed, model.mean, model.basis))
 
 
 def _views(
-    faces: list[PhotographedFace], params: Tensor, profiler: Profiler, views: Views, numbers: list[int], report: Report
+    faces: list[PhotographedFace],
+    params: Tensor,
+    surface: Tensor,
+    profiler: Profiler,
+    views: Views,
+    numbers: list[int],
+    report: Report,
 ) -> Iterator[Sample]:
     points = torch.stack([face.points[:, :2].float() for face in faces])
-    surface = profiler.model.landmarks68(profiler.space.split(params)[1])
     lifted = profiler.lift([face.photo for face in faces], params, points, surface)
     rows, yaw, pitch, jitter = _drawn(lifted, profiler, views, numbers)
     report.total += len(rows)

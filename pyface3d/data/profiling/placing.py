@@ -16,12 +16,13 @@ def offsets_at(places: Tensor, fitted: Tensor, given: Tensor, size: int) -> Tens
 
     Args:
         places: (B, N, 2) pixels of the canvas where the offsets are wanted.
-        fitted: (B, L, 2) where the fit has the points.
+        fitted: (B, L, 2) where the fit has the points; NaN: it has not.
         given: (B, L, 2) where the photo has them; NaN: not known.
         size: side of the canvas.
     """
-    known = ~given.isnan().any(-1)
+    known = ~(given - fitted).isnan().any(-1)
     offsets = torch.where(known[..., None], given - fitted, torch.zeros(()))
+    fitted = fitted.nan_to_num()
     variance = torch.where(known, _TRUST, 1e6)
     kernel = _kernel(fitted, fitted, size) + torch.diag_embed(variance)
     weights = torch.cholesky_solve(offsets, torch.linalg.cholesky(kernel))  # (B, L, 2)

@@ -113,7 +113,7 @@ class Profiler:
             params: (B, P) un-whitened, pose in the photo with y up (flip ``"face3d"`` of its height).
             points: (B, L, 2) where the photos show points of the surface, in pixels, y down: the photo is moved over
                 the surface so that they meet; NaN is left out.
-            surface: (B, L, 3) those points in the model frame (``MorphableModel.landmarks68``).
+            surface: (B, L, 3) those points in the model frame (``MorphableModel.landmark_points``); NaN likewise.
 
         Returns:
             What :meth:`render` turns.
