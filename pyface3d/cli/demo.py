@@ -22,7 +22,7 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     from pyface3d.methods.loading import has_weights
 
-    files = _reconstruct(out) if has_weights("mobile_frnet") else _draw_mean_face(out)
+    files = _reconstruct(out) if has_weights("compact") else _draw_mean_face(out)
     for file in files:
         screen.say(f"wrote {file}", style="bold")
     seconds = time.perf_counter() - start

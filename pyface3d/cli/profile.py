@@ -30,9 +30,7 @@ def profile(
         Path | None,
         typer.Option(help="CSV, JSON or npz: name and landmarks (68, 478, ...); photos it lacks are left out."),
     ] = None,
-    method: Annotated[
-        str, typer.Option(help="Method that finds the landmarks, where none are given.")
-    ] = "mobile_frnet",
+    method: Annotated[str, typer.Option(help="Method that finds the landmarks, where none are given.")] = "compact",
     weights: Weights = None,
     model: Model = None,
     space: Space = None,

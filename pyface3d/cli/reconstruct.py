@@ -27,7 +27,7 @@ def reconstruct(
             "csv, parquet, page. Pose and landmarks are always written, as JSON."
         ),
     ] = DEFAULT_KINDS,
-    method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "mobile_frnet",
+    method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "compact",
     weights: Weights = None,
     model: Model = None,
     space: Space = None,

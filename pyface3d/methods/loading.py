@@ -11,10 +11,9 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.methods.card import ModelCard, read_card
 from pyface3d.methods.method import Method
 from pyface3d.methods.registry import Registered, list_methods, registered
-from pyface3d.methods.weights import find_weights, load_weights, read_state
+from pyface3d.methods.weights import embedded_weights, find_weights, load_weights, read_state
 from pyface3d.morphable import MorphableModel, load_model
 
-EMBEDDED = "synthetic"  # name of the weights that ship with the package
 FILE_NAME = "model.safetensors"  # of a folder or a repository that holds one method
 
 _EMBEDDED_MODELS: dict[str, Literal["face", "head"]] = {"ict_face": "face", "ict_head": "head"}
@@ -110,11 +109,7 @@ def _download(repository: str, revision: str | None) -> Path:
 
 def has_weights(method: str) -> bool:
     """Whether weights of a method ship with this package."""
-    try:
-        find_weights(method, EMBEDDED)
-    except FileNotFoundError:
-        return False
-    return True
+    return embedded_weights(method) is not None
 
 
 def load_method(
@@ -145,7 +140,9 @@ def load_method(
         "space": ParameterSpace.load(space) if isinstance(space, (str, os.PathLike)) else space,
     }
     return create_method(
-        name, weights or EMBEDDED, **{key: value for key, value in belongings.items() if value is not None}
+        name,
+        weights or embedded_weights(name),
+        **{key: value for key, value in belongings.items() if value is not None},
     )
 
 

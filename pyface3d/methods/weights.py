@@ -88,7 +88,7 @@ def find_weights(method: str, pretrained: str | os.PathLike[str]) -> Path:
     path = Path(pretrained)
     if path.is_file():
         return path
-    folder = Path(str(resources.files("pyface3d"))) / "assets" / "weights"
+    folder = _packaged()
     for stem in (f"{method}_{pretrained}", str(pretrained)):
         if os.sep not in stem and (packaged := folder / f"{stem}.safetensors").is_file():
             return packaged
@@ -96,3 +96,12 @@ def find_weights(method: str, pretrained: str | os.PathLike[str]) -> Path:
     raise FileNotFoundError(
         f"create_method: no weights {str(pretrained)!r}; packaged: {known}; or give the path of a file"
     )
+
+
+def embedded_weights(method: str) -> Path | None:
+    """The weights of a method that ship with this package; None: there are none."""
+    return next(iter(sorted(_packaged().glob(f"{method}_*.safetensors"))), None)
+
+
+def _packaged() -> Path:
+    return Path(str(resources.files("pyface3d"))) / "assets" / "weights"

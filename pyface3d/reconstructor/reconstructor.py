@@ -71,7 +71,7 @@ class Reconstructor:
 
     def __init__(
         self,
-        method: str | Method = "mobile_frnet",
+        method: str | Method = "compact",
         *,
         weights: Path | None = None,
         model: MorphableModel | Path | None = None,

@@ -45,7 +45,7 @@ def commands(code):
 
 def skip_without_weights(page):
     uses = any(WEIGHTS.search(code) for _, code, needs in blocks(page) if not needs)
-    if uses and not has_weights("mobile_frnet"):
+    if uses and not has_weights("compact"):
         pytest.skip("no packaged weights in this source tree")
 
 
