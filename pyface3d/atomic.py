@@ -94,9 +94,9 @@ class _Counted(io.RawIOBase):
         return True
 
 
-def sweep(folder: str | os.PathLike) -> None:
+def sweep(folder: str | os.PathLike[str]) -> None:
     """Removes temporary files that killed processes left in a folder; those of a running one are younger."""
-    for entry in os.scandir(folder):
+    for entry in os.scandir(os.fspath(folder)):
         if entry.name.startswith(_PREFIX):
             try:
                 if time.time() - entry.stat().st_mtime > _ABANDONED:

@@ -137,5 +137,5 @@ def _landmark_uv(
     points = model.landmark_sets.get(DEFAULT)
     if points is None or not bool(points.mask.all()):
         return np.zeros((0, 2), np.float32)
-    places = regions.landmark_points(model, np.flatnonzero(readable)).of(torch.from_numpy(np.nan_to_num(vertex_uv)))
-    return places.numpy().astype(np.float32)
+    found = regions.landmark_points(model, np.flatnonzero(readable)).of(torch.from_numpy(np.nan_to_num(vertex_uv)))
+    return found.numpy().astype(np.float32)

@@ -97,8 +97,11 @@ def reconstruct(
             advance()
             return False
 
-        seen = (seen_names.append(source.name) or source for source in sources) if places else sources
-        for result in reconstructor.iter(filter(wanted, seen), batch, places=places, threads=threads):
+        def noted(source: Any) -> bool:
+            seen_names.append(source.name)
+            return wanted(source)
+
+        for result in reconstructor.iter(filter(noted, sources), batch, places=places, threads=threads):
             tally.add(result)
             advance()
     if places and limit is None:

@@ -108,8 +108,8 @@ def _read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     if len(lines) < 3:
         raise ValueError(f"CelebA: {path} must be a count, the names of the attributes, and a line for each image")
     header = lines[1].split()
-    names, rows = _read_list(path, len(header), skip=2)
-    return names, header, (np.asarray(rows) > 0).astype(np.int8)
+    images, rows = _read_list(path, len(header), skip=2)
+    return images, header, (np.asarray(rows) > 0).astype(np.int8)
 
 
 def _read_list(path: Path, columns: int, skip: int = 0) -> tuple[list[str], list]:

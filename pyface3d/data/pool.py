@@ -77,7 +77,9 @@ class Pool(Dataset):
             rows = range(chunk * CHUNK, min(self.count, (chunk + 1) * CHUNK))
             for row, sample in zip(rows, self._read(rows)):
                 self._bad[row] = sample is None
-                for key, array in self._arrays.items() if sample is not None else ():
+                if sample is None:
+                    continue
+                for key, array in self._arrays.items():
                     array[row] = self._fitting(key, sample, array.shape[1:])
             self._ready[chunk] = READY
 

@@ -37,7 +37,7 @@ class Framing:
     @cache
     def yunet() -> "Framing":
         """The rules of the embedded detector (``scripts/calibrate_framing.py``)."""
-        text = resources.files("pyface3d.assets").joinpath("detector", "framing.json").read_text(encoding="utf-8")
+        text = resources.files("pyface3d.assets").joinpath("detector/framing.json").read_text(encoding="utf-8")
         return Framing({name: np.array(rule, np.float64) for name, rule in json.loads(text)["rules"].items()})
 
     def rois(self, boxes: NDArray, points: NDArray, crop: str = "roi_from_landmarks") -> NDArray:

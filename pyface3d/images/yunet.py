@@ -50,7 +50,7 @@ class YuNetDetector:
         if path is not None and not os.path.isfile(path):
             raise FileNotFoundError(f"YuNetDetector: no file {os.fspath(path)}")
         self.name = "the embedded file" if path is None else os.fspath(path)
-        embedded = resources.files("pyface3d.assets").joinpath("detector", "yunet_n_320_320.onnx")
+        embedded = resources.files("pyface3d.assets").joinpath("detector/yunet_n_320_320.onnx")
         self._weights = embedded.read_bytes() if path is None else Path(path).read_bytes()
         self.threshold, self.sides = threshold, sides
         self._local = threading.local()  # a network may be used by one thread at a time
@@ -117,8 +117,10 @@ def _joined(found: Detections, smaller: Detections) -> Detections:
     """Both; of the second those that share no more than a third of their area with one of the first."""
     new = [not len(found) or _shared(box, found.boxes).max() <= areas(box[None])[0] / 3 for box in smaller.boxes]
     smaller = smaller[np.array(new, bool)]
-    parts = ([getattr(part, name) for part in (found, smaller)] for name in ("boxes", "scores", "points"))
-    return Detections(*(np.concatenate(part) for part in parts), found.framing)
+    boxes, scores, points = (
+        np.concatenate([getattr(part, name) for part in (found, smaller)]) for name in ("boxes", "scores", "points")
+    )
+    return Detections(boxes, scores, points, found.framing)
 
 
 def _shared(box: NDArray, boxes: NDArray) -> NDArray:

@@ -73,8 +73,7 @@ class Compact(ParameterMethod):
         """Landmarks, vertices and identity, each in pixels or millimeters."""
         from pyface3d.losses import PointLoss
 
-        weights = {"landmarks": 2.0, "vertices": 1.0, "identity": 2.0}
-        return PointLoss(self.model, self.space, **weights, depth=0.25, penalty="l1")
+        return PointLoss(self.model, self.space, landmarks=2.0, vertices=1.0, identity=2.0, depth=0.25, penalty="l1")
 
     def loss(self, batch: Mapping[str, Any], outputs: Tensor | None = None) -> tuple[Tensor, Terms]:
         """:class:`pyface3d.losses.PointLoss` of the samples that carry landmarks or parameters.

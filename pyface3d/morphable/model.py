@@ -136,9 +136,11 @@ class MorphableModel(ModelContent):
         """The model of the landmarks alone: a vertex for each point of the set that the model has, no triangles."""
         points = self.landmark_basis(name)
         kept = slice(None) if points.mask is None else points.mask[:, 0]
+        identity, expression = points.basis[kept].tensor_split([self.n_identity], dim=2)
         return MorphableModel(
             points.mean[kept],
-            *points.basis[kept].tensor_split([self.n_identity], dim=2),
+            identity,
+            expression,
             self.triangles[:0],
             identity_std=self.identity_std,
             expression_std=self.expression_std,

@@ -37,7 +37,7 @@ class Trunk(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool: nn.Module = nn.AdaptiveAvgPool2d(1)
 
     @abstractmethod
     def forward_features(self, images: Tensor) -> Tensor:

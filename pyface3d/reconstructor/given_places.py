@@ -130,7 +130,8 @@ def _places(path: Path, name: str, kind: str, rows: Any, header: list[str], layo
     try:
         if isinstance(rows, ValueError):
             raise rows
-        return Places(**{kind: _points(rows, header, layout) if kind == "landmarks" else rows})
+        entry: dict[str, Any] = {kind: _points(rows, header, layout) if kind == "landmarks" else rows}
+        return Places(**entry)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         return Places(problem=f"{path}, {printable(name)}: these are no {kind} ({one_line(error)})")
 

@@ -33,11 +33,12 @@ def double_backward(record: OpRecord, device: str) -> None:
     """A gradient's gradient is refused by a sentence."""
     args = _usual(record, device)
     wanting = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
-    total = sum(o.square().sum() for o in outputs_of(record.op, args) if o.requires_grad)
     if not wanting:
         return
+    total = torch.stack([o.square().sum() for o in outputs_of(record.op, args) if o.requires_grad]).sum()
     grads = [g for g in torch.autograd.grad(total, wanting, create_graph=True, allow_unused=True) if g is not None]
-    _refuses(lambda: torch.autograd.grad(sum(g.sum() for g in grads), wanting, allow_unused=True), "double backward")
+    again = torch.stack([g.sum() for g in grads]).sum()
+    _refuses(lambda: torch.autograd.grad(again, wanting, allow_unused=True), "double backward")
 
 
 def _refuses(attempt: Any, words: str) -> None:
@@ -134,13 +135,13 @@ def promotion(record: OpRecord, device: str) -> None:
             assert_same(outputs_of(overload, mixed), expected, record.scale)
             with torch.inference_mode():
                 assert_same(outputs_of(overload, mapped(mixed, lambda a: a.clone())), expected, record.scale)
-    expected = run(record.op, record.wanting(mapped(args, Tensor.double)))
+    whole = run(record.op, record.wanting(mapped(args, Tensor.double)))
     for name in record.differentiable:
         mixed = [a.double() if other == name else a for other, a in zip(record.arguments, args, strict=False)]
         found = run(record.op, record.wanting(mixed))
-        assert_same(flat((found[0], [])), flat((expected[0], [])), record.scale)
+        assert_same(flat((found[0], [])), flat((whole[0], [])), record.scale)
         wanting = [a for a in record.wanting(mixed) if isinstance(a, Tensor) and a.requires_grad]
-        for leaf, have, want in zip(wanting, found[1], expected[1], strict=True):
+        for leaf, have, want in zip(wanting, found[1], whole[1], strict=True):
             assert_same([have], [None if want is None else want.to(leaf.dtype)], record.scale)
 
 

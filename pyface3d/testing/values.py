@@ -163,7 +163,7 @@ def opcheck(record: OpRecord, device: str) -> None:
         forward = not overload._schema.name.endswith("_backward") and all(o.is_floating_point() for o in outputs)
         torch.library.opcheck(
             overload,
-            [a.requires_grad_() if forward and _wants(record, overload, i) else a for i, a in enumerate(given)],
+            tuple(a.requires_grad_() if forward and _wants(record, overload, i) else a for i, a in enumerate(given)),
         )
 
 

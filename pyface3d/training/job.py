@@ -76,7 +76,11 @@ def run_training(
     if unknown:
         near = difflib.get_close_matches(unknown[0], KNOWN, 1)
         raise ValueError(f"train: unknown option {unknown[0]!r}" + (f"; is {near[0]!r} meant?" if near else ""))
-    job = {"arguments": dict(arguments or {}), "augment": augment, "pool": None if pool is None else str(pool)}
+    job: dict[str, Any] = {
+        "arguments": dict(arguments or {}),
+        "augment": augment,
+        "pool": None if pool is None else str(pool),
+    }
     if "TORCHELASTIC_RUN_ID" not in os.environ and processes != 1:
         recipe = create_method(name, **job["arguments"]).recipe
         batch_size = options.get("batch_size") or recipe.batch_size

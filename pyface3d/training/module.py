@@ -57,13 +57,13 @@ class MethodModule(lightning.LightningModule):
         space, name = method.space, type(method).__name__
         if self.recipe.sizes and not method.any_side:
             raise ValueError(f"train: {name} sees pictures of one side only; leave out sizes")
-        if self.recipe.objective is not None and space is None:
+        self.objective = self.landmarks = None
+        if space is None and self.recipe.objective is not None:
             raise ValueError(f"train: {name} has no parameters, which the recipe's objective compares")
-        self.objective = (
-            None if self.recipe.objective is None else PointLoss(method.model, space, **self.recipe.objective)
-        )
-        alone = space is not None and "landmarks" not in method.supervision and self.objective is None
-        self.landmarks = PointLoss(method.model, space, landmarks=1.0, prior=0.1) if alone else None
+        if space is not None and self.recipe.objective is not None:
+            self.objective = PointLoss(method.model, space, **self.recipe.objective)
+        elif space is not None and "landmarks" not in method.supervision:
+            self.landmarks = PointLoss(method.model, space, landmarks=1.0, prior=0.1)
         self.maps = None if method.atlas is None else MapLabels(method, method.images.size)
 
     def on_train_start(self) -> None:

@@ -110,10 +110,8 @@ def train(
     again = resume and last.exists()
     started = start_from(method, start) if start is not None and not again else None
     if recipe.head_samples and not again:
-        loader = StepLoader(
-            sets, StepSampler([len(data) for data in sets], shares, seed, -(-recipe.head_samples // sum(shares)))
-        )  # type: ignore[arg-type]
-        regress_head(method, loader)
+        sizes = [len(data) for data in sets]  # type: ignore[arg-type]
+        regress_head(method, StepLoader(sets, StepSampler(sizes, shares, seed, -(-recipe.head_samples // sum(shares)))))
     module = MethodModule(method, steps_per_epoch, seed=seed, augment=augment, recipe=recipe)
     average = MovingAverage(recipe.ema) if recipe.ema else None
     checkpoint = LastCheckpoint(folder, None if on_save is None else lambda: _averaged(method, average, on_save))

@@ -62,8 +62,9 @@ class Lifted:
 
     def __getitem__(self, index: Tensor) -> "Lifted":
         """Some of the heads, by their numbers (M,) int64; one may occur often."""
-        tensors = [getattr(self, name)[index] for name in ("pose", "coeffs", "vertices", "texture", "roi")]
-        return Lifted(*tensors, Layers(*(layer[index] for layer in vars(self.layers).values())))
+        layers = Layers(*(layer[index] for layer in vars(self.layers).values()))
+        chosen = {name: getattr(self, name)[index] for name in ("pose", "coeffs", "vertices", "texture", "roi")}
+        return Lifted(**chosen, layers=layers)
 
 
 class Profiler:

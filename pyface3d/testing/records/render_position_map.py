@@ -1,6 +1,6 @@
 """The records of ``render_position_map`` and ``synthesize_position_map``: of the tensors of a small atlas."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
-class Atlas(NamedTuple):
+@dataclass
+class Atlas:
     """What the ops need of an atlas."""
 
     corners: Tensor  # (U, V, 3) int32
@@ -20,7 +21,7 @@ class Atlas(NamedTuple):
     reader_weights: Tensor  # (E,) float32
 
 
-def _atlas(draw: Draw, N: int, U: int, V: int) -> Atlas:
+def _atlas(draw: Draw, N: int, U: int, V: int) -> tuple[Tensor, ...]:
     """Random corners, some texels without weight, and the readers: which texels read each vertex."""
     draw = Draw(draw.dtype, draw.device, seed=1)  # the same atlas whatever was drawn before
     corners = draw.integers(N, U if N else 0, V, 3, dtype=torch.int32)
@@ -30,10 +31,11 @@ def _atlas(draw: Draw, N: int, U: int, V: int) -> Atlas:
     order = order[weights.flatten()[order] > 0]
     counts = torch.bincount(corners.flatten()[order].long(), minlength=N)
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).int()
-    return Atlas(corners, weights, offsets, texel[order].int(), weights.flatten()[order])
+    return corners, weights, offsets, texel[order].int(), weights.flatten()[order]
 
 
-class Source(NamedTuple):
+@dataclass
+class Source:
     """A mean and a basis."""
 
     mean: Tensor

@@ -1,6 +1,6 @@
 """The record of ``vertex_distance``: the Gram matrices stand beside the model that they are made of."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
-class Gram(NamedTuple):
+@dataclass
+class Gram:
     """What ``MorphableModel.gram`` builds."""
 
     posed: Tensor

@@ -1,6 +1,6 @@
 """The records of ``wpdc_loss``, of its resampled form and of its weights: moments stand beside the model."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ from pyface3d.testing.record import Draw, OpRecord, instead
 _SCALE = 0.5
 
 
-class Space(NamedTuple):
+@dataclass
+class Space:
     """What the loss needs of a parameter space."""
 
     mean: Tensor
@@ -20,7 +21,8 @@ class Space(NamedTuple):
     size: int = 120
 
 
-class Gram(NamedTuple):
+@dataclass
+class Gram:
     """What it needs of a Gram matrix."""
 
     axes: Tensor
@@ -28,7 +30,8 @@ class Gram(NamedTuple):
     unit: str = "um"
 
 
-class Model(NamedTuple):
+@dataclass
+class Model:
     """What it needs of a model whose vertices are resampled."""
 
     mean: Tensor
