@@ -30,7 +30,8 @@ def picture(model: pyface3d.MorphableModel, coeffs: Tensor, yaw: float = 0.0) ->
         torch.tensor([7.5]), angles_to_rotation(torch.tensor([[0.0, yaw, 0.0]])), torch.full((1, 3), SIZE / 2)
     )
     vertices = flip_y(model.synthesize(coeffs, pose), SIZE)
-    return shade(vertices, model.triangles, SIZE, SIZE)[0], vertices[:, model.landmarks, :2]
+    landmarks = flip_y(model.landmarks68(coeffs, pose), SIZE)[..., :2]
+    return shade(vertices, model.triangles, SIZE, SIZE)[0], landmarks
 
 
 def main() -> dict[str, dict[str, float]]:

@@ -88,7 +88,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     home = f"pyface3d.{_HOMES.get(name, name)}"
-    if name.startswith("__") or importlib.util.find_spec(home) is None:
+    if name.startswith("_") or importlib.util.find_spec(home) is None:
         raise AttributeError(f"module 'pyface3d' has no attribute {name!r}")
     try:
         module = importlib.import_module(home)

@@ -26,7 +26,7 @@ def fit(
     ] = False,
     layout: Layout = None,
     size: Annotated[
-        float, typer.Option(min=1, help="Height in pixels of the picture; params are in its frame, y up.")
+        int, typer.Option(min=1, help="Height in pixels of the picture; params are in its frame, y up.")
     ] = 120,
     noise: Annotated[float, typer.Option(min=0, help="How far off landmarks are, as a part of the face.")] = 0.01,
 ) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def fit(
 
     points = read_landmarks(landmarks, layout)
     face_model = load_model(model) if model else MorphableModel.default()
-    found = fit_landmarks(points, face_model, landmarks=points_are, contour=contour, noise=noise)
+    found = fit_landmarks(points, face_model, landmarks=points_are, contour=contour, noise=noise, size=size)
     out = out or landmarks.with_suffix(".glb")
     out.parent.mkdir(parents=True, exist_ok=True)
     fitted = found.coeffs.isfinite().all(1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyface3d.images.detection import Detections, areas
+from pyface3d.images.detections import Detections, areas
 from pyface3d.images.framing import Framing
 
 _SMALL = 24  # pixels of the first level: smaller faces are the second level's

@@ -104,8 +104,10 @@ class PointLoss(Loss):
             labeled = rows_with("params", batch, whitened)
             if self._compares_params and bool(labeled.any()):
                 target = torch.where(labeled[:, None], batch["params"].to(params), self.space.mean.to(params))
-                values["vertices"] = self._vertices(params, target), labeled
-                values["params"] = self._params(whitened, target), labeled
+                if self.weights["vertices"]:
+                    values["vertices"] = self._vertices(params, target), labeled
+                if self.weights["params"]:
+                    values["params"] = self._params(whitened, target), labeled
                 if self.identity is not None:
                     values["identity"] = self._identity(params, target, batch), labeled
             if self.weights["prior"]:

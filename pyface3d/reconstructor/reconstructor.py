@@ -13,7 +13,8 @@ from PIL import Image
 from pyface3d import camera
 from pyface3d.images import Photo, Source, read_photo
 from pyface3d.images.agreement import is_any_face, is_face
-from pyface3d.images.detection import Detections, Detector, find_faces, load_detector
+from pyface3d.images.detection import Detector, find_faces, load_detector
+from pyface3d.images.detections import Detections
 from pyface3d.methods import Method, Reconstruction
 from pyface3d.methods.loading import load_device, load_method
 from pyface3d.morphable import MorphableModel

@@ -134,7 +134,7 @@ def test_label_makes_samples_and_names_what_it_refuses(data_folder, tmp_path):
 def test_train_writes_weights_that_load_and_reads_its_options(tmp_path):
     (tmp_path / "options.yaml").write_text("batch-size: 2\nsteps: 5\nworkers: 0\ndata: synthetic:4\n")
     out = tmp_path / "run"
-    result = run("train", "tddfa", "--config", tmp_path / "options.yaml", "--steps", 1, "--out", out, "--json")
+    result = run("train", "tddfa", "--recipe", tmp_path / "options.yaml", "--steps", 1, "--out", out, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout[result.stdout.index("{") :])
     assert report["steps"] == 1  # the command line wins over the file
@@ -142,7 +142,7 @@ def test_train_writes_weights_that_load_and_reads_its_options(tmp_path):
     assert run("train", "tddfa", "--out", out).exit_code == 2  # on what?
     assert_refused(run("train", "tddfa", "--data", tmp_path / "none", "--out", tmp_path / "x"), "none")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    assert run("train", "tddfa", "--config", tmp_path / "list.yaml").exit_code == 2
+    assert run("train", "tddfa", "--recipe", tmp_path / "list.yaml").exit_code == 1
 
 
 def test_doctor_speaks_and_is_quiet():
@@ -171,8 +171,7 @@ def test_fit_names_faces_that_cannot_be_fitted(points_file, tmp_path):
 def test_evaluate_needs_data_unless_it_measures_speed(weights, tmp_path):
     assert_refused(run("evaluate", "tddfa", "--weights", weights), "measures on data")
     (tmp_path / "options.yaml").write_text("steps: [1")
-    result = run("train", "tddfa", "--config", tmp_path / "options.yaml")
-    assert result.exit_code == 2 and "NAME: VALUE lines" in result.stderr and "debug" not in result.stderr
+    assert_refused(run("train", "tddfa", "--recipe", tmp_path / "options.yaml"), "NAME: VALUE lines")
 
 
 def test_export_makes_its_folder_and_is_silent(weights, tmp_path):

@@ -27,14 +27,20 @@ def coeffs(model):
 def scan(model, coeffs):
     """A face of the model in millimeters, away from the origin."""
     vertices = model.synthesize(coeffs)[0].double().numpy() * 10 + [5.0, -20.0, 300.0]
-    return Scan("one", vertices, model.triangles.numpy(), named_points(vertices[model.landmarks.numpy()]))
+    return Scan("one", vertices, model.triangles.numpy(), named_points(placed(model, vertices)))
+
+
+def placed(model, vertices):
+    """The 68 landmarks (68, 3) of vertices (N, 3), as a method answers them."""
+    vertices = torch.as_tensor(vertices)
+    return model.landmark_sets["300w-lp"].of(vertices).numpy()
 
 
 def seen(scan, model, view):
     """The true vertices and landmarks in pixels of a view."""
     up = torch.from_numpy(scan.vertices).float() @ view.pose[:, :3].T + view.pose[:, 3]
     vertices = flip_y(up, view.image.shape[-1], "face3d")
-    return vertices, vertices[model.landmarks]
+    return vertices, torch.from_numpy(placed(model, vertices))
 
 
 def test_views_show_the_face_where_the_pose_says(scan, model):
@@ -154,7 +160,7 @@ def write_scan(scan, folder, ibug68=None):
 
 
 def test_files_round_trip(scan, model, tmp_path):
-    write_scan(scan, tmp_path, scan.vertices[model.landmarks.numpy()])
+    write_scan(scan, tmp_path, placed(model, scan.vertices))
     (read,) = load_scans(tmp_path)
     np.testing.assert_allclose(read.vertices, scan.vertices, atol=1e-3)
     assert np.array_equal(read.triangles, scan.triangles) and read.colors.shape == scan.vertices.shape

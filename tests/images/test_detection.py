@@ -117,21 +117,21 @@ def test_what_is_no_face_is_told_from_what_is():
 
 
 def test_faces_of_aflw2000_are_found(data_folder, detector):
-    """Every tenth picture; a hit is a crop like the labels': centres within a quarter, sides within a third."""
+    """A hit is a crop like the labels': centres within a quarter, sides within a third."""
     dev = np.load(data_folder / "aflw2000" / "dev.npz")
     bins = np.digitize(np.abs(dev["yaw_fitted"]), [30, 60])
     hits: dict[int, list[bool]] = {0: [], 1: [], 2: []}
     overlaps = []
     with zipfile.ZipFile(data_folder / "aflw2000" / "dev_full450.zip") as archive:
-        for i in range(0, 1000, 10):
+        for i in range(1000):
             found = detector(read_photo(archive.read(f"{dev['names'][i]}.jpg")).pixels, True)
             wanted = camera.roi_from_landmarks(torch.from_numpy(dev["pts68"][i, :2].T)[None])[0].numpy()
             overlap = 0.0 if not len(found) else _overlap(found.rois()[0], wanted)
             hits[int(bins[i])].append(overlap > 0.5)
             overlaps.append(overlap)
-    for view, least in enumerate((0.98, 0.95, 0.9)):
+    for view, least in enumerate((0.99, 0.99, 0.96)):
         assert np.mean(hits[view]) >= least, (view, np.mean(hits[view]))
-    assert np.median(overlaps) > 0.84
+    assert np.median(overlaps) > 0.88
 
 
 def _overlap(a, b):

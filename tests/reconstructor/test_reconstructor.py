@@ -11,7 +11,8 @@ from PIL import Image
 
 from pyface3d import camera
 from pyface3d.images import Source, find_sources, read_photo
-from pyface3d.images.detection import Detections, whole_picture
+from pyface3d.images.detection import whole_picture
+from pyface3d.images.detections import Detections
 from pyface3d.images.framing import Framing
 from pyface3d.methods import create_method
 from pyface3d.reconstructor import Face, Reconstructor
@@ -186,7 +187,7 @@ def test_notebooks_show_the_page(face):
 
 
 def test_wrong_arguments(method):
-    wrong = (({"faces": "some"}, "largest"), ({"passes": 3}, "passes"), ({"detector": "x"}, "cascades"))
+    wrong = (({"faces": "some"}, "largest"), ({"passes": 3}, "passes"), ({"detector": "x"}, "yunet"))
     for arguments, words in wrong:
         with pytest.raises(ValueError, match=words):
             Reconstructor(method, **arguments)
@@ -215,7 +216,7 @@ def test_one_path_is_one_input_and_wrong_types_are_named(reconstructor, portrait
             reconstructor(source)
     with pytest.raises(TypeError, match="method must be a name"):
         Reconstructor(None)
-    with pytest.raises(ValueError, match="detector must be"):
+    with pytest.raises(TypeError, match="detector must be"):
         Reconstructor(reconstructor.method, detector=5)
     with pytest.raises(ValueError, match="left < right"):
         reconstructor(portrait[0], boxes=[9, 9, 4, 4])

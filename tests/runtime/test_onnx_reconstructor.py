@@ -127,7 +127,7 @@ def test_files_that_are_something_else(exported, tmp_path):
 def test_searches_as_the_library_does(exported):
     """Two faces in one picture: the same finds, crops and landmarks from both."""
     method, folder = exported
-    one = np.asarray(demo_picture())
+    one = demo_picture().pixels
     photo = np.concatenate([one, one[::2, ::2].repeat(2, 0)], axis=1)
     got = runtime.OnnxReconstructor(folder / "method.onnx", folder / "face.npz").find(photo)
     expected = pyface3d.Reconstructor(method, faces="all", device="cpu")(photo)
@@ -152,7 +152,7 @@ folder = {str(exported[1])!r}
 face = runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz")(np.zeros((120, 120, 3), np.uint8))
 print(face.vertices.shape, face.render(size=(120, 120)).shape)
 from pyface3d.images import demo_picture
-print(len(runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz").find(demo_picture())))
+print(len(runtime.OnnxReconstructor(folder + "/method.onnx", folder + "/face.npz").find(demo_picture().pixels)))
 try:
     pyface3d.ops
 except ImportError as error:

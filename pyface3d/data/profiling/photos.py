@@ -115,9 +115,9 @@ def _fitted(
     points = torch.stack([face.points[:, :2].float() for face in faces])
     placed = find_landmarks(model, points.shape[1] if landmarks is None else landmarks)
     visible = None if weights is None else weights.expand(points.shape[:2])
-    fit = fit_landmarks(points, model, landmarks=placed, visible=visible, noise=noise, size=0)
+    fit = fit_landmarks(points, model, landmarks=placed, visible=visible, noise=noise, size=1)
     params = fit.params.clone()
-    params[:, _T_Y] += params.new_tensor([face.photo.shape[1] for face in faces])  # y up counts from the lower edge
+    params[:, _T_Y] += params.new_tensor([face.photo.shape[1] - 1 for face in faces])  # y up counts from the lower edge
     return params, model.landmark_points(fit.coeffs, name=LandmarkBasis(placed, model.mean, model.basis))
 
 
