@@ -20,6 +20,7 @@ from pyface3d.data import Augment, Strength
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
 from pyface3d.foreign.regular import read_text
+from pyface3d.foreign.text import parse_yaml
 from pyface3d.methods import Method, Recipe, create_method, save_weights
 from pyface3d.training.launch import default_processes, launch
 from pyface3d.training.run import train
@@ -29,8 +30,6 @@ AUGMENTS: dict[str, Strength | None] = {"strong": Strength(), "light": LIGHT, "p
 RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs", "steps", "batch_size"}
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
 KNOWN = RECIPE_FIELDS | set(inspect.signature(train).parameters) | set(inspect.signature(Trainer).parameters)
-
-_LONGEST = 100_000  # characters of a recipe
 
 
 def run_training(
@@ -145,8 +144,6 @@ def read_recipe(name: str | os.PathLike[str]) -> dict[str, Any]:
         >>> read_recipe("mobile_frnet_synthetic")["method"]
         'mobile_frnet'
     """
-    import yaml
-
     path, packaged = Path(name), resources.files("pyface3d.training").joinpath("recipes")
     if not path.is_file():
         known = sorted(entry.name.removesuffix(".yaml") for entry in packaged.iterdir() if entry.name.endswith(".yaml"))
@@ -155,14 +152,13 @@ def read_recipe(name: str | os.PathLike[str]) -> dict[str, Any]:
         text = packaged.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     else:
         text = read_text(path)
+    wanted = f"train: {name} must hold NAME: VALUE lines, as the options of `pyface3d train` are named"
     try:
-        if len(text) > _LONGEST or any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ValueError("an alias lets a page of text stand for any number of values")
-        options = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        options = None
+        options = parse_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"{wanted}, got no YAML that is read ({error})") from None
     if not isinstance(options, dict):
-        raise ValueError(f"train: {name} must hold NAME: VALUE lines, as the options of `pyface3d train` are named")
+        raise ValueError(wanted)
     return {str(key).replace("-", "_"): _number(value) for key, value in options.items()}
 
 
