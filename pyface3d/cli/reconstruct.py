@@ -40,6 +40,7 @@ def reconstruct(
     landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,
     layout: Layout = None,
     passes: Annotated[int, typer.Option(min=1, max=2, help="2 crops again around the first landmarks.")] = 2,
+    refine: Annotated[bool, typer.Option("--refine", help="Look four times at each face: better, slower.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Faces that go through the network together.")] = 32,
     threads: Annotated[int | None, typer.Option(min=1, help="Photos or batches at a time; default: cores.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA where there is one.")] = None,
@@ -66,7 +67,7 @@ def reconstruct(
     settings = {
         "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
         "boxes": boxes and str(boxes), "rois": rois and str(rois), "landmarks": landmarks and str(landmarks),
-        "passes": passes, "layout": layout,
+        "passes": passes, "refine": refine, "layout": layout,
     }  # fmt: skip
     given = [(path, kind) for path, kind in ((boxes, "boxes"), (rois, "rois"), (landmarks, "landmarks")) if path]
     if len(given) > 1:
@@ -75,13 +76,15 @@ def reconstruct(
     if places:
         _check_places(places, images, out)
     if engine == "ray":
-        methods = {key: settings[key] for key in ("method", "weights", "model", "space", "faces", "detector", "passes")}
+        kept = ("method", "weights", "model", "space", "faces", "detector", "passes", "refine")
+        methods = {key: settings[key] for key in kept}
         resources = {"address": address, "actors": actors, "gpus": gpus, "batch": batch}
         return _reconstruct_bulk(images, out, {**methods, "device": device}, places, resources)
     folder = OutputFolder(Path(out), [kind.strip() for kind in save.split(",") if kind.strip()], settings)
     reconstructor = Reconstructor(
-        method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes
-    )
+        method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes,
+        refine=refine,
+    )  # fmt: skip
     if not len(reconstructor.method.model.triangles) and (needing := folder.leave_out_meshes()):
         sentence = f"{', '.join(needing)}: the face model {reconstructor.method.model.name} has no triangles"
         if save != DEFAULT_KINDS:

@@ -20,6 +20,7 @@ from pyface3d.methods.loading import load_device, load_method
 from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.given_places import Places, find_places
+from pyface3d.reconstructor.looks import Looks
 from pyface3d.reconstructor.streaming import Located, in_batches, in_order, open_sources, workers
 
 Path = str | os.PathLike[str]
@@ -60,6 +61,8 @@ class Reconstructor:
         faces: "all" faces of a photo, or the "largest" of these. A find that the method sees no face in is dropped.
         passes: 2 crops again around the landmarks of the first pass, as the networks were trained; 1 does not. Places
             given as crops are never moved.
+        refine: see each face four times, in two crops and their mirror images, and answer the mean
+            (:class:`pyface3d.reconstructor.refining.Refiner`).
 
     Raises:
         ValueError: an argument that does not exist, or weights that do not fit.
@@ -81,6 +84,7 @@ class Reconstructor:
         detector: Path | Detector | None = "yunet",
         faces: Literal["largest", "all"] = "largest",
         passes: int = 2,
+        refine: bool = False,
     ) -> None:
         if faces not in ("largest", "all"):
             raise ValueError(f"Reconstructor: faces must be 'largest' or 'all', got {faces!r}")
@@ -92,10 +96,10 @@ class Reconstructor:
             raise TypeError(f"Reconstructor: method must be a name or a pyface3d Method, got {type(method).__name__}")
         self.device = load_device(device)
         self.method = method.deploy().to(self.device)
+        passes = 1 if detector in (None, "whole") else passes
+        self.looks = Looks(self.method, self.device, passes, refine)
         self.detector = load_detector(detector)
-        self.largest, self.passes = faces == "largest", passes
-        if detector in (None, "whole"):
-            self.passes = 1
+        self.largest = faces == "largest"
 
     def __call__(
         self,
@@ -167,7 +171,7 @@ class Reconstructor:
             if rois is None:
                 return self._located(source, photo, find_faces(self.detector, photo.pixels, self.largest), True)
             scores, settled = np.ones(len(rois), np.float32), places is not None and places.rois is not None
-            return Located(source, photo, rois, scores, crops=self._cut(photo, rois), settled=settled)
+            return Located(source, photo, rois, scores, crops=self.looks.cut(photo, rois), settled=settled)
         except Exception as error:  # one photo, whatever is wrong with it, does not end the run
             return Located(source, error=error)
 
@@ -175,15 +179,7 @@ class Reconstructor:
         """The detector's finds, in pixels of the photo's file and cut out."""
         rois = photo.to_file(found.rois(self.method.images.crop)).astype(np.float32)
         points = None if found.points is None else photo.to_file(found.points).astype(np.float32)
-        return Located(source, photo, rois, found.scores, points, self._cut(photo, rois), searched)
-
-    def _cut(self, photo: Photo, rois: np.ndarray) -> torch.Tensor | None:
-        """The crops (F, 3, S, S) uint8 of boxes in the photo's own pixels."""
-        if not len(rois):
-            return None
-        pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-        scaled = torch.from_numpy((rois / np.tile(photo.reduction, 2)).astype(np.float32))
-        return camera.crop(pixels, scaled, self.method.images.size)  # type: ignore[return-value]
+        return Located(source, photo, rois, found.scores, points, self.looks.cut(photo, rois), searched)
 
     def _finish(self, located: list[Located]) -> list[PhotoFaces]:
         """Run the network on all crops together and deal its answers out to the photos."""
@@ -191,11 +187,7 @@ class Reconstructor:
         found = [(entry, result) for entry, result in zip(located, results) if entry.crops is not None]
         if not found:
             return results
-        crops = torch.cat([entry.crops for entry, _ in found])  # type: ignore[misc]
-        rois = torch.from_numpy(np.concatenate([entry.rois for entry, _ in found]))
-        answer = self._predict(crops, rois)
-        if self.passes == 2 and not all(entry.settled for entry, _ in found):
-            answer = self._second_pass([entry for entry, _ in found], answer, crops, rois)
+        answer = self.looks([entry for entry, _ in found])
         start = 0
         for entry, result in found:
             self._deal(answer[start : start + len(entry.rois)], entry, result)
@@ -228,21 +220,3 @@ class Reconstructor:
             result.faces, result.dropped = other.faces, result.dropped + other.dropped
             if result.faces:
                 return
-
-    def _second_pass(
-        self, located: list[Located], answer: Reconstruction, crops: torch.Tensor, rois: torch.Tensor
-    ) -> Reconstruction:
-        """The same faces cropped around the landmarks of the first answer; settled crops stay."""
-        better = camera.roi_from_landmarks(answer.landmarks.cpu())  # (F, 4)
-        start = 0
-        for entry in located:
-            stop = start + len(entry.rois)
-            sides = better[start:stop, 2] - better[start:stop, 0]
-            if not entry.settled and bool((sides > 2).all()) and bool(better[start:stop].isfinite().all()):
-                rois[start:stop] = better[start:stop]
-                crops[start:stop] = self._cut(entry.photo, rois[start:stop].numpy())  # type: ignore[arg-type,assignment]
-            start = stop
-        return self._predict(crops, rois)
-
-    def _predict(self, crops: torch.Tensor, rois: torch.Tensor) -> Reconstruction:
-        return self.method.predict(crops.to(self.device)).to_image(rois.clone())
