@@ -20,11 +20,12 @@ run += ["-p", "no:cacheprovider", "--benchmark-min-rounds=2", "--benchmark-max-t
 run += [f"--benchmark-json={storage}/run.json", f"--benchmark-storage=file://{storage}"]
 run += ["--benchmark-columns=min,median,rounds"]
 assert pytest.main([*run, "--benchmark-save=first"]) == 0
-compared = [*run, "--benchmark-compare=0001", "--benchmark-compare-fail=min:900%"]
+# two rounds beside other work may take many times as long: only what no such mood explains is a slower run
+compared = [*run, "--benchmark-compare=0001", "--benchmark-compare-fail=min:90000%"]
 assert pytest.main([*compared, f"--benchmark-histogram={storage}/plot"]) == 0
 saved, = storage.glob("*/0001_first.json")
 content = json.loads(saved.read_text())
-content["benchmarks"][0]["stats"]["min"] /= 1000  # as if it had once been a thousand times faster
+content["benchmarks"][0]["stats"]["min"] /= 1e6  # as if it had once been a million times faster
 saved.write_text(json.dumps(content))
 try:
     print("slower run:", pytest.main(compared))
