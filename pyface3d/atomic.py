@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 _PREFIX = ".pyface3d-"  # of temporary files; short, so that a name as long as the system allows can be written
-_ABANDONED = 3600.0  # seconds since the last write of a temporary file that nobody will finish
+ABANDONED = 3600.0  # seconds since the last write of a temporary file that nobody will finish
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
     for entry in os.scandir(os.fspath(folder)):
         if entry.name.startswith(_PREFIX):
             try:
-                if time.time() - entry.stat().st_mtime > _ABANDONED:
+                if time.time() - entry.stat().st_mtime > ABANDONED:
                     os.unlink(entry.path)
             except OSError:  # another process was faster
                 continue

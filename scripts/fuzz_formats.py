@@ -78,14 +78,6 @@ def _hdf5(path: Path) -> None:
         file["shape/model/pcaVariance"], file["shape/representer/cells"] = np.ones(2), TRIANGLES.T
 
 
-def _read_hdf5(path: Path) -> Any:
-    from pyface3d.foreign import hdf5
-
-    if not hdf5._kept:  # one process for all files; it dies with this one
-        hdf5._kept.append(None)
-    return _load_model(path)
-
-
 def _pickle(protocol: int) -> Callable[[Path], Any]:
     content = {
         "u": POINTS.reshape(-1, 1),
@@ -393,7 +385,7 @@ FORMATS = {
     "ict_npz": Format(".npz", _ict_npz, _load_model),
     "mat": Format(".mat", _mat, _load_model),
     "mat_struct": Format(".mat", _mat_struct, _load_model),
-    "hdf5": Format(".h5", _hdf5, _read_hdf5),
+    "hdf5": Format(".h5", _hdf5, _load_model),
     "pickle0": Format(".pkl", _pickle(0), _load_model),
     "pickle2": Format(".pkl", _pickle(2), _load_model),
     "pickle4": Format(".pkl", _pickle(4), _load_model),

@@ -2,12 +2,14 @@
 
 import os
 import re
+import time
 import uuid
 from typing import Any
 
 import pyarrow.parquet as parquet
 from pyarrow import fs
 
+from pyface3d.atomic import ABANDONED
 from pyface3d.bulk.schema import table_of
 from pyface3d.bulk.units import open_place
 
@@ -33,16 +35,26 @@ class Parts:
     def write(self, key: str, rows: list[dict[str, Any]]) -> None:
         """Writes a unit's rows; a reader sees all of them or none."""
         partial = f"{self.folder}/.part-{key}.{uuid.uuid4().hex}"
-        with self.files.open_output_stream(partial) as stream:
-            # a dictionary of numbers that never repeat would only make the file larger
-            parquet.write_table(table_of(rows), stream, compression="zstd", use_dictionary=["error"])
-        self.files.move(partial, f"{self.folder}/part-{key}.parquet")
+        try:
+            with self.files.open_output_stream(partial) as stream:
+                # a dictionary of numbers that never repeat would only make the file larger
+                parquet.write_table(table_of(rows), stream, compression="zstd", use_dictionary=["error"])
+            self.files.move(partial, f"{self.folder}/part-{key}.parquet")
+        except BaseException:
+            self._delete(partial)
+            raise
 
     def sweep(self) -> None:
-        """Removes what killed processes left half-written."""
+        """Removes what killed processes left half-written; what another one is writing is younger."""
         for entry in self.files.get_file_info(fs.FileSelector(self.folder)):
-            if entry.base_name.startswith(".part-"):
-                self.files.delete_file(entry.path)
+            if entry.base_name.startswith(".part-") and time.time() - (entry.mtime_ns or 0) / 1e9 > ABANDONED:
+                self._delete(entry.path)
+
+    def _delete(self, path: str) -> None:
+        try:
+            self.files.delete_file(path)
+        except OSError:  # it was never made, or another process was faster
+            return
 
 
 def problems_of(place: str, most: int = 1000) -> list[tuple[str, str]]:

@@ -59,7 +59,7 @@ class Archive:
         if self.path.is_dir():
             return _checked(lambda: read_bytes(self.path / name, "photo_bytes"))
         if self._process != os.getpid():  # a forked worker must not share its parent's file position
-            self._zip, self._process = zipfile.ZipFile(self.path), os.getpid()
+            self._zip, self._process = open_zip(self.path), os.getpid()
         opened = self._zip
         assert opened is not None
         return _checked(lambda: read_entry(opened, name))

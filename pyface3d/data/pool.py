@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pyface3d.atomic import atomic_write
 from pyface3d.data.pictures import UnreadableError
 
 CHUNK = 256  # samples written and marked as ready together
@@ -52,9 +53,8 @@ class Pool(Dataset):
         stamp = {"of": _stamp(self.faces), "chunk": CHUNK}
         if not header.exists():
             stamp["arrays"] = {key: [str(v.dtype), list(v.shape)] for key, v in self._first().items()}
-            part = header.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(stamp))
-            os.replace(part, header)
+            with atomic_write(header) as stream:
+                stream.write(json.dumps(stamp).encode())
         found = json.loads(header.read_text())
         if {key: found.get(key) for key in ("of", "chunk")} != {key: stamp[key] for key in ("of", "chunk")}:
             raise ValueError(f"Pool: {self.folder} holds other samples; choose another folder or empty it")
@@ -154,6 +154,19 @@ def _array(path: Path, dtype: str, shape: tuple[int, ...]) -> np.memmap:
     """A memory-mapped array that grows with zeros to its shape and keeps what is there."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     with open(path, "ab") as file:
-        if file.tell() < size:
-            file.truncate(size)
+        before = file.tell()
+        try:
+            if before < size:
+                _grow(file, size)
+        except OSError as error:
+            file.truncate(before)
+            raise OSError(error.errno, f"cannot write: {error.strerror}", str(path)) from error
     return np.memmap(path, dtype, "r+", shape=shape)
+
+
+def _grow(file: BinaryIO, size: int) -> None:
+    """Takes the room on the disk now: a memory map of a file with holes kills its process when the disk is full."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)

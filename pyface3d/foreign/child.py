@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _LONGEST_LINE = 1 << 20
@@ -91,11 +92,42 @@ class Child:
             raise ValueError(f"its parser stopped (exit status {self._process.wait()})")
         return piece
 
-    def __enter__(self) -> "Child":
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+_kept: list[dict[str, Child]] = []
+
+
+@contextmanager
+def kept_readers() -> Iterator[None]:
+    """One process of each parser reads all files inside the block; without it each file costs the start of one."""
+    _kept.append({})
+    try:
+        yield
+    finally:
+        for child in _kept.pop().values():
+            child.close()
+
+
+@contextmanager
+def reader(module: str) -> Iterator[Child]:
+    """A process that runs ``python -m module``; one that failed, or was left in the middle, reads no other file."""
+    kept = _kept[-1] if _kept else {}
+    child = kept.pop(module, None) or Child(module)
+    healthy = False
+    try:
+        yield child
+        healthy = True
+    except ToldError:
+        healthy = True
+        raise
+    finally:
+        if _kept and healthy:
+            _kept[-1][module] = child
+        else:
+            child.close()
+
+
+class ToldError(ValueError):
+    """A sentence of the child, which goes on."""
 
 
 def requests() -> Iterator[dict[str, Any]]:

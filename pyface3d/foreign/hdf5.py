@@ -5,14 +5,12 @@ sets that are far larger than the file (a fill value stands for any number of el
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from pyface3d.foreign.arrays import checked_array, plain_dtype
-from pyface3d.foreign.child import Child, answer, requests
+from pyface3d.foreign.child import Child, ToldError, answer, reader, requests
 from pyface3d.foreign.damage import one_line, reading
 from pyface3d.foreign.limits import limits
 from pyface3d.foreign.regular import open_regular
@@ -39,49 +37,12 @@ def read_hdf5(path: str | os.PathLike[str], names: list[str], caller: str = "loa
         with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
         most, seconds = min(limits().unpacked(size), limits().model_bytes), limits().reader_seconds
-        with _reader() as child:
+        with reader("pyface3d.foreign.hdf5") as child:
             child.ask({"path": os.path.abspath(path), "names": names, "most": most}, 2 * most)
             told = child.line(seconds)
             if "error" in told:
-                raise _ToldError(told["error"])
+                raise ToldError(told["error"])
             return {name: _array(child, kind, shape, most, seconds) for name, (kind, shape) in told.items()}
-
-
-@contextmanager
-def kept_reader() -> Iterator[None]:
-    """One process reads all files inside the block; without it each file costs the start of a process."""
-    _kept.append(None)
-    try:
-        yield
-    finally:
-        child = _kept.pop()
-        if child is not None:
-            child.close()
-
-
-_kept: list[Child | None] = []
-
-
-class _ToldError(ValueError):
-    """A sentence of the child, which goes on."""
-
-
-@contextmanager
-def _reader() -> Iterator[Child]:
-    child = _kept[-1] if _kept else None
-    child = Child("pyface3d.foreign.hdf5") if child is None else child
-    healthy = False
-    try:
-        yield child
-        healthy = True
-    except _ToldError:
-        healthy = True
-        raise
-    finally:
-        if _kept:
-            _kept[-1] = child if healthy else None
-        if not _kept or not healthy:
-            child.close()
 
 
 def _array(child: Child, kind: str, shape: list[int], most: int, seconds: float) -> np.ndarray:

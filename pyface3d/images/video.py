@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pyface3d.foreign.child import Child, answer, requests
+from pyface3d.foreign.child import ToldError, answer, reader, requests
 from pyface3d.foreign.limits import MEBIBYTE, limits
 from pyface3d.foreign.regular import open_regular
 
@@ -37,12 +37,12 @@ def read_frames(path: str) -> Iterator[np.ndarray]:
         if not is_video(stream.read(16)):
             raise ValueError("it is no video in a container that can be read (AVI, MP4, MOV, MKV, WebM, MPEG, WMV)")
     seconds = limits().frame_seconds
-    with Child("pyface3d.images.video") as child:
+    with reader("pyface3d.images.video") as child:
         child.ask({"path": os.path.abspath(path), "pixels": limits().photo_pixels}, _ROOM)
         while True:
             told = child.line(seconds)
             if "error" in told:
-                raise ValueError(told["error"])
+                raise ToldError(told["error"])
             if not told:
                 return
             height, width = int(told["height"]), int(told["width"])
@@ -65,6 +65,7 @@ def _serve(asked: dict[str, Any]) -> None:
             answer({"error": f"its frames are {frame.shape} {frame.dtype}"})
             return
         answer({"height": frame.shape[0], "width": frame.shape[1]}, np.ascontiguousarray(frame))
+    video.release()
     answer({})
 
 

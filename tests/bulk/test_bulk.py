@@ -111,7 +111,7 @@ def test_uris(inputs):
 def test_two_actors_give_the_rows_of_the_plain_reconstructor(inputs, settings, tmp_path):
     out = tmp_path / "out"
     counts = reconstruct_all([str(inputs)], out, settings, actors=2, unit=2)
-    assert counts == {"units": 7, "skipped": 0, "photos": 11, "faces": 9, "errors": 2}
+    assert counts == {"units": 7, "skipped": 0, "photos": 11, "faces": 9, "errors": 2, "passed_over": {".txt": 1}}
     rows = result(out)
     assert parquet.read_schema(next(out.glob("*.parquet"))).equals(SCHEMA)
     assert sorted(rows["path"]) == names(inputs)
@@ -127,10 +127,13 @@ def test_two_actors_give_the_rows_of_the_plain_reconstructor(inputs, settings, t
     # a second run has nothing to do; one whose part is missing does that alone; another's results are not mixed in
     assert reconstruct_all([str(inputs)], out, settings, unit=2)["skipped"] == 7
     next(out.glob("*.parquet")).unlink()
-    (out / ".part-half").write_bytes(b"half")
+    for name, hours in ((".part-left", 2), (".part-written-now", 0)):  # by a killed run, and by one beside this one
+        (out / name).write_bytes(b"half")
+        os.utime(out / name, (time.time() - 3600 * hours,) * 2)
     again = reconstruct_all([str(inputs)], out, settings, unit=2)
     assert again["skipped"] == 6 and sorted(result(out)["path"]) == names(inputs)
-    assert len(list(out.iterdir())) == 7
+    assert len(list(out.glob("part-*"))) == 7
+    assert [path.name for path in out.glob(".part-*")] == [".part-written-now"]
     with pytest.raises(ValueError, match="other inputs or settings"):
         reconstruct_all([str(inputs)], out, {**settings, "passes": 1}, unit=2)
     with pytest.raises(ValueError, match="among the inputs"):

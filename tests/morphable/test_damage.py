@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pyface3d.foreign.hdf5 import kept_reader
+from pyface3d.foreign.child import kept_readers
 from pyface3d.morphable import MorphableModel, load_model
 
 N = 60
@@ -62,7 +62,7 @@ def write_eos(path):
 
 @pytest.mark.parametrize("write", [write_native, write_npz, write_mat, write_h5, write_pickle, write_json, write_eos])
 def test_changed_bytes(write, tmp_path):
-    with kept_reader():
+    with kept_readers():
         change_bytes(write, tmp_path)
 
 
