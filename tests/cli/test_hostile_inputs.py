@@ -27,7 +27,7 @@ def poisoned(tmp_path_factory):
     good, bad = make(folder, GOOD + BAD, BAD, seed=1)
     assert len(good) == GOOD and len(bad) == BAD and len(ODD_NAMES) <= GOOD
     torch.manual_seed(0)
-    save_weights(create_method("mobile_frnet").eval(), folder / "weights.safetensors")
+    save_weights(create_method("compact").eval(), folder / "weights.safetensors")
     return folder
 
 

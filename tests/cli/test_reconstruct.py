@@ -23,7 +23,7 @@ from pyface3d.methods import create_method, save_weights
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(create_method("mobile_frnet").eval(), path)
+    save_weights(create_method("compact").eval(), path)
     return path
 
 
