@@ -82,6 +82,8 @@ def watched(read, path: pathlib.Path, follow: bool = True) -> tuple[str, set]:
 def work(name: str, seed: int, start: int, count: int, corpus: pathlib.Path | None, scratch: str) -> None:
     """In the child: one mutation after the other, each announced before it is read."""
     entry = FORMATS[name]
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries write to standard output what they think of a file
     folder = pathlib.Path(scratch)
     path = folder / f"hostile{entry.suffix}"
     entry.write(path)
@@ -95,7 +97,7 @@ def work(name: str, seed: int, start: int, count: int, corpus: pathlib.Path | No
         start_from = 0 if random.random() < 0.5 else int(random.integers(len(files.files)))  # the valid one, or any
         content = mutate(files.files[start_from], files.files, random)
         path.write_bytes(content)
-        print(json.dumps({"index": index}), flush=True)
+        print(json.dumps({"index": index}), file=channel, flush=True)
         begun, clock = time.process_time(), time.monotonic()
         follow = index < FOLLOWED or index % EVERY == 0
         outcome, signs = watched(entry.read, path, follow)
@@ -105,7 +107,7 @@ def work(name: str, seed: int, start: int, count: int, corpus: pathlib.Path | No
             max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024
         )
         told = {"index": index, "outcome": outcome, "peak": peak, "seconds": seconds, "clock": waited}
-        print(json.dumps(told), flush=True)
+        print(json.dumps(told), file=channel, flush=True)
 
 
 def processor_seconds(process: int) -> float:
