@@ -19,10 +19,12 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance<T>
     const T *pose = p.pose + b * p.rows * width, *target = p.target_pose + b * p.rows * width;
     T* d = p.columns + b * p.rows * J;
     T e[3] = {}, distance = 0;
-    for (int64_t r = 0; r < p.rows; ++r) {
+    PYFACE3D_UNROLL
+    for (int r = 0; r < 3; ++r) {
+      if (r >= p.rows) break;
       T offset = 0;
       for (int64_t j = threadIdx.x; j < J; j += kCudaThreads) {
-        const int64_t x = j / columns, k = j % columns;
+        const int64_t x = j < columns ? 0 : j < 2 * columns ? 1 : 2, k = j - x * columns;
         const T a = coefficient<T>(p.coeffs, p, b, k), ta = coefficient<T>(p.target_coeffs, p, b, k);
         const T m = pose[r * width + x], value = m * (a - ta) + (m - target[r * width + x]) * ta;
         d[r * J + j] = value;

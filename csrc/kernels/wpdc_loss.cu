@@ -36,17 +36,19 @@ struct Face {
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss<T> p) {
   __shared__ T shared[kCudaThreads];
+  __shared__ T extent[4];  // of the columns of the pose: |X_x|, |X_y|, |X_z|, sqrt(points)
   const int64_t entries = kPose + p.coeff_count;
   for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
     const Face<T> face(p, b);
     T* w = p.weights + b * p.param_count;
-    T extent[4];  // of the columns of the pose: |X_x|, |X_y|, |X_z|, sqrt(points)
     for (int d = 0; d < 3; ++d) {
       T part = 0;
       for (int64_t j = threadIdx.x; j <= p.coeff_count; j += kCudaThreads) part += face.share_of_square(d, j);
-      extent[d] = sqrt(block_sum(part, shared));
+      part = block_sum(part, shared);
+      if (threadIdx.x == 0) extent[d] = sqrt(part);
     }
-    extent[3] = sqrt(static_cast<T>(p.points));
+    if (threadIdx.x == 0) extent[3] = sqrt(static_cast<T>(p.points));
+    __syncthreads();
     for (int64_t i = threadIdx.x; i < p.param_count; i += kCudaThreads) {
       const T error = face.pred[i] - face.target[i], size = error < 0 ? -error : error;
       const T reach = i >= entries ? T(0)
