@@ -60,32 +60,34 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance<T>
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance<T> p) {
   __shared__ T shared[kCudaThreads];
-  const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
+  // of one face everything is small: 32-bit numbers leave registers for the sums
+  const int columns = static_cast<int>(p.coeff_count) + 1, rows = static_cast<int>(p.rows);
+  const int axes = static_cast<int>(p.axes), J = axes * columns, width = axes + 1;
   const int sides = p.want_target ? 2 : 1;
   for (int64_t item = blockIdx.x; item < p.batch * sides; item += gridDim.x) {
     const int64_t b = item / sides;
     const bool target = item % sides;
     const T g = (target ? -2 : 2) * p.grad_out[b];
     const T* coeffs = target ? p.target_coeffs : p.coeffs;
-    const T* pose = (target ? p.target_pose : p.pose) + b * p.rows * width;
-    T* grad_pose = (target ? p.grad_target_pose : p.grad_pose) + b * p.rows * width;
+    const T* pose = (target ? p.target_pose : p.pose) + b * rows * width;
+    T* grad_pose = (target ? p.grad_target_pose : p.grad_pose) + b * rows * width;
     T* grad_coeffs = (target ? p.grad_target_coeffs : p.grad_coeffs) + b * p.coeff_count;
-    const T* slope = p.slope + b * p.rows * (J + 1);
-    for (int64_t k = 1 + threadIdx.x; k < columns; k += kCudaThreads) {
+    const T* slope = p.slope + b * rows * (J + 1);
+    for (int k = 1 + threadIdx.x; k < columns; k += kCudaThreads) {
       T sum = 0;
-      for (int64_t r = 0; r < p.rows; ++r)
-        for (int64_t x = 0; x < p.axes; ++x) sum += slope[r * (J + 1) + x * columns + k] * pose[r * width + x];
+      for (int r = 0; r < rows; ++r)
+        for (int x = 0; x < axes; ++x) sum += slope[r * (J + 1) + x * columns + k] * pose[r * width + x];
       grad_coeffs[k - 1] = g * sum;
     }
-    for (int64_t r = 0; r < p.rows; ++r) {
-      for (int64_t x = 0; x < p.axes; ++x) {
+    for (int r = 0; r < rows; ++r) {
+      for (int x = 0; x < axes; ++x) {
         T sum = 0;
-        for (int64_t k = threadIdx.x; k < columns; k += kCudaThreads)
+        for (int k = threadIdx.x; k < columns; k += kCudaThreads)
           sum += slope[r * (J + 1) + x * columns + k] * coefficient<T>(coeffs, p, b, k);
         sum = block_sum(sum, shared);
         if (threadIdx.x == 0) grad_pose[r * width + x] = g * sum;
       }
-      if (threadIdx.x == 0) grad_pose[r * width + p.axes] = g * slope[r * (J + 1) + J];
+      if (threadIdx.x == 0) grad_pose[r * width + axes] = g * slope[r * (J + 1) + J];
     }
   }
 }
