@@ -28,8 +28,8 @@ from pyface3d.methods import Method, save_weights
 from pyface3d.morphable import MorphableModel
 from pyface3d.training import train
 from pyface3d.training.head import regress_head
-from pyface3d.training.job import crop_space, make_method
-from pyface3d.training.sources import open_source
+from pyface3d.training.job import make_method
+from pyface3d.training.sources import label_space, open_source
 from pyface3d.training.start import start_from
 
 BATCH = 64
@@ -103,11 +103,13 @@ def main() -> None:
     teacher = create_method("tddfa", options.teacher, model=load_model(options.model), space=space).deploy()
     torch.manual_seed(options.seed)
     method = make_method("compact")
-    opened = [data for source in options.sources for data in open_source(source, method, options.seed, options.out)]
-    sets = [Taught(data, teacher, crop_space(method)) for data in opened]
+    opened = [
+        data for source in options.sources for data in open_source(source, method, options.seed, pool=options.out)
+    ]
+    sets = [Taught(data, teacher, label_space(method)) for data in opened]
     start_from(method, options.teacher)
     regress_head(method, batches(sets))
-    changes = Augment(crop_space(method), method.model, strength=STRENGTH)
+    changes = Augment(label_space(method), method.model, strength=STRENGTH)
     recipe = {
         "batch_size": 128,
         "steps": options.steps,

@@ -68,8 +68,8 @@ def train(
     sources = [sources] if isinstance(sources, str) else sources
     result = run_training(name, sources, out, resume=not again, bar=not screen.quiet, **options)
     rate_said = f"{result['pictures_per_second']} pictures a second"
-    if result["start"]:
-        screen.say(result["start"])
+    for note in result["notes"]:
+        screen.say(note)
     screen.say(f"wrote {result['weights']} after {result['steps']} steps, {rate_said}")
     screen.say(f"next: pyface3d evaluate {name} --weights {result['weights']} --data BENCHMARK")
     return result

@@ -1,20 +1,23 @@
 """CelebA: forty attributes of 202,599 aligned pictures, from the official lists."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pyface3d.camera import image_to_crop, roi_from_five_points
-from pyface3d.data.archive import stem
+from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
+from pyface3d.data.parts import FoundSet, pictures_beside, tables_with
 from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
 from pyface3d.foreign.arrays import read_npz
 from pyface3d.foreign.damage import reading
 from pyface3d.foreign.regular import read_text
 
+WIDTH = 178  # of an aligned picture as published
 PARTS = {"train": 0, "val": 1, "test": 2}
 OFFICIAL_STARTS = (1, 162771, 182638, 202600)  # first image number of train, val, test, and the end
 # Eyes, nose tip, mouth corners of an aligned picture (178 x 218), where a set gives none of its own.
@@ -55,7 +58,30 @@ class CelebA(FaceDataset):
             raise ValueError(f"CelebA: {images} holds no picture of the part {part!r} of {attributes}")
         super().__init__([names[i] for i in kept])
         self.attributes = torch.from_numpy(table[kept])  # (N, 40) int8
-        self.points = _points_of(self.names, landmarks)  # (N, 5, 2)
+        self.points, self.aligned = _points_of(self.names, landmarks), landmarks is None  # (N, 5, 2)
+        self.title = f"CelebA, {part}"
+
+    @classmethod
+    def find(cls, archive: Archive) -> list[FoundSet]:
+        """The official folder, or a table of attributes beside a zip of pictures; a set for each part that is there."""
+        if not archive.path.is_dir():
+            return []
+        files = celeba_files(archive.path)
+        tables = tables_with(archive.path, {"image_names", "attribute_names", "attributes"})
+        beside = pictures_beside(archive) if tables else []
+        if files is None and not (tables and beside):
+            return []
+        images, table = files or (beside[0], tables[0])
+        numbers = [stem(Path(name).name) for name in Archive(images).pictures()]
+        parts = [part for part in PARTS if any(_in_part(number, part, None) for number in numbers)]
+        return [
+            FoundSet(f"CelebA, {part}", partial(cls._of, images, table, part), (table.name,), part != "train")
+            for part in parts
+        ]
+
+    @classmethod
+    def _of(cls, images: Path, table: Path, part: str, size: int) -> "CelebA":
+        return cls(images, table, part, size=size)
 
     @classmethod
     def open(cls, folder: str | os.PathLike, part: str = "train") -> "CelebA":
@@ -73,6 +99,8 @@ class CelebA(FaceDataset):
         """Reads one face."""
         image = self.pictures.read(self.names[index])
         points = self.points[index]
+        if self.aligned:  # the pictures may be kept smaller than they were published
+            points = (points + 0.5) * (image.shape[2] / WIDTH) - 0.5
         if not bool(points.isfinite().all()):
             raise UnreadableError("unreadable label (no landmarks in the list)")
         roi = roi_from_five_points(points)

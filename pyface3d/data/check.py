@@ -1,17 +1,12 @@
 """What a folder of faces is, how many samples it holds, and what is wrong with it."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from pyface3d.data.archive import Archive, stem
-from pyface3d.data.celeba import CelebA, celeba_files
-from pyface3d.data.cropped_faces import CroppedFaces
-from pyface3d.data.dataset import FaceDataset, Report
-from pyface3d.data.landmark_files import LandmarkFaces
-from pyface3d.data.mat import MatFaces
+from pyface3d.data.dataset import Report
+from pyface3d.data.found import SIZE, find_sets
 
 
 @dataclass
@@ -22,12 +17,14 @@ class FolderReport:
         path: what was looked at.
         kinds: what it is: one line per set found, with its number of samples.
         reports: set -> the samples that cannot be used, and why.
+        tests: the kinds that are for testing: training does not take them unasked.
         notes: anything else worth knowing (images without labels, labels without images).
     """
 
     path: str
     kinds: dict[str, int] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
+    tests: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -36,7 +33,8 @@ class FolderReport:
         return bool(self.kinds) and not any(report.refused for report in self.reports.values())
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {', '.join(f'{kind} ({n} samples)' for kind, n in self.kinds.items()) or 'no faces'}"]
+        kinds = [f"{kind} ({n} samples{', for testing' * (kind in self.tests)})" for kind, n in self.kinds.items()]
+        lines = [f"{self.path}: {', '.join(kinds) or 'no faces'}"]
         for kind, report in self.reports.items():
             lines += [f"  {kind}: {report}"] if report.refused else []
             lines += [f"    {name}: {reason}" for name, reason in report.refused.items()]
@@ -47,7 +45,7 @@ def check(path: str | os.PathLike, read: bool = True) -> FolderReport:
     """Says what a folder or zip is and reads every sample once.
 
     Args:
-        path: folder or zip.
+        path: folder, zip, or one file of a set; see :func:`find_sets`.
         read: also read every image and label; without it only the index is made.
 
     Returns:
@@ -61,49 +59,21 @@ def check(path: str | os.PathLike, read: bool = True) -> FolderReport:
         >>> print(check("AFLW2000-3D.zip"))  # doctest: +SKIP
         AFLW2000-3D.zip: images with .mat labels (1000 samples)
     """
-    archive, report = Archive(path), FolderReport(str(path))
-    for kind, make in _candidates(archive):
+    report = FolderReport(str(path))
+    for found in find_sets(path):
         try:
-            faces = make()
+            faces = found.open(SIZE)
         except (ValueError, OSError) as error:
-            report.notes.append(f"{kind}: {error}")
+            report.notes.append(f"{found.kind}: {error}")
             continue
-        report.kinds[kind] = len(faces)
+        report.kinds[found.kind] = len(faces)
+        if found.test:
+            report.tests.append(found.kind)
         if read:
-            report.reports[kind] = faces.verify()
-    report.notes += _strays(archive)
+            report.reports[found.kind] = faces.verify()
+    if Path(path).is_dir() or not report.kinds:
+        report.notes += _strays(Archive(path))
     return report
-
-
-def open_sets(path: str | os.PathLike) -> dict[str, FaceDataset]:
-    """The sets that a folder or zip holds, by what they are; arguments and errors as for :func:`check`.
-
-    Example:
-        >>> list(open_sets("AFLW2000-3D.zip"))  # doctest: +SKIP
-        ['images with .mat labels']
-    """
-    return {kind: make() for kind, make in _candidates(Archive(path))}
-
-
-def _candidates(archive: Archive) -> list[tuple[str, Callable[[], FaceDataset]]]:
-    """The sets that the names alone suggest, as constructors."""
-    path, names = archive.path, archive.names
-    found: list[tuple[str, Callable[[], FaceDataset]]] = []
-    pictures = {stem(name) for name in archive.pictures()}
-    if any(name.lower().endswith(".mat") and stem(name) in pictures for name in names):
-        found.append(("images with .mat labels", partial(MatFaces, path)))
-    if any(name.endswith(".json") and "/" not in name for name in names):
-        found.append(("COCO keypoints", partial(LandmarkFaces, path)))
-    elif any(stem(n).replace("landmarks/", "images/") in pictures for n in names if n.endswith((".pts", ".txt"))):
-        found.append(("photos with landmark files", partial(LandmarkFaces, path)))
-    if not path.is_dir():
-        return found
-    for table in sorted(path.glob("*.npz")):
-        for crops in sorted(path.glob(f"{table.stem}_crops*")):
-            found.append((f"crops with points, {table.stem}", partial(CroppedFaces, table, crops)))
-    if celeba_files(path) is not None:
-        found.append(("CelebA", partial(CelebA.open, path, "all")))
-    return found
 
 
 def _strays(archive: Archive) -> list[str]:

@@ -1,20 +1,26 @@
 """Ready-made crops: AFLW-style tables of points beside a zip of 120 x 120 pictures, and 3DDFA's training list."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pyface3d.camera import ParameterSpace, image_to_crop
+from pyface3d.data.archive import Archive
 from pyface3d.data.dataset import FaceDataset
+from pyface3d.data.mat import BASEL
+from pyface3d.data.parts import FoundSet, is_test
 from pyface3d.data.pictures import Pictures, UnreadableError
+from pyface3d.data.resizing import resized
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
 from pyface3d.foreign.arrays import read_npy, read_npz
 from pyface3d.foreign.pickles import as_array, load_pickle
 from pyface3d.foreign.regular import read_text
 
+SETS = {68: "300w-lp", 21: "aflw21"}
 POINT_TABLES = ("pts68", "pts21", "pts68_reannotated")
 YAW_TABLES = ("yaw", "yaw_fitted", "yaw_label")
 
@@ -32,6 +38,7 @@ class CroppedFaces(FaceDataset):
         points: which table of points; default: the first there is.
         landmarks: number of points wanted; None keeps the table's.
         params: name of a table (N, P) of un-whitened parameters in the frame of the crop, or None.
+        size: side of the crops; None: as they are.
 
     Raises:
         ValueError: the tables are not there or do not fit together.
@@ -49,6 +56,7 @@ class CroppedFaces(FaceDataset):
         points: str | None = None,
         landmarks: int | None = None,
         params: str | None = None,
+        size: int | None = None,
     ):
         tables = read_npz(table, "CroppedFaces")
         wanted = points or next((name for name in POINT_TABLES if name in tables), POINT_TABLES[0])
@@ -63,7 +71,24 @@ class CroppedFaces(FaceDataset):
         self.params = None if params is None else torch.from_numpy(tables[params].astype(np.float32))
         if not len(self.points) == len(self.boxes) == len(self.names):
             raise ValueError(f"CroppedFaces: the tables of {table} differ in length")
-        self.pictures, self.landmarks = Pictures(images), landmarks
+        self.pictures, self.landmarks, self.size = Pictures(images), landmarks, size
+        self.title = f"{Path(table).parent.name}/{Path(table).name}"
+        self.landmark_set = SETS.get(landmarks or self.points.shape[1], "")
+
+    @classmethod
+    def find(cls, archive: Archive) -> list[FoundSet]:
+        """Tables ``<name>.npz`` with their crops in ``<name>_crops*`` beside them."""
+        found = []
+        for table in sorted(archive.path.glob("*.npz")) if archive.path.is_dir() else ():
+            for crops in sorted(archive.path.glob(f"{table.stem}_crops*")):
+                test = is_test(table.name) or is_test(archive.path.name)
+                make = partial(cls._of, table, crops)
+                found.append(FoundSet(f"crops with points, {table.stem}", make, (table.name, crops.name), test))
+        return found
+
+    @classmethod
+    def _of(cls, table: Path, crops: Path, size: int) -> "CroppedFaces":
+        return cls(table, crops, size=size)
 
     def load(self, index: int) -> Sample:
         """Reads one crop."""
@@ -82,7 +107,8 @@ class CroppedFaces(FaceDataset):
             sample["yaw"] = float(self.yaws[index])
         if self.params is not None:
             sample["params"] = self.params[index]
-        return sample | {"box": box, "name": name}
+        sample |= {"box": box, "name": name}
+        return sample if self.size is None else resized(sample, self.size)
 
 
 class TrainAug(FaceDataset):
@@ -116,6 +142,7 @@ class TrainAug(FaceDataset):
         if rows.shape != (len(lines), space.n_params):
             raise ValueError(f"TrainAug: params must be ({len(lines)}, {space.n_params}), got {rows.shape}")
         super().__init__(lines)
+        self.face_model = BASEL
         self.params, self.space, self.pictures = torch.from_numpy(np.asarray(rows, np.float32)), space, Pictures(images)
 
     def load(self, index: int) -> Sample:

@@ -4,14 +4,16 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import torch
 from torch.utils.data import Dataset
 
 from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
 
-REASONS = ("", "missing file", "unreadable image", "unreadable label", "label out of range", "face outside the image")
+if TYPE_CHECKING:
+    from pyface3d.data.archive import Archive
+    from pyface3d.data.parts import FoundSet
 
 
 @dataclass
@@ -36,18 +38,27 @@ class Report:
 
 
 class FaceDataset(Dataset, ABC):
-    """A map-style dataset of faces. A sample that cannot be read is replaced by the next one, and counted.
+    """A map-style dataset of faces: ``faces[i]`` is sample i, or an error that names it.
 
-    Training therefore neither stops nor changes its batch size at a damaged file; :meth:`report` names what was met.
-    The account lies in shared memory: what worker processes find is seen here.
+    Training passes over samples that cannot be read (:class:`pyface3d.data.Tolerant`); nothing else does.
 
     Args:
         names: one name per sample.
+
+    Attributes:
+        title: what the set is called in reports.
+        face_model: hash of the face model that ``params`` belong to, or the name of one that is not at hand
+            (``"bfm2009"``); empty where samples have no parameters.
+        landmark_set: convention of the landmarks.
     """
+
+    title = ""
+    face_model = ""
+    landmark_set = ""
 
     def __init__(self, names: Sequence[str]):
         self.names = list(names)
-        self._faults = torch.zeros(len(self.names), dtype=torch.uint8).share_memory_()
+        self.title = self.title or type(self).__name__
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,29 +68,23 @@ class FaceDataset(Dataset, ABC):
         """Reads one sample; :class:`UnreadableError` where that is not possible."""
 
     def __getitem__(self, index: int) -> Sample:
-        """The sample of that index or, where it cannot be read, the next one that can.
+        """Sample ``index``, with its number, its set and what its labels belong to.
 
         Raises:
             IndexError: past the end.
-            RuntimeError: no sample of the whole set can be read.
+            UnreadableError: it cannot be read; the sentence names set, number, name and reason.
         """
         count = len(self)
         if not -count <= index < count:
             raise IndexError(f"{type(self).__name__}: index {index} is out of range for {count} samples")
-        for step in range(count):
-            at = (index + step) % count
-            if self._faults[at]:
-                continue
-            try:
-                return self.load(at)
-            except UnreadableError as error:
-                self._faults[at] = _code(str(error))
-        raise RuntimeError(f"{type(self).__name__}: none of the {count} samples can be read; {self.report()}")
-
-    def report(self) -> Report:
-        """What was refused so far, in this process and its workers."""
-        bad = self._faults.nonzero()[:, 0].tolist()
-        return Report(len(self), {self.names[i]: REASONS[int(self._faults[i])] for i in bad})
+        index %= count
+        try:
+            sample = self.load(index)
+        except UnreadableError as error:
+            raise UnreadableError(f"{error}, sample {index} of {self.title}: {self.names[index]}") from error
+        about = {"landmark_set": self.landmark_set, "face_model": self.face_model if "params" in sample else ""}
+        kept = {key: value for key, value in about.items() if value and key not in sample}
+        return Sample(**sample, **kept, index=index, set=self.title)  # type: ignore[typeddict-item]
 
     def verify(self) -> Report:
         """Reads every sample once; the report gives each refusal's full text."""
@@ -88,10 +93,10 @@ class FaceDataset(Dataset, ABC):
             try:
                 self.load(index)
             except UnreadableError as error:
-                self._faults[index] = _code(str(error))
                 report.refused[self.names[index]] = str(error)
         return report
 
-
-def _code(text: str) -> int:
-    return next((code for code, reason in enumerate(REASONS) if code and text.startswith(reason)), 3)
+    @classmethod
+    def find(cls, archive: "Archive") -> "list[FoundSet]":
+        """The sets of this kind in a folder or zip, by its names alone; none by default."""
+        return []

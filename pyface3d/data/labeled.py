@@ -15,21 +15,17 @@ from PIL import Image
 from pyface3d.atlas.regions import landmark_points
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
-from pyface3d.data.archive import Archive, read_map
-from pyface3d.data.dataset import FaceDataset, Report
+from pyface3d.data.dataset import Report
+from pyface3d.data.label_folder import CROPS, MAPS, OPTIONAL, REPORT, TABLE, TABLES, VISIBLE, WEIGHTS
 from pyface3d.data.mat import MatFaces
-from pyface3d.data.pictures import Pictures, UnreadableError
+from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
-from pyface3d.foreign.arrays import read_npz
 from pyface3d.morphable.landmark_sets import DEFAULT, LandmarkBasis
 
 if TYPE_CHECKING:
     from pyface3d.atlas import UVAtlas
     from pyface3d.morphable import MorphableModel
 
-TABLES = ("params", "landmarks", "yaw", "box")
-VISIBLE = "visible"  # a table that older folders lack: all points are seen
-TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
 MOST_ERROR = 0.1  # of the face's size: beyond it, model and label do not belong together
 
 
@@ -101,7 +97,7 @@ def label_faces(
     Writes into the folder ``out``: ``labels.npz`` (``names``, ``params`` (N, P), ``landmarks`` (N, 68 or 81, 2 or 3),
     ``yaw``, ``box``), ``crops.zip`` (PNG), with an atlas ``maps.zip`` (float32 ``.npy``, (3, U, V)), and
     ``report.json`` with everything refused and why. Each file appears whole, at the end, or not at all;
-    :class:`LabeledFaces` reads them.
+    :class:`pyface3d.data.LabeledFaces` reads them.
 
     Args:
         source: folder or zip of images with ``.mat`` files.
@@ -146,7 +142,7 @@ def write_labels(
     model: "MorphableModel | None" = None,
     maps: bool = False,
 ) -> None:
-    """Writes samples as a label folder, one after the other: what :class:`LabeledFaces` reads.
+    """Writes samples as a label folder, one after the other: what :class:`pyface3d.data.LabeledFaces` reads.
 
     Args:
         samples: each with ``name``, ``image``, ``params``, ``landmarks``, ``yaw``, ``box``, perhaps ``visible``, and
@@ -163,7 +159,7 @@ def write_labels(
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    tables: dict[str, list] = {key: [] for key in ("names", *TABLES, VISIBLE)}
+    tables: dict[str, list] = {key: [] for key in ("names", *TABLES, *OPTIONAL)}
     with atomic_write(folder / CROPS) as crops, zipfile.ZipFile(crops, "w") as pictures:
         if not maps:
             _write(samples, tables, pictures, None)
@@ -173,7 +169,7 @@ def write_labels(
     dims = min((points.shape[1] for points in tables["landmarks"]), default=2)
     tables["landmarks"] = [points[:, :dims] for points in tables["landmarks"]]  # files with and without depth
     with atomic_write(folder / TABLE) as stream:
-        arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items()}
+        arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items() if values or key != WEIGHTS}
         np.savez(stream, **arrays)
     content: dict[str, Any] = {"total": report.total, "flip": space.flip, "size": space.size}
     if model is not None:
@@ -196,6 +192,8 @@ def _write(
         for key in TABLES:
             tables[key].append(np.asarray(sample[key], np.float32))  # type: ignore[literal-required]
         tables[VISIBLE].append(np.asarray(sample.get("visible", torch.ones(len(sample["landmarks"]))), bool))
+        if WEIGHTS in sample:
+            tables[WEIGHTS].append(np.asarray(sample[WEIGHTS], np.float32))  # type: ignore[literal-required]
         content = io.BytesIO()
         Image.fromarray(sample["image"].permute(1, 2, 0).numpy()).save(content, "PNG")
         pictures.writestr(f"{name}.png", content.getvalue())
@@ -203,45 +201,3 @@ def _write(
             content = io.BytesIO()
             np.save(content, sample["position_map"].numpy())
             positions.writestr(f"{name}.npy", content.getvalue())
-
-
-class LabeledFaces(FaceDataset):
-    """What :func:`label_faces` and other commands wrote as a label folder, as a dataset of samples.
-
-    Args:
-        folder: that folder.
-
-    Raises:
-        ValueError: the folder lacks ``labels.npz`` or ``crops.zip``.
-    """
-
-    def __init__(self, folder: str | os.PathLike):
-        folder = Path(folder)
-        missing = [name for name in (TABLE, CROPS) if not (folder / name).is_file()]
-        if missing:
-            raise ValueError(f"LabeledFaces: {folder} lacks {', '.join(missing)}; make it with label_faces")
-        tables = read_npz(folder / TABLE, "LabeledFaces")
-        absent = [key for key in ("names", *TABLES) if key not in tables]
-        if absent or any(len(tables[key]) != len(tables["names"]) for key in TABLES):
-            raise ValueError(f"LabeledFaces: {folder / TABLE} lacks {', '.join(absent) or 'rows'}; write it again")
-        super().__init__([str(name) for name in tables["names"]])
-        self.tables = {key: torch.from_numpy(tables[key]) for key in (*TABLES, VISIBLE) if key in tables}
-        self.crops = Pictures(folder / CROPS)
-        self.maps = Archive(folder / MAPS) if (folder / MAPS).is_file() else None
-
-    def load(self, index: int) -> Sample:
-        """Reads one face."""
-        name = self.names[index]
-        landmarks = self.tables["landmarks"][index]
-        sample = Sample(
-            image=self.crops.read(f"{name}.png"),
-            params=self.tables["params"][index],
-            landmarks=landmarks,
-            visible=self.tables[VISIBLE][index] if VISIBLE in self.tables else torch.ones(len(landmarks)).bool(),
-            yaw=float(self.tables["yaw"][index]),
-            box=self.tables["box"][index],
-            name=name,
-        )
-        if self.maps is not None:
-            sample["position_map"] = torch.from_numpy(read_map(self.maps, name))
-        return sample

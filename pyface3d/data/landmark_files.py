@@ -4,14 +4,17 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from pyface3d.camera import image_to_crop
+from pyface3d.camera import image_to_crop, roi_from_five_points
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.mat import face_roi
+from pyface3d.data.parts import FoundSet, is_test
 from pyface3d.data.pictures import Pictures, UnreadableError, cut
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import convert_landmarks
@@ -60,7 +63,32 @@ class LandmarkFaces(FaceDataset):
         self.annotations = list(_annotations(self.pictures.archive, annotations))
         if not self.annotations:
             raise ValueError(f"LandmarkFaces: {path} has no .json, .pts or LaPa's .txt; pass annotations=")
+        self.title = Path(path).name.removesuffix(".zip")
         super().__init__([f"{stem(a.file)}#{number}" for number, a in enumerate(self.annotations)])
+
+    @classmethod
+    def find(cls, archive: Archive) -> list[FoundSet]:
+        """COCO keypoint files at the top, or ``.pts`` and ``.txt`` files beside the photos."""
+        path = archive.path
+        tables = [name for name in archive.names if name.endswith(".json") and "/" not in name]
+        tables = [name for name in tables if b'"annotations"' in archive.read(name)]
+        if tables:
+            many = [f"COCO keypoints, {stem(name)}" if len(tables) > 1 else "COCO keypoints" for name in tables]
+            return [
+                FoundSet(kind, partial(cls._of, path, name), (name,), is_test(name) or is_test(path.name))
+                for kind, name in zip(many, tables)
+            ]
+        pictures = {stem(name) for name in archive.pictures()}
+        labels = [name for name in archive.names if name.lower().endswith((".pts", ".txt"))]
+        if not any(stem(name).replace("landmarks/", "images/") in pictures for name in labels):
+            return []
+        return [FoundSet("photos with landmark files", partial(cls._of, path, None), (), is_test(path.name))]
+
+    @classmethod
+    def _of(cls, path: Path, table: str | None, size: int) -> "LandmarkFaces":
+        if table is None or not path.is_dir():
+            return cls(path, size=size)
+        return cls(path, path / table, size=size)
 
     def load(self, index: int) -> Sample:
         """Cuts one face out of its photo."""
@@ -70,7 +98,7 @@ class LandmarkFaces(FaceDataset):
             raise UnreadableError(f"label out of range ({visible.sum()} visible landmarks)")
         image = self.pictures.read(annotation.file)
         points, seen = torch.from_numpy(annotation.points), torch.from_numpy(visible)
-        roi = face_roi(points, image.shape[1:], seen)
+        roi = roi_from_five_points(points) if len(points) == 5 else face_roi(points, image.shape[1:], seen)
         inside = image_to_crop(points[None], roi[None], self.size)[0].masked_fill(~seen[:, None], 0).numpy()
         inside, visible = convert_landmarks(inside, visible, self.landmarks)
         return Sample(
@@ -136,8 +164,10 @@ def _pts(text: str) -> np.ndarray:
 
 
 def _lapa(text: str) -> np.ndarray:
-    """LaPa: the number of points, then one a line."""
+    """LaPa: the number of points, then one a line; Deep3D's five points (eyes, nose, mouth corners) come without."""
     fields = text.split()
+    if len(fields) == 10:
+        return _pairs(fields)
     return _pairs(fields[1:] if fields and fields[0] == str((len(fields) - 1) // 2) else [])
 
 

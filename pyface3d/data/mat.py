@@ -20,6 +20,7 @@ from pyface3d.camera import (
 )
 from pyface3d.data.archive import Archive, stem
 from pyface3d.data.dataset import FaceDataset
+from pyface3d.data.parts import FoundSet, is_test
 from pyface3d.data.pictures import UnreadableError, cut, decode_image
 from pyface3d.data.sample import Sample
 from pyface3d.data.schemes import is_mirrored, mirror_permutation
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pyface3d.morphable import MorphableModel
 
 BASEL_SIZES = (199, 29)
+BASEL = "bfm2009"  # the labels' face model, where it is not at hand
 FRAMINGS = ("3ddfa", "prnet")
 
 
@@ -133,6 +135,8 @@ class MatFaces(FaceDataset):
         torch.Size([62])
     """
 
+    landmark_set = "300w-lp"
+
     def __init__(
         self,
         path: str | os.PathLike,
@@ -152,8 +156,19 @@ class MatFaces(FaceDataset):
         if atlas is not None and model is None:
             raise ValueError("MatFaces: position maps need the model of the labels; pass model=")
         super().__init__([stem(image) for image, _ in self.files])
-        self.space = space or ParameterSpace(n_identity=40, n_expression=10)
+        self.title = self.archive.path.name.removesuffix(".zip")
+        self.face_model = BASEL if model is None else model.hash()
+        self.space = space or basel_space()
         self.model, self.atlas = model, atlas
+
+    @classmethod
+    def find(cls, archive: Archive) -> list[FoundSet]:
+        """Images with a ``.mat`` of the same name."""
+        labels = {stem(name) for name in archive.names if name.lower().endswith(".mat")}
+        if not any(stem(name) in labels for name in archive.pictures()):
+            return []
+        test = is_test(archive.path.name)
+        return [FoundSet("images with .mat labels", lambda size: cls(archive.path, basel_space(size)), (), test)]
 
     def load(self, index: int) -> Sample:
         """Reads one face."""
@@ -195,6 +210,11 @@ class MatFaces(FaceDataset):
         coeffs = label.coeffs(self.model.n_identity, self.model.n_expression)[None]
         posed = self.model.landmarks68(coeffs, label.pose[None])
         return (flip_y(posed, height, "3ddfa") - torch.tensor([1.0, 1.0, 0.0]))[0]
+
+
+def basel_space(size: int = 120) -> ParameterSpace:
+    """3DDFA's part of the labels' coefficients: 40 + 10, in crops of ``size`` pixels."""
+    return ParameterSpace(n_identity=40, n_expression=10, size=size)
 
 
 def face_roi(

@@ -52,12 +52,16 @@ class Pool(Dataset):
         header = self.folder / "pool.json"
         stamp = {"of": _stamp(self.faces), "chunk": CHUNK}
         if not header.exists():
-            stamp["arrays"] = {key: [str(v.dtype), list(v.shape)] for key, v in self._first().items()}
+            first = self._first()
+            stamp["arrays"] = {key: [str(v.dtype), list(v.shape)] for key, v in first.items() if v.dtype.kind != "U"}
+            stamp["texts"] = {key: str(v) for key, v in first.items() if v.dtype.kind == "U" and key != "name"}
             with atomic_write(header) as stream:
                 stream.write(json.dumps(stamp).encode())
         found = json.loads(header.read_text())
         if {key: found.get(key) for key in ("of", "chunk")} != {key: stamp[key] for key in ("of", "chunk")}:
             raise ValueError(f"Pool: {self.folder} holds other samples; choose another folder or empty it")
+        self.texts: dict[str, str] = found["texts"]  # the same for all: what labels belong to
+        self.face_model, self.landmark_set = (self.texts.get(key, "") for key in ("face_model", "landmark_set"))
         length = self.n_chunks * CHUNK
         self._arrays = {
             key: _array(self.folder / f"{key}.bin", dtype, (length, *shape))
@@ -90,8 +94,7 @@ class Pool(Dataset):
                 sample = self.faces[row]
             except UnreadableError:
                 continue
-            values = {key: value for key, value in sample.items() if not isinstance(value, str)}
-            return {key: np.asarray(v, np.float32 if isinstance(v, float) else None) for key, v in values.items()}
+            return {key: np.asarray(v, np.float32 if isinstance(v, float) else None) for key, v in sample.items()}
         raise ValueError(f"Pool: none of the {self.count} samples of {self.title} can be read")
 
     def _read(self, rows: range) -> list[dict[str, Any] | None]:
@@ -117,8 +120,8 @@ class Pool(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         batch = self.batch(indices)
-        texts = [{} if self.names is None else {"name": self.names[index]} for index in indices]
-        return [{key: value[k] for key, value in batch.items()} | texts[k] for k in range(len(indices))]
+        names = [{} if self.names is None else {"name": self.names[index]} for index in indices]
+        return [{key: v[k] for key, v in batch.items()} | self.texts | names[k] for k in range(len(indices))]
 
     def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """All that is kept of some samples, each key with a leading batch dimension.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Sampler
 
-from pyface3d.data import collate
+from pyface3d.data import Tolerant, collate
 
 RESTARTS = 3  # of a loader whose worker died, within one training
 
@@ -92,7 +92,7 @@ class Mixed(ConcatDataset):
             found = data.__getitems__(own) if hasattr(data, "__getitems__") else [data[index] for index in own]
             title = getattr(data, "title", type(data).__name__)
             for row, sample in zip(rows, found, strict=True):
-                samples[row] = {"set": title, **sample}
+                samples[row] = {**sample, "set": title}
         return samples
 
 
@@ -109,7 +109,7 @@ class StepLoader:
     def __init__(
         self, sets: Sequence[Dataset], sampler: StepSampler, workers: int = 0, step: Callable[[], int] | None = None
     ):
-        self.dataset = Mixed(sets)
+        self.dataset = Mixed([data if isinstance(data, Tolerant) else Tolerant(data) for data in sets])
         self.sampler, self.workers, self.step = sampler, workers, step or (lambda: sampler.start)
 
     def __len__(self) -> int:

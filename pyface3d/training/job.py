@@ -15,8 +15,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from pyface3d.camera import ParameterSpace
-from pyface3d.data import Augment, Strength
+from pyface3d.data import Augment, Strength, Tolerant
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
 from pyface3d.foreign.regular import read_text
@@ -24,12 +23,14 @@ from pyface3d.foreign.text import parse_yaml
 from pyface3d.methods import Method, Recipe, create_method, save_weights
 from pyface3d.training.launch import default_processes, launch
 from pyface3d.training.run import train
-from pyface3d.training.sources import open_source
+from pyface3d.training.sources import label_space, open_source
 
 AUGMENTS: dict[str, Strength | None] = {"strong": Strength(), "light": LIGHT, "prnet": PRNET, "none": None}
 RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs", "steps", "batch_size"}
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
-KNOWN = RECIPE_FIELDS | set(inspect.signature(train).parameters) | set(inspect.signature(Trainer).parameters)
+KNOWN = (
+    RECIPE_FIELDS | {"tests"} | set(inspect.signature(train).parameters) | set(inspect.signature(Trainer).parameters)
+)
 
 
 def run_training(
@@ -58,10 +59,12 @@ def run_training(
         processes: None: one for each core or GPU; 1: this one.
         pool: folder in which rendered portraits and decoded crops are kept between epochs and calls.
         seed: of the weights, the data and everything random in a step.
-        options: fields of :class:`pyface3d.methods.Recipe` and arguments of :func:`train`.
+        options: ``tests`` (also take sets that are for testing), fields of
+            :class:`pyface3d.methods.Recipe` and arguments of :func:`train`.
 
     Returns:
-        weights (path), steps (of the whole training), pictures_per_second, start (what was started from).
+        weights (path), steps (of the whole training), pictures_per_second, notes (starting weights, labels that were
+        translated, samples that were passed over).
 
     Raises:
         ValueError: unknown names or values; the errors of :func:`train`.
@@ -97,9 +100,11 @@ def _run(
 ) -> dict[str, Any]:
     torch.manual_seed(seed)  # before the method is made: its weights are drawn
     method = make_method(name, **job["arguments"])
-    sets = [data for source in sources for data in open_source(source, method, seed, job["pool"])]
-    strength, space = AUGMENTS[job["augment"]], crop_space(method)
-    changes = None if strength is None else Augment(space, method.model, strength=strength)
+    notes: list[str] = []
+    common = {"pool": job["pool"], "cache": folder, "tests": options.pop("tests", False), "tell": notes.append}
+    sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
+    strength = AUGMENTS[job["augment"]]
+    changes = None if strength is None else Augment(label_space(method), method.model, strength=strength)
     own = {key: options.pop(key) for key in list(options) if key in RECIPE_FIELDS}
     recipe = replace(method.recipe, **{key: _tuples(value) for key, value in own.items()})
     weights = folder / f"{name}.safetensors"
@@ -115,8 +120,14 @@ def _run(
         "weights": str(weights),
         "steps": report["step"],
         "pictures_per_second": round(report["pictures_per_second"], 1),
-        "start": report["start"],
+        "notes": [*([report["start"]] if report["start"] else []), *notes, *_refused(sets)],
     }
+
+
+def _refused(sets: list[Tolerant]) -> list[str]:
+    """A line for each set in which samples were passed over."""
+    reports = [(faces.title, faces.report()) for faces in sets]
+    return [f"{title}: {report}" for title, report in reports if report.refused]
 
 
 def make_method(name: str, **arguments: Any) -> Method:
@@ -124,13 +135,6 @@ def make_method(name: str, **arguments: Any) -> Method:
     method, labels = create_method(name, **arguments), parameter_space()
     own = method.space is None or "space" in arguments or "model" in arguments or method.images.size != labels.size
     return method if own else create_method(name, **arguments, space=labels)
-
-
-def crop_space(method: Method) -> ParameterSpace:
-    """Layout and frame of labeled parameters in the crops of a method."""
-    model, size = method.model, method.images.size
-    flip = "face3d" if method.space is None else method.space.flip
-    return ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
 
 
 def read_recipe(name: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,51 +1,122 @@
-"""Training data by name: rendered portraits, or whatever set a folder holds."""
+"""Training data by name: rendered portraits, or the sets of a folder, with labels of the method's face model."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
 
-from pyface3d.data import Pool, open_sets
-from pyface3d.data.synthetic import SyntheticFaces
+from pyface3d.camera import ParameterSpace
+from pyface3d.data import FaceDataset, Pool, open_sets
+from pyface3d.data.mat import MatFaces
+from pyface3d.data.synthetic import SyntheticFaces, parameter_space
+from pyface3d.data.translated import Translated, belongs
 from pyface3d.methods import Method
 
 EPOCH = 65_536  # portraits that an epoch counts when nothing else is said
 
 
-def open_source(name: str, method: Method, seed: int = 0, pool: str | os.PathLike | None = None) -> list[Dataset]:
-    """The sets that a name stands for, in the crop size of a method.
+def open_source(
+    name: str,
+    method: Method,
+    seed: int = 0,
+    *,
+    pool: str | os.PathLike | None = None,
+    cache: str | os.PathLike | None = None,
+    tests: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Dataset]:
+    """The sets that a name stands for, in the crop size of a method and with labels of its face model.
+
+    Parameters of another face model are translated (:class:`pyface3d.data.translated.Translated`); that takes 68
+    landmarks a sample. Sets without parameters stay as they are.
 
     Args:
         name: ``synthetic`` or ``synthetic:COUNT`` for rendered portraits of the embedded head, else the path of a
-            folder or zip, recognized as :func:`pyface3d.data.check` does.
+            folder, a zip or one file of a set, recognized as :func:`pyface3d.data.check` does.
         method: what is to be trained.
         seed: of the portraits.
         pool: folder in which decoded samples are kept, each set in its own folder; None: they are not.
+        cache: folder in which translated labels are kept; None: they are not.
+        tests: also take sets that are for testing.
+        tell: is told what was translated, and how exactly.
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: the folder holds no set that is known, or the count is not a number.
+        ValueError: the folder holds no set that is known, sets for testing alone, or labels that cannot be translated;
+            or the count is not a number.
 
     Example:
         >>> open_source("synthetic:1000", pyface3d.create_method("mobile_frnet"))  # doctest: +SKIP
     """
     kind, _, count = name.partition(":")
+    size = method.images.size
     if kind == "synthetic":
         if count and not count.isdecimal():
             raise ValueError(f"open_source: synthetic:COUNT wants a number, got {count!r}")
-        faces = SyntheticFaces(size=method.images.size, seed=seed, length=int(count or EPOCH))
-        return [faces if pool is None else _pooled(pool, f"synthetic-{faces.size}-{seed}", faces)]
-    sets = open_sets(Path(name))
+        faces = SyntheticFaces(size=size, seed=seed, length=int(count or EPOCH))
+        return [faces if pool is None else _pooled(pool, f"synthetic-{size}-{seed}", faces)]
+    sets = open_sets(Path(name), size, tests=tests)
     if not sets:
         raise ValueError(f"open_source: {name} holds no set that is known; `pyface3d data check` says what is there")
-    if pool is None:
-        return list(sets.values())
-    return [_pooled(pool, f"{Path(name).stem}-{kind}-{method.images.size}", faces) for kind, faces in sets.items()]
+    chosen: list[Dataset] = []
+    for title, found in sets.items():
+        own = _of_model(found, method, cache, tell)
+        key = f"{Path(name).resolve().name}-{title}-{size}-{own.face_model[:8]}"
+        chosen.append(own if pool is None else _pooled(pool, key, own))
+    return chosen
+
+
+def _of_model(
+    faces: FaceDataset, method: Method, cache: str | os.PathLike | None, tell: Callable[[str], None]
+) -> FaceDataset:
+    """The set with parameters of the method's face model, where it has parameters that the method learns from."""
+    if not faces.face_model or (method.space is None and method.atlas is None):
+        return faces
+    model, space = method.model, label_space(method)
+    if isinstance(faces, MatFaces):  # cut as many coefficients as the model has: it may be the Basel face
+        faces.space = _fitting(faces.space, space)
+    if belongs(faces, model, space):
+        faces.face_model = model.hash()
+        return faces
+    file = None if cache is None else Path(cache) / f"translated-{_plain(faces.title)}.npz"
+    translated = Translated(faces, model, _prior(method, space), file, wait=int(os.environ.get("RANK", 0)) > 0)
+    tell(translated.summary())
+    return translated
+
+
+def label_space(method: Method) -> ParameterSpace:
+    """Layout and frame of labeled parameters in the crops of a method."""
+    model, size = method.model, method.images.size
+    flip = "face3d" if method.space is None else method.space.flip
+    return ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
+
+
+def _fitting(own: ParameterSpace, wanted: ParameterSpace) -> ParameterSpace:
+    fits = wanted.n_identity <= 199 and wanted.n_expression <= 29
+    sizes = (wanted.n_identity, wanted.n_expression) if fits else (own.n_identity, own.n_expression)
+    return ParameterSpace(n_identity=sizes[0], n_expression=sizes[1], size=own.size, flip=wanted.flip)
+
+
+def _prior(method: Method, space: ParameterSpace) -> ParameterSpace:
+    """The space with mean and deviation of the coefficients, for their prior."""
+    if method.space is not None:
+        return method.space
+    known = parameter_space()
+    if (known.n_identity, known.n_expression) == (space.n_identity, space.n_expression):
+        tables = {"mean": known.mean, "std": known.std}
+        layout = {"n_identity": space.n_identity, "n_expression": space.n_expression}
+        return ParameterSpace(**tables, **layout, size=space.size, flip=space.flip)
+    return space
 
 
 def _pooled(folder: str | os.PathLike, name: str, faces: Any) -> Pool:
     """A set's pool, filled; of several processes each fills its part and waits for the others' when it needs them."""
-    kept = Pool(Path(folder) / "".join(c if c.isalnum() or c in "-_." else "_" for c in name), faces)
+    kept = Pool(Path(folder) / _plain(name), faces)
     kept.fill(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
     return kept
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-." else "_" for c in name)

@@ -9,8 +9,8 @@ from scipy.io import savemat
 
 from pyface3d import MorphableModel, ParameterSpace, UVAtlas
 from pyface3d.camera import flip_y, pose_from_para
-from pyface3d.data import Augment, MatFaces, collate
-from pyface3d.data.labeled import LabeledFaces, label_faces
+from pyface3d.data import Augment, LabeledFaces, MatFaces, collate
+from pyface3d.data.labeled import label_faces
 from pyface3d.morphable import find_landmarks
 
 

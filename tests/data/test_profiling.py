@@ -10,7 +10,7 @@ from pyface3d import MorphableModel, ops
 from pyface3d.camera import flip_y
 from pyface3d.cli import app
 from pyface3d.data import Report
-from pyface3d.data.labeled import LabeledFaces
+from pyface3d.data.label_folder import LabeledFaces
 from pyface3d.data.profiling import PhotographedFace, Profiler, Views, profile_faces
 
 HEIGHT, WIDTH, SIZE = 150, 130, 48

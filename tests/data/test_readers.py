@@ -97,7 +97,8 @@ def test_check_says_what_a_folder_is(mat_folder, aflw_folder, celeba_folder, tmp
     assert "AFW/face_1: unreadable image" in str(report) and "1 labels without an image (AFW/lonely.mat)" in str(report)
     assert check(aflw_folder).kinds == {"crops with points, train": 3}
     report = check(celeba_folder)
-    assert report.kinds == {"CelebA": 3} and report.ok
+    assert report.kinds == {"CelebA, train": 1, "CelebA, val": 1, "CelebA, test": 1} and report.ok
+    assert report.tests == ["CelebA, val", "CelebA, test"]
     (tmp_path / "empty").mkdir()
     report = check(tmp_path / "empty")
     assert not report.ok and "no faces" in str(report)

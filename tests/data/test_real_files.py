@@ -67,7 +67,7 @@ def test_landmark_files(data_folder, name, count):
     sample = faces[0]
     assert sample["landmarks"].shape == (count, 2) and len(faces) >= 2
     seen = sample["landmarks"][sample["visible"]]
-    assert seen.min() > -1 and seen.max() < 121 and not faces.report().refused
+    assert seen.min() > -1 and seen.max() < 121 and not faces.verify().refused
     if count in (98, 106):
         points = LandmarkFaces(data_folder / "landmark_samples" / name, landmarks=68)[0]["landmarks"]
         jaw, brows, mouth = points[:17], points[17:27], points[48:]

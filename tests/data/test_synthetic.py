@@ -21,7 +21,10 @@ def batch(faces) -> dict[str, torch.Tensor]:
 
 def test_a_sample_is_documented_dict(faces):
     sample = faces[3]
-    shapes = {key: (tuple(value.shape), value.dtype) for key, value in sample.items()}
+    shapes = {key: (tuple(v.shape), v.dtype) for key, v in sample.items() if isinstance(v, torch.Tensor)}
+    told = {key: v for key, v in sample.items() if not isinstance(v, torch.Tensor)}
+    about = {"landmark_set": "300w-lp", "face_model": faces.model.hash(), "set": faces.title}
+    assert told == about | {"index": 3, "name": "portrait 3"}
     assert shapes == {
         "image": ((3, 120, 120), torch.uint8),
         "params": ((62,), torch.float32),
@@ -167,7 +170,8 @@ def test_pool_keeps_what_was_rendered(tmp_path, faces, monkeypatch):
     again = Pool(tmp_path / "pool", faces, 8)
     rows = again.batch([6, 1])
     truth = faces.render([6, 1])
-    assert all(torch.equal(rows[key], truth[key]) for key in rows)
+    assert rows.keys() == truth.keys() | {"index"} and rows["index"].tolist() == [6, 1]
+    assert all(torch.equal(rows[key], truth[key]) for key in truth)
     longer = Pool(tmp_path / "pool", faces, 12)  # grows and keeps the first chunks
     assert longer._ready.tolist() == [1, 1, 0]
     monkeypatch.setattr(faces, "render", None)  # a filled pool renders nothing

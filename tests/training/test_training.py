@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import pyface3d
-from pyface3d.data import CroppedFaces
+from pyface3d.data import CroppedFaces, Tolerant
 from pyface3d.methods import Recipe
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.parameter_method import ParameterMethod
@@ -172,7 +172,7 @@ def test_corrupt_images_are_passed_over_and_named(tmp_path):
             archive.writestr(f"face{index:02d}.png", code if index % 20 else code[: len(code) // 2])
     table = {"names": np.array([f"face{k:02d}" for k in range(80)]), "pts21": np.full((80, 2, 21), 8, np.float32)}
     np.savez(tmp_path / "table.npz", **table, roi_box=np.tile(np.float32([0, 0, 16, 16]), (80, 1)))
-    faces = CroppedFaces(tmp_path / "table.npz", tmp_path / "crops.zip")
+    faces = Tolerant(CroppedFaces(tmp_path / "table.npz", tmp_path / "crops.zip"))
     train(Tiny(), faces, tmp_path / "run", **quiet(epochs=1, workers=1))
     assert len(losses(tmp_path / "run")) == 10
     report = faces.report()

@@ -58,6 +58,7 @@ class SyntheticFaces(Dataset):
     ):
         self.model = MorphableModel.default("head") if model is None else model
         self.size, self.seed, self.length, self.jitter = size, seed, length, jitter
+        self._hash = self.model.hash()
         self.regions = Regions(self.model)
         self.paint = Paint(self.regions)
         hair = hairdo.TRIANGLES + self.model.n_vertices
@@ -81,7 +82,11 @@ class SyntheticFaces(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         batch = self.render(indices)
-        return [{key: value[k] for key, value in batch.items()} for k in range(len(indices))]
+        about = {"face_model": self._hash, "landmark_set": "300w-lp", "set": self.title}
+        return [
+            {key: value[k] for key, value in batch.items()} | about | {"index": int(index), "name": f"portrait {index}"}
+            for k, index in enumerate(indices)
+        ]
 
     def render(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """The images with the given indices and their labels, each with a leading batch dimension.

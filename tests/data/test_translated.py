@@ -1,0 +1,76 @@
+"""Labels of one face model as those of another: how near they come, that they are kept, and what is refused."""
+
+import pytest
+import torch
+
+from pyface3d import MorphableModel, create_method
+from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.data import MatFaces, UnreadableError
+from pyface3d.data.synthetic import parameter_space
+from pyface3d.data.translated import Translated, belongs
+from pyface3d.fitting import fit_landmarks
+from pyface3d.landmarks import box_size
+from pyface3d.training.sources import open_source
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MorphableModel.default()
+
+
+@pytest.fixture
+def known(mat_folder):
+    """Labels that are the default face's own: the stand-in for the Basel face has its first coefficients."""
+    return MatFaces(mat_folder, ParameterSpace(n_identity=40, n_expression=10))
+
+
+def test_labels_of_the_own_model_are_told_from_those_of_another(known, model, data_folder):
+    assert belongs(known, model, known.space)
+    basel = MatFaces(data_folder / "300wlp/samples", known.space)
+    assert not belongs(basel, model, basel.space)
+
+
+def test_real_labels_come_as_near_as_the_model_can(data_folder, model):
+    """300W-LP's labels as the default face's: the mean is 1.8 % of the face, where no coefficients come below 1.5 %."""
+    space = parameter_space()
+    faces = Translated(MatFaces(data_folder / "300wlp/samples"), model, space)
+    points = torch.stack([faces.faces.load(row)["landmarks"] for row in range(len(faces))])
+    free = fit_landmarks(points, model, space, noise=0.0005, iterations=20).error / box_size(points)  # hardly a prior
+    assert bool((faces.residual < 0.021).all()) and bool((faces.residual < 1.25 * free).all())
+    method = create_method("mobile_frnet", space=space)
+    rows = list(range(len(faces)))
+    params, targets = faces.params[rows], torch.stack([faces[row]["landmarks"] for row in rows])
+    pose, coeffs = space.split(params)
+    decoded = flip_y(model.landmarks68(coeffs, pose), space.size, space.flip)[..., :2]
+    off = (decoded - targets[..., :2]).norm(dim=2).mean(1) / box_size(targets)
+    torch.testing.assert_close(off, faces.residual[rows], rtol=1e-3, atol=1e-5)
+    whitened = (params - space.mean) / space.std
+    batch = {"image": torch.zeros(len(rows), 3, 120, 120, dtype=torch.uint8), "params": params}
+    at_truth, at_mean = (float(method.loss(batch, outputs)[0]) for outputs in (whitened, torch.zeros_like(whitened)))
+    assert at_truth < 1e-3 * at_mean
+
+
+def test_the_result_is_kept_and_read_again(known, model, tmp_path, monkeypatch):
+    first = Translated(known, model, parameter_space(), tmp_path / "kept.npz")
+    monkeypatch.setattr("pyface3d.data.translated.fit_landmarks", None)
+    again = Translated(known, model, parameter_space(), tmp_path / "kept.npz")
+    assert torch.equal(first.params, again.params) and torch.equal(first.residual, again.residual)
+    with pytest.raises(TypeError):  # of another frame: translated anew
+        Translated(known, model, ParameterSpace(n_identity=40, n_expression=10, size=60), tmp_path / "kept.npz")
+
+
+def test_samples_say_what_they_belong_to_and_those_that_cannot_be_are_named(known, model):
+    faces = Translated(known, model, parameter_space())
+    assert faces[1]["face_model"] == model.hash() and faces[1]["index"] == 1
+    faces.residual[2] = torch.nan
+    with pytest.raises(UnreadableError, match="label out of range .*face_2"):
+        faces[2]
+    assert "1 of 4 left out" in faces.summary()
+
+
+def test_training_translates_and_says_so(data_folder, tmp_path):
+    notes = []
+    method = create_method("mobile_frnet", space=parameter_space())
+    (faces,) = open_source(str(data_folder / "300wlp/samples"), method, cache=tmp_path, tell=notes.append)
+    assert isinstance(faces, Translated) and "labels of bfm2009 translated to" in notes[0]
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
