@@ -161,4 +161,4 @@ def _read(path: Path, stamp: str, wait: bool) -> dict[str, Tensor] | None:
 def _write(path: Path, stamp: str, found: dict[str, Tensor]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as stream:
-        np.savez(stream, stamp=np.array(stamp), **{key: value.numpy() for key, value in found.items()})
+        np.savez(stream, stamp=np.array(stamp), params=found["params"].numpy(), residual=found["residual"].numpy())

@@ -105,9 +105,8 @@ def _prior(method: Method, space: ParameterSpace) -> ParameterSpace:
         return method.space
     known = parameter_space()
     if (known.n_identity, known.n_expression) == (space.n_identity, space.n_expression):
-        tables = {"mean": known.mean, "std": known.std}
         layout = {"n_identity": space.n_identity, "n_expression": space.n_expression}
-        return ParameterSpace(**tables, **layout, size=space.size, flip=space.flip)
+        return ParameterSpace(known.mean, known.std, **layout, size=space.size, flip=space.flip)
     return space
 
 
