@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the benchmarks are 
 
 SESSIONS = """
 import json, pathlib, sys, pytest
+sys.path[0] = sys.argv.pop()  # the package under test, not whatever lies in the current folder
 folder, storage = map(pathlib.Path, sys.argv[1:])
 run = [f"{folder}/bench_synthesize_position_map.py::bench_forward_and_backward[64]", "--benchmark"]
 run += ["-p", "no:cacheprovider", "--benchmark-min-rounds=2", "--benchmark-max-time=0"]
@@ -43,7 +44,8 @@ def test_every_op_has_a_benchmark():
 
 
 def test_saved_run_of_two_repetitions_is_compared(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-c", SESSIONS, str(FOLDER), str(tmp_path)]
+    package = Path(ops.__file__).parents[2]
+    command = [sys.executable, "-W", "ignore", "-c", SESSIONS, str(FOLDER), str(tmp_path), str(package)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((tmp_path / "run.json").read_text())
