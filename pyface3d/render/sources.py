@@ -10,7 +10,7 @@ from pyface3d.render.skin import Skin, from_log, to_log
 from pyface3d.render.zones import Zones
 
 _FULL = 0.35  # of trust: as much makes a texel the photo's own
-_NEAR = 3  # levels: details are continued over gaps of about eight texels
+_NEAR = 2  # levels: details are continued over gaps of about four texels
 _UNPAINTED = 2.0  # texels of lips seen from which their tone is half believed
 _SOME = 1e-4
 

@@ -11,8 +11,10 @@ from pyface3d.render.sight import smooth
 # lines of landmarks (iBUG order) and their reach, in distances between the eyes
 _Lines = tuple[tuple[tuple[int, ...], float], ...]
 _LINES: _Lines = (
-    ((17, 18, 19, 20, 21), 0.15),
-    ((22, 23, 24, 25, 26), 0.15),
+    ((18, 19, 20, 21), 0.14),
+    ((17, 18), 0.09),
+    ((22, 23, 24, 25), 0.14),
+    ((25, 26), 0.09),
     ((36, 37, 38, 39, 40, 41, 36, 39), 0.14),
     ((42, 43, 44, 45, 46, 47, 42, 45), 0.14),
     ((31, 32, 33, 34, 35), 0.12),
