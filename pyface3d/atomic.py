@@ -56,6 +56,35 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         raise
 
 
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[str]:
+    """The name of a temporary file beside ``path``, of the same ending, for libraries that open files themselves.
+
+    It is renamed to ``path`` when the block ends well and something was written, else removed. Such libraries may not
+    tell of a full disk: use :func:`atomic_write` wherever a stream will do.
+
+    Args:
+        path: the file to write; its folder must exist.
+
+    Example:
+        >>> with atomic_path(folder / "notes.txt") as name:
+        ...     _ = Path(name).write_text("whole")
+    """
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PREFIX, suffix=path.suffix)
+    except OSError as error:
+        raise _named(error, path) from error
+    os.close(handle)
+    try:
+        yield temporary
+        if os.path.getsize(temporary):
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
 class _Counted(io.RawIOBase):
     """A file without a number, which knows how long it must be."""
 

@@ -15,6 +15,7 @@ from pyface3d.camera.mapping import (
     pose_to_image,
 )
 from pyface3d.camera.parameter_space import LAYOUTS, ParameterSpace, pad_params
+from pyface3d.camera.pinhole import CAMERA_CONVENTIONS, PinholeCamera
 from pyface3d.camera.pose import (
     angles_to_rotation,
     compose_pose,
@@ -25,9 +26,11 @@ from pyface3d.camera.pose import (
 )
 
 __all__ = [
+    "CAMERA_CONVENTIONS",
     "FLIPS",
     "LAYOUTS",
     "ParameterSpace",
+    "PinholeCamera",
     "angles_to_rotation",
     "compose_pose",
     "crop",

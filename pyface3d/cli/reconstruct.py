@@ -11,6 +11,7 @@ import typer
 from pyface3d.cli.arguments import Layout, Model, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
 from pyface3d.cli.progress import progress
+from pyface3d.cli.tracking import track_videos
 
 DEFAULT_KINDS = "glb,overlay,csv,page"
 
@@ -24,7 +25,8 @@ def reconstruct(
         str,
         typer.Option(
             help="What to write, separated by commas: obj, glb, ply, arrays, map, overlay, depth, normals, landmarks, "
-            "csv, parquet, page. Pose and landmarks are always written, as JSON."
+            "csv, parquet, page. Pose and landmarks are always written, as JSON. With blendshapes, faces of videos are "
+            "followed: blendshapes (CSV), parquet, glb (animated), overlay (MP4)."
         ),
     ] = DEFAULT_KINDS,
     method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "compact",
@@ -45,6 +47,13 @@ def reconstruct(
     threads: Annotated[int | None, typer.Option(min=1, help="Photos or batches at a time; default: cores.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA where there is one.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos or frames.")] = None,
+    smooth: Annotated[
+        Literal["zero-phase", "one-euro", "off"], typer.Option(help="How followed faces are smoothed.")
+    ] = "zero-phase",
+    strength: Annotated[float, typer.Option(help="Of the smoothing; 2 smooths twice as long.")] = 1.0,
+    view: Annotated[
+        float | None, typer.Option(help="Horizontal field of view of the video's camera in degrees.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Do complete photos again.")] = False,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: Parquet of very many photos.")] = "local",
     address: Annotated[str | None, typer.Option(help="Ray cluster: auto, ray://host:10001.")] = None,
@@ -80,11 +89,18 @@ def reconstruct(
         methods = {key: settings[key] for key in kept}
         resources = {"address": address, "actors": actors, "gpus": gpus, "batch": batch}
         return _reconstruct_bulk(images, out, {**methods, "device": device}, places, resources)
-    folder = OutputFolder(Path(out), [kind.strip() for kind in save.split(",") if kind.strip()], settings)
+    kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
+    folder = None if "blendshapes" in kinds else OutputFolder(Path(out), kinds, settings)
     reconstructor = Reconstructor(
         method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes,
         refine=refine,
     )  # fmt: skip
+    if folder is None:
+        if given or refine:
+            raise CommandError(
+                "faces that are followed are searched: leave out --boxes, --rois, --landmarks, --refine", 2
+            )
+        return track_videos(reconstructor, images, out, kinds, smooth, strength, limit=limit, view=view)
     if not len(reconstructor.method.model.triangles) and (needing := folder.leave_out_meshes()):
         sentence = f"{', '.join(needing)}: the face model {reconstructor.method.model.name} has no triangles"
         if save != DEFAULT_KINDS:

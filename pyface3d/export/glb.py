@@ -11,6 +11,7 @@ from PIL import Image
 
 from pyface3d.atomic import atomic_write
 from pyface3d.export.mesh import Mesh
+from pyface3d.export.motion import Motion
 
 _COMPONENT = {"f4": 5126, "u4": 5125, "u2": 5123}
 _SHAPE = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
@@ -33,7 +34,9 @@ class _Buffer:
         self.bytes += content
         return len(self.views) - 1
 
-    def accessor(self, array: np.ndarray, *, target: int = _VERTEX_DATA, bounds: bool = False, **more: Any) -> int:
+    def accessor(
+        self, array: np.ndarray, *, target: int | None = _VERTEX_DATA, bounds: bool = False, **more: Any
+    ) -> int:
         """Appends an array (n, c); returns the accessor's number."""
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         entry = {
@@ -49,11 +52,11 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def save_glb(path: Path, mesh: Mesh) -> None:
-    """Writes ``path``."""
+def save_glb(path: Path, mesh: Mesh, motion: Motion | None = None) -> None:
+    """Writes ``path``, animated where there is a motion."""
     if not len(mesh.triangles):
         raise ValueError("save_mesh: a GLB needs at least one triangle, got none")
-    document, binary = _document(*mesh.unified())
+    document, binary = _document(*mesh.unified(), motion)
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     binary += bytes(-len(binary) % 4)
@@ -63,7 +66,7 @@ def save_glb(path: Path, mesh: Mesh) -> None:
         stream.write(struct.pack("<I4s", len(binary), b"BIN\0") + binary)
 
 
-def _document(mesh: Mesh, normals: np.ndarray) -> tuple[dict[str, Any], bytes]:
+def _document(mesh: Mesh, normals: np.ndarray, motion: Motion | None) -> tuple[dict[str, Any], bytes]:
     buffer = _Buffer()
     attributes = {
         "POSITION": buffer.accessor(mesh.vertices, bounds=True),
@@ -99,6 +102,8 @@ def _document(mesh: Mesh, normals: np.ndarray) -> tuple[dict[str, Any], bytes]:
         document["images"] = [{"bufferView": buffer.view(_png(mesh.texture)), "mimeType": "image/png"}]
         document["samplers"] = [dict(magFilter=9729, minFilter=9987, wrapS=33071, wrapT=33071)]  # linear, clamped
         document["textures"] = [{"source": 0, "sampler": 0}]
+    if motion is not None:
+        motion.animate(document, buffer.accessor, 0, len(mesh.morph_targets))
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.bytes)}]
     return document, bytes(buffer.bytes)

@@ -63,14 +63,14 @@ class Child:
         line, _, self._waiting = self._waiting.partition(b"\n")
         return json.loads(line)
 
-    def take(self, count: int, seconds: float) -> bytes:
+    def take(self, count: int, seconds: float) -> bytearray:
         """The next ``count`` bytes; errors as ``line``."""
         until = time.monotonic() + seconds
         whole = bytearray(self._waiting[:count])
         self._waiting = self._waiting[count:]
         while len(whole) < count:
             whole += self._some(until, min(count - len(whole), 1 << 20))
-        return bytes(whole)
+        return whole
 
     def close(self) -> None:
         """Ends the process."""

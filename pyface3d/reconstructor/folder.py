@@ -18,7 +18,7 @@ from pyface3d.foreign.text import json_text
 from pyface3d.images import Source
 from pyface3d.images.sources import stem_of
 from pyface3d.reconstructor.face import Face
-from pyface3d.reconstructor.reconstructor import PhotoFaces
+from pyface3d.reconstructor.photo_faces import PhotoFaces
 
 # kind -> ending of the file of a face; tables and page are made of all photos together
 FACE_FILES = {

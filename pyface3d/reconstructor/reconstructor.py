@@ -3,8 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -21,30 +20,15 @@ from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.given_places import Places, find_places
 from pyface3d.reconstructor.looks import Looks
+from pyface3d.reconstructor.photo_faces import PhotoFaces
 from pyface3d.reconstructor.streaming import Located, in_batches, in_order, open_sources, workers
+
+if TYPE_CHECKING:
+    from pyface3d.reconstructor.tracking import TrackedFrame
 
 Path = str | os.PathLike[str]
 
 _MOST_PIXELS = 48_000_000  # of photos that wait for the network together
-
-
-@dataclass
-class PhotoFaces:
-    """What came of one photo of a stream.
-
-    Args:
-        source: the photo's source.
-        faces: the faces, the largest find first; empty when none was found.
-        dropped: how many finds the method saw no face in.
-        error: the sentence why the photo could not be read, or None.
-        problem: the sentence about answers of the network that were no face, or None.
-    """
-
-    source: Source
-    faces: list[Face] = field(default_factory=list)
-    dropped: int = 0
-    error: str | None = None
-    problem: str | None = None
 
 
 class Reconstructor:
@@ -162,6 +146,38 @@ class Reconstructor:
             located = in_order(pool, locate, open_sources(inputs), 2 * threads)
             batches = in_batches(located, batch_size, _MOST_PIXELS // threads)
             yield from itertools.chain.from_iterable(in_order(pool, self._finish, batches, threads))
+
+    def track(
+        self,
+        frames: Iterable[np.ndarray | tuple[float, np.ndarray]],
+        *,
+        rate: float = 30.0,
+        smooth: Literal["one-euro", "zero-phase", "off"] = "one-euro",
+        strength: float = 1.0,
+        patience: float = 3.0,
+    ) -> "Iterator[TrackedFrame]":
+        """The faces of a video, frame by frame, ``face.index`` the same for the same person; memory stays flat.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB, or pairs of seconds and such
+                (:func:`pyface3d.images.video.read_timed_frames`).
+            rate: frames a second, where no seconds come with them.
+            smooth: see :class:`pyface3d.reconstructor.tracking.Smoothing`; "zero-phase" answers a few frames late.
+            strength: of it; 1 is the default.
+            patience: seconds after which a face that stays hidden is given up.
+
+        Raises:
+            ValueError: an argument that does not exist, or a method that answers position maps.
+
+        Example:
+            >>> for frame in reconstructor.track([photo, photo]):
+            ...     names = {face.index: face.blendshapes["jawOpen"] for face in frame.faces}
+        """
+        from pyface3d.reconstructor.tracking import Smoothing, track_frames
+        from pyface3d.reconstructor.tracking.tracker import Tracker
+
+        tracker = Tracker(self.method, self.looks, self.detector, 1 if self.largest else None, patience)
+        return track_frames(tracker, frames, Smoothing(smooth, strength), rate)
 
     def _locate(self, source: Source, places: Places | None) -> Located:
         """Read a photo, find its faces and cut them out; runs in a thread."""

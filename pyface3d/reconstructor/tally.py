@@ -7,7 +7,7 @@ from typing import Any
 
 from pyface3d.images import Source
 from pyface3d.reconstructor.folder import OutputFolder
-from pyface3d.reconstructor.reconstructor import PhotoFaces
+from pyface3d.reconstructor.photo_faces import PhotoFaces
 
 # a name that the disk does not take is one photo's; a full disk is everybody's
 _OF_ONE_PHOTO = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)

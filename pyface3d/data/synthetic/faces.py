@@ -107,18 +107,21 @@ class SyntheticFaces(Dataset):
         coeffs = pose.coefficients(draws, self.model)
         vertices = self.model.synthesize(coeffs)  # (B, N, 3)
         view = pose.View.draw(draws, self._in_eyes(vertices[:, self.model.landmarks]), self.size, self.jitter)
-        dressed = self._dress(draws, self._in_eyes(vertices))
-        posed = (view.rotation @ dressed.points.mT).mT  # (B, V, 3)
-        seen = view.see(posed)
-        ids, barycentrics, depth = ops.rasterize(seen, self._triangles, self.size, self.size, cull_backfaces=True)
-        colors, triangles = self._color(draws, dressed, posed, view.rotation, ids)
-        head = ids >= 0
-        light = ops.interpolate(colors.mT, ids, barycentrics, triangles).permute(0, 3, 1, 2).contiguous()
-        light.addcmul_(backdrop(draws, self.size), (~head).float()[:, None])  # (B, 3, S, S), was 0 beside the head
+        light, head, depth = self.draw(draws, vertices, view, self.size)
+        light.addcmul_(backdrop(draws, self.size), (~head).float()[:, None])  # (B, 3, S, S)
         image = photograph(draws, occlude(draws, light), head)
         labels = self._labels(vertices[:, self.model.landmarks], coeffs, view)
         nearness = self._see(self.model.landmark_points(coeffs), view)[..., 2]
         return {"image": image, **labels, "visible": self._visible(labels["landmarks"], nearness, depth)}
+
+    def draw(self, draws: Draws, vertices: Tensor, view: pose.View, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Linear light (B, 3, S, S), black beside the heads, where these are (B, S, S), and depth (B, S, S)."""
+        dressed = self._dress(draws, self._in_eyes(vertices))
+        posed = (view.rotation @ dressed.points.mT).mT  # (B, V, 3)
+        ids, barycentrics, depth = ops.rasterize(view.see(posed), self._triangles, size, size, cull_backfaces=True)
+        colors, triangles = self._color(draws, dressed, posed, view.rotation, ids)
+        light = ops.interpolate(colors.mT, ids, barycentrics, triangles).permute(0, 3, 1, 2).contiguous()
+        return light, ids >= 0, depth
 
     @torch.no_grad()
     def labels(self, indices: Sequence[int]) -> dict[str, Tensor]:
