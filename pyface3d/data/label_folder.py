@@ -19,9 +19,8 @@ from pyface3d.foreign.damage import reading
 from pyface3d.foreign.regular import read_text
 
 TABLES = ("params", "landmarks", "yaw", "box")
-VISIBLE = "visible"
-KEPT = ("landmark_weights", "confidence", "attributes")  # kept where samples have them
-OPTIONAL = (VISIBLE, *KEPT)  # tables that a folder may lack: all seen
+VISIBLE, WEIGHTS = "visible", "landmark_weights"  # tables that a folder may lack: all seen, all count one
+OPTIONAL = (VISIBLE, WEIGHTS)
 TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
 
 
@@ -74,9 +73,8 @@ class LabeledFaces(FaceDataset):
             box=self.tables["box"][index],
             name=name,
         )
-        for key in KEPT:
-            if key in self.tables:
-                sample[key] = self.tables[key][index]  # type: ignore[literal-required]
+        if WEIGHTS in self.tables:
+            sample[WEIGHTS] = self.tables[WEIGHTS][index]  # type: ignore[literal-required]
         if self.maps is not None:
             sample["position_map"] = torch.from_numpy(read_map(self.maps, name))
         return sample if self.size is None else resized(sample, self.size, self.flip)

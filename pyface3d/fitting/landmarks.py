@@ -45,6 +45,7 @@ def fit_landmarks(
     iterations: int = 10,
     contour: bool = False,
     size: int = 120,
+    people: Tensor | None = None,
 ) -> LandmarkFit:
     """Fits a face model to 2-D landmarks, a batch at a time.
 
@@ -69,6 +70,8 @@ def fit_landmarks(
         contour: let the sixteen jaw points of 68 march along the silhouette, for annotations of what is seen (300W,
             WFLW); annotations of 3-D landmarks (300W-LP, AFLW2000-3D) do not want it.
         size: height of the image or crop where ``space`` is left out.
+        people: (B,) int64, whose face each is: faces with the same number share one identity, solved over all of them
+            at once, and have a pose and an expression each. None: all are different people.
 
     Returns:
         :class:`LandmarkFit`; faces with fewer than four visible points are NaN.
@@ -99,6 +102,9 @@ def fit_landmarks(
         raise ValueError(f"fit_landmarks: noise must be finite and at least 0, iterations at least 1, got {got}")
     if contour and points.shape[1] not in (68, 81):
         raise ValueError(f"fit_landmarks: contour needs 68 or 81 points, {points.shape[1]} have no jaw line of iBUG's")
+    if people is not None and (people.shape != points.shape[:1] or people.is_floating_point()):
+        got = f"{people.dtype} {tuple(people.shape)}"
+        raise ValueError(f"fit_landmarks: people must be int64 ({len(points)},), got {got}")
     points = points[..., :2].to(torch.promote_types(points.dtype, torch.float32))
     space = _default_space(model, size) if space is None else space
     if space.n_coeffs != model.n_coeffs:
@@ -110,7 +116,11 @@ def fit_landmarks(
     weights, points = weights.to(points)[:, kept], points[:, kept].nan_to_num()
     solver = Solver(model, space, placed[kept.cpu()], contour, points)
     up = unflip_y(points, space.size, space.flip)
-    fits = [solver(*chunk, noise, iterations) for chunk in zip(up.split(_CHUNK), weights.split(_CHUNK))]
+    if people is None:
+        fits = [solver(*chunk, noise, iterations) for chunk in zip(up.split(_CHUNK), weights.split(_CHUNK))]
+    else:
+        numbers = people.to(points.device).unique(return_inverse=True)[1]
+        fits = [solver(up, weights, noise, iterations, numbers)] if len(up) else []
     pose, coeffs, fitted = (torch.cat(parts) for parts in zip(*fits)) if fits else solver.empty(points.shape[1])
     seen = flip_y(fitted, space.size, space.flip)
     error = ((seen - points).norm(dim=-1) * weights).sum(1) / weights.sum(1)

@@ -6,6 +6,7 @@ from torch import Tensor
 from pyface3d.camera import ParameterSpace
 from pyface3d.fitting.contour import JAW, contour_candidates, march
 from pyface3d.fitting.pose import fit_pose
+from pyface3d.fitting.sharing import solve_shared
 from pyface3d.landmarks import box_size
 from pyface3d.morphable import LandmarkSet, MorphableModel
 
@@ -21,6 +22,7 @@ class Solver:
     ) -> None:
         self.std, self.prior = space.split(space.std.to(like))[1], space.split(space.mean.to(like))[1]  # (K,) each
         mean, basis = points.of(model.mean).float(), points.of(model.basis).float()
+        self.n_identity = model.n_identity
         self.radius = (mean - mean.mean(0)).double().pow(2).sum(1).mean().sqrt().to(like)
         self.mean, self.basis = self._scaled(mean, basis)
         outer = torch.einsum("lcj,ldk->lcdjk", self.basis, self.basis)
@@ -38,8 +40,13 @@ class Solver:
         mean, basis = self._scaled(model.mean[ids.flatten()], model.basis[ids.flatten()])
         return mean.unflatten(0, ids.shape), basis.unflatten(0, ids.shape)
 
-    def __call__(self, points: Tensor, weights: Tensor, noise: float, iterations: int) -> tuple[Tensor, ...]:
-        """Pose (B, 3, 4), raw coefficients (B, K) and fitted landmarks (B, L, 2), y up, of points (B, L, 2)."""
+    def __call__(
+        self, points: Tensor, weights: Tensor, noise: float, iterations: int, people: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Pose (B, 3, 4), raw coefficients (B, K) and fitted landmarks (B, L, 2), y up, of points (B, L, 2).
+
+        Faces with the same number in ``people`` (B,) share their identity.
+        """
         few = (weights > 0).sum(1) < _LEAST_POINTS
         weights = weights.masked_fill(few[:, None], torch.nan)
         variance = (noise * box_size(points, weights > 0)) ** 2  # (B,)
@@ -51,7 +58,11 @@ class Solver:
             if self.candidates is not None:
                 mean, basis = self._marched(pose, standard)
             normal = _normal_of_gram(gram, pose) if self.candidates is None else _normal_of_basis(basis, pose, weights)
-            standard = _solve(normal, mean, basis, pose, points, weights, variance)
+            right = _right_side(mean, basis, pose, points, weights)
+            if people is None:
+                standard = _solve(normal, right, variance)
+            else:
+                standard = solve_shared(normal, right, variance, people, self.n_identity)
             pose = fit_pose(_shape(mean, basis, standard), points, weights)
         fitted = _project(_shape(mean, basis, standard), pose)
         pose = torch.cat([pose[..., :3] / self.radius, pose[..., 3:]], -1)
@@ -103,15 +114,15 @@ def _normal_of_basis(basis: Tensor, pose: Tensor, weights: Tensor) -> Tensor:
     return jacobian.mT @ jacobian
 
 
-def _solve(
-    normal: Tensor, mean: Tensor, basis: Tensor, pose: Tensor, points: Tensor, weights: Tensor, variance: Tensor
-) -> Tensor:
-    """Coefficients (B, K) in standard deviations: (normal + variance I) a = sum_i w_i (f R B_i)^T (p_i - f R mean_i -
-    t).
-    """
+def _right_side(mean: Tensor, basis: Tensor, pose: Tensor, points: Tensor, weights: Tensor) -> Tensor:
+    """(B, K) sum_i w_i (f R B_i)^T (p_i - f R mean_i - t)."""
     residual = (points - _project(mean, pose)) * weights[..., None]
     pull = (residual @ pose[:, :2, :3]).flatten(1)[:, None]  # (B, 1, 3L)
-    right = (pull @ basis.flatten(1, 2))[:, 0]
+    return (pull @ basis.flatten(1, 2))[:, 0]
+
+
+def _solve(normal: Tensor, right: Tensor, variance: Tensor) -> Tensor:
+    """Coefficients (B, K) in standard deviations: (normal + variance I) a = right."""
     normal = normal + variance[:, None, None] * torch.eye(normal.shape[-1], dtype=normal.dtype, device=normal.device)
     factor = torch.linalg.cholesky_ex(normal).L  # NaN faces stay NaN and do not raise
     return torch.cholesky_solve(right[..., None], factor)[..., 0]

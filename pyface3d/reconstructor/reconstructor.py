@@ -20,6 +20,7 @@ from pyface3d.morphable import MorphableModel
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.given_places import Places, find_places
 from pyface3d.reconstructor.looks import Looks
+from pyface3d.reconstructor.person import Person, share_identity
 from pyface3d.reconstructor.photo_faces import PhotoFaces
 from pyface3d.reconstructor.streaming import Located, in_batches, in_order, open_sources, workers
 
@@ -114,6 +115,18 @@ class Reconstructor:
             raise located.error
         return self._finish([located])[0].faces
 
+    def person(self, photos: Iterable[Any]) -> Person:
+        """The largest face of each photo of one person, with one identity; photos as :meth:`__call__` takes them.
+
+        Raises:
+            ValueError: a photo without a face.
+        """
+        found = [(number, self(photo)) for number, photo in enumerate(photos)]
+        empty = [str(number) for number, faces in found if not faces]
+        if empty:
+            raise ValueError(f"person: each photo must show a face, none is found in number {', '.join(empty)}")
+        return share_identity([faces[0] for _, faces in found])
+
     def iter(
         self,
         inputs: Path | Iterable[Path | Source],
@@ -165,9 +178,6 @@ class Reconstructor:
             smooth: see :class:`pyface3d.reconstructor.tracking.Smoothing`; "zero-phase" answers a few frames late.
             strength: of it; 1 is the default.
             patience: seconds after which a face that stays hidden is given up.
-
-        Raises:
-            ValueError: an argument that does not exist, or a method that answers position maps.
 
         Example:
             >>> for frame in reconstructor.track([photo, photo]):

@@ -8,7 +8,7 @@ from pyface3d.render.files import save_animation, save_picture
 from pyface3d.render.landmarks import draw_landmarks
 from pyface3d.render.maps import depth_map, normal_map, pncc, pncc_codes
 from pyface3d.render.shading import Light, Texture, overlay, shade
-from pyface3d.render.texture import ExtractedTexture, extract_texture
+from pyface3d.render.texture import ExtractedTexture, extract_texture, merge_textures
 from pyface3d.render.turntable import side_by_side, turntable
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "depth_map",
     "draw_landmarks",
     "extract_texture",
+    "merge_textures",
     "normal_map",
     "overlay",
     "pncc",
