@@ -189,7 +189,11 @@ def torch_module(out):
         for source in sorted((ROOT / "csrc/kernels").glob("*.cu")):
             objects.append(f"cuda_{source.stem}.o")
             rules.append(f"build {objects[-1]}: {'nv' if cuda else 'cc'} {source}")
-            rules.append("" if cuda else f" more = -x c++ {include}")
+            rules.append("" if cuda else f" more = -x c++ -fsanitize=thread {include}")
+    if emulating():  # what -fsanitize=thread calls stands in shadow.cpp
+        for source in sorted((ROOT / "tests/emulation").glob("*.cpp")):
+            objects.append(f"emulation_{source.stem}.o")
+            rules.append(f"build {objects[-1]}: cc {source}\n more = {include}")
     libs = f"-L{torch}/lib -ltorch -ltorch_cpu"  # the stable shim; no libtorch_python
     if cuda:
         libs += f" {cuda[2]} -lrt -ldl -lpthread"

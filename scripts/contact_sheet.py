@@ -54,7 +54,9 @@ def row_of(path: Path, model: MorphableModel) -> np.ndarray:
     vertices = flip_y(model.synthesize(fit.coeffs, fit.pose), SIDE)[0].numpy()  # (N, 3) in the crop
     in_photo = vertices / scale + [*corner, 0]
     table, uv, uv_triangles = model.triangles.numpy(), model.uv.numpy(), model.uv_triangles.numpy()
-    texture = render.extract_texture(np.asarray(photo), in_photo, table, uv, uv_triangles, size=SIDE)
+    marks = model.landmark_sets["300w-lp"].of(torch.from_numpy(in_photo)).numpy()
+    chart = (table, uv, uv_triangles)
+    texture = render.extract_texture(np.asarray(photo), in_photo, *chart, size=SIDE, landmarks=marks)
     textured = render.Texture(texture.image, uv, uv_triangles)
     photographed = render.Light(direction=(0.3, 0.4, 1.0), ambient=0.7, directional=0.35, specular=0.0)
     mesh = (vertices, table, SIDE, SIDE)

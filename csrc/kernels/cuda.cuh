@@ -48,8 +48,7 @@ template <typename... Parameters, typename... Arguments>
 const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream, Arguments... arguments) {
 #ifdef PYFACE3D_EMULATE_CUDA
   (void)stream;
-  emulation::launch(grid, block, [&] { kernel(arguments...); });
-  return nullptr;
+  return emulation::launch(grid, block, [&] { kernel(arguments...); });
 #else
   // clang-format off
   kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(arguments...);

@@ -6,18 +6,8 @@ namespace pyface3d {
 namespace PYFACE3D_ISA {
 namespace {
 template <typename T>
-Vector3<T> row(const T* values, int64_t n) {
-  return {values[n * 3], values[n * 3 + 1], values[n * 3 + 2]};
-}
-
-template <typename T>
 void add(T* values, int64_t n, const Vector3<T>& v) {
   values[n * 3] += v.x, values[n * 3 + 1] += v.y, values[n * 3 + 2] += v.z;
-}
-
-template <typename T>
-void set(T* values, int64_t n, const Vector3<T>& v) {
-  values[n * 3] = v.x, values[n * 3 + 1] = v.y, values[n * 3 + 2] = v.z;
 }
 
 template <typename T>
@@ -62,13 +52,14 @@ void backward_face(const VertexNormals<T>& p, const T* vertices, const T* grad_n
   sum_triangles(p, vertices, sums);
   for (int64_t n = 0; n < p.vertex_count; ++n) {  // sums become their own gradients
     const T inverse = inverse_length(sum_at(sums, n));
-    const Vector3<T> normal = sum_at(sums, n) * inverse, grad = row(grad_normals, n);
+    const Vector3<T> normal = sum_at(sums, n) * inverse, grad = load_row(grad_normals, n);
     const Vector3<T> grad_sum = (grad - normal * normal.dot(grad)) * inverse;
     sums[n * 4] = grad_sum.x, sums[n * 4 + 1] = grad_sum.y, sums[n * 4 + 2] = grad_sum.z;
   }
   for (int64_t i = 0; i < p.vertex_count * 3; ++i) grad_vertices[i] = 0;
   for (const int64_t *t = p.triangles, *end = t + p.triangle_count * 3; t < end; t += 3) {
-    const Vector3<T> v0 = row(vertices, t[0]), e1 = row(vertices, t[1]) - v0, e2 = row(vertices, t[2]) - v0;
+    const Vector3<T> v0 = load_row(vertices, t[0]), e1 = load_row(vertices, t[1]) - v0,
+                     e2 = load_row(vertices, t[2]) - v0;
     if (!e1.cross(e2).finite()) continue;
     const Vector3<T> grad_c = sum_at(sums, t[0]) + sum_at(sums, t[1]) + sum_at(sums, t[2]);
     const Vector3<T> grad_1 = e2.cross(grad_c), grad_2 = grad_c.cross(e1);
@@ -85,7 +76,7 @@ void vertex_normals_forward(const VertexNormals<T>& p, int64_t begin, int64_t en
     T* normals = p.normals + offset;
     sum_triangles(p, p.vertices + offset, scratch);
     for (int64_t n = 0; n < p.vertex_count; ++n)
-      set(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
+      store_row(normals, n, sum_at(scratch, n) * inverse_length(sum_at(scratch, n)));
   }
 }
 

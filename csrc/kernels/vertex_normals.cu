@@ -5,16 +5,6 @@
 namespace pyface3d {
 namespace {
 template <typename T>
-__device__ __forceinline__ Vector3<T> load_row(const T* values, int64_t n) {
-  return {values[n * 3], values[n * 3 + 1], values[n * 3 + 2]};
-}
-
-template <typename T>
-__device__ __forceinline__ void store_row(T* values, int64_t n, const Vector3<T>& v) {
-  values[n * 3] = v.x, values[n * 3 + 1] = v.y, values[n * 3 + 2] = v.z;
-}
-
-template <typename T>
 __device__ __forceinline__ T inverse_length(const Vector3<T>& s) {
   const T squared = s.dot(s);
   return squared > 0 ? 1 / sqrt(squared) : T(0);

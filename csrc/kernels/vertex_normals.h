@@ -2,8 +2,8 @@
 // where |s_v| = 0. vjp: grad_s = (grad_n - n (n . grad_n)) / |s|; of c = e1 x e2: grad_e1 = e2 x grad_c, grad_e2 =
 // grad_c x e1, grad_c = sum of grad_s over the three corners.
 #pragma once
-#include "kernels/inline.h"
 #include "kernels/simd.h"
+#include "kernels/vector3.h"
 
 namespace pyface3d {
 template <typename T>
@@ -16,19 +16,6 @@ struct VertexNormals {       // contiguous, one scalar type
   T* sums;                   // (B, N, 3) CUDA workspace, backward only
   void* scatter_workspace;   // CUDA: 64-bit words, scatter.cuh
   int64_t batch, vertex_count, triangle_count;
-};
-
-template <typename T>
-struct Vector3 {
-  T x, y, z;
-  PYFACE3D_INLINE Vector3 operator-(const Vector3& o) const { return {x - o.x, y - o.y, z - o.z}; }
-  PYFACE3D_INLINE Vector3 operator+(const Vector3& o) const { return {x + o.x, y + o.y, z + o.z}; }
-  PYFACE3D_INLINE Vector3 operator*(T s) const { return {x * s, y * s, z * s}; }
-  PYFACE3D_INLINE T dot(const Vector3& o) const { return x * o.x + y * o.y + z * o.z; }
-  PYFACE3D_INLINE Vector3 cross(const Vector3& o) const {
-    return {y * o.z - z * o.y, z * o.x - x * o.z, x * o.y - y * o.x};
-  }
-  PYFACE3D_INLINE bool finite() const { return x - x == 0 && y - y == 0 && z - z == 0; }
 };
 
 template <typename T>

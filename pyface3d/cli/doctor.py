@@ -9,8 +9,8 @@ from typing import Any
 from pyface3d.cli.command import screen
 
 _PACKAGES = (
-    "torch numpy scipy trimesh pillow opencv-python-headless safetensors lightning torchmetrics typer rich "
-    "onnx onnxruntime huggingface_hub h5py pyarrow ray"
+    "torch numpy scipy trimesh pillow opencv-python-headless safetensors typer rich pyyaml "
+    "lightning torchmetrics matplotlib onnx onnxscript onnxruntime huggingface_hub h5py pyarrow ray"
 ).split()
 
 

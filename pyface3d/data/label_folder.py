@@ -19,8 +19,9 @@ from pyface3d.foreign.damage import reading
 from pyface3d.foreign.regular import read_text
 
 TABLES = ("params", "landmarks", "yaw", "box")
-VISIBLE, WEIGHTS = "visible", "landmark_weights"  # tables that a folder may lack: all seen, all count one
-OPTIONAL = (VISIBLE, WEIGHTS)
+VISIBLE = "visible"
+KEPT = ("landmark_weights", "confidence", "attributes")  # kept where samples have them
+OPTIONAL = (VISIBLE, *KEPT)  # tables that a folder may lack: all seen
 TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
 
 
@@ -73,8 +74,9 @@ class LabeledFaces(FaceDataset):
             box=self.tables["box"][index],
             name=name,
         )
-        if WEIGHTS in self.tables:
-            sample[WEIGHTS] = self.tables[WEIGHTS][index]  # type: ignore[literal-required]
+        for key in KEPT:
+            if key in self.tables:
+                sample[key] = self.tables[key][index]  # type: ignore[literal-required]
         if self.maps is not None:
             sample["position_map"] = torch.from_numpy(read_map(self.maps, name))
         return sample if self.size is None else resized(sample, self.size, self.flip)

@@ -16,7 +16,7 @@ from pyface3d.atlas.regions import landmark_points
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.dataset import Report
-from pyface3d.data.label_folder import CROPS, MAPS, OPTIONAL, REPORT, TABLE, TABLES, VISIBLE, WEIGHTS
+from pyface3d.data.label_folder import CROPS, KEPT, MAPS, OPTIONAL, REPORT, TABLE, TABLES, VISIBLE
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
@@ -145,8 +145,9 @@ def write_labels(
     """Writes samples as a label folder, one after the other: what :class:`pyface3d.data.LabeledFaces` reads.
 
     Args:
-        samples: each with ``name``, ``image``, ``params``, ``landmarks``, ``yaw``, ``box``, perhaps ``visible``, and
-            ``position_map`` where ``maps`` is set.
+        samples: each with ``name``, ``image``, ``params``, ``landmarks``, ``yaw``, ``box``, perhaps ``visible``, all or
+            none with ``landmark_weights``, ``confidence`` and ``attributes``, and ``position_map`` where ``maps`` is
+            set.
         out: folder; made where it is missing.
         space: layout, size and frame of ``params``.
         report: what was refused, complete when the samples are exhausted; goes into ``report.json``, which also names
@@ -169,7 +170,7 @@ def write_labels(
     dims = min((points.shape[1] for points in tables["landmarks"]), default=2)
     tables["landmarks"] = [points[:, :dims] for points in tables["landmarks"]]  # files with and without depth
     with atomic_write(folder / TABLE) as stream:
-        arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items() if values or key != WEIGHTS}
+        arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items() if values or key not in KEPT}
         np.savez(stream, **arrays)
     content: dict[str, Any] = {"total": report.total, "flip": space.flip, "size": space.size}
     if model is not None:
@@ -192,8 +193,10 @@ def _write(
         for key in TABLES:
             tables[key].append(np.asarray(sample[key], np.float32))  # type: ignore[literal-required]
         tables[VISIBLE].append(np.asarray(sample.get("visible", torch.ones(len(sample["landmarks"]))), bool))
-        if WEIGHTS in sample:
-            tables[WEIGHTS].append(np.asarray(sample[WEIGHTS], np.float32))  # type: ignore[literal-required]
+        for key in KEPT:
+            if key in sample:
+                value = np.asarray(sample[key])  # type: ignore[literal-required]
+                tables[key].append(value.astype(np.int8 if key == "attributes" else np.float32))
         content = io.BytesIO()
         Image.fromarray(sample["image"].permute(1, 2, 0).numpy()).save(content, "PNG")
         pictures.writestr(f"{name}.png", content.getvalue())

@@ -20,6 +20,7 @@ class Sample(TypedDict, total=False):
         yaw: float, degrees, 300W-LP's sign.
         box: (4,) float32, left, top, right, bottom of the crop in the original image.
         landmark_weights: (L,) float32, what each landmark counts in a loss; absent: 1.
+        confidence: float, how sure a label is, 0 to 1.
         name: the sample's name within its set.
         set: the name of its set.
         landmark_set: the convention of the landmarks, as :attr:`pyface3d.MorphableModel.landmark_sets` names it.
@@ -36,6 +37,7 @@ class Sample(TypedDict, total=False):
     yaw: float
     box: Tensor
     landmark_weights: Tensor
+    confidence: float
     name: str
     set: str
     landmark_set: str

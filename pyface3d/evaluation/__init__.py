@@ -2,7 +2,14 @@
 
 :func:`evaluate` measures a method by a named protocol and gives an :class:`EvaluationReport`; every protocol's metric
 can be used by itself, as any torchmetrics metric.
+
+Needs the extra ``train``: ``pip install 'pyface3d[train]'``.
 """
+
+try:
+    import torchmetrics  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"pyface3d.evaluation needs torchmetrics ({error}): pip install 'pyface3d[train]'") from error
 
 from pyface3d.evaluation.attributes import AttributeAccuracy
 from pyface3d.evaluation.benchmarks import LandmarkBenchmark, open_benchmark

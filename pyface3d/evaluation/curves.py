@@ -66,9 +66,7 @@ def draw_curves(
         title: title of the picture.
         unit: unit of the errors.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4.5))
+    figure = new_figure(6, 4.5)
     axes = figure.subplots()
     for name, errors in curves.items():
         bounds, share = error_curve(errors, limit)
@@ -78,6 +76,15 @@ def draw_curves(
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")
     save_figure(figure, path)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib figure of so many inches, or a sentence."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(f"pictures of results need matplotlib ({error}): pip install 'pyface3d[train]'") from error
+    return Figure(figsize=(width, height))
 
 
 def save_figure(figure: Any, path: str | Path) -> None:

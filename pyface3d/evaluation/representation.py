@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from pyface3d.evaluation.curves import save_figure
+from pyface3d.evaluation.curves import new_figure, save_figure
 
 
 class LinearProbe(Metric):
@@ -123,9 +123,7 @@ def draw_representation(
         points = manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)
     else:
         raise ValueError(f"draw_representation: method must be 'tsne' or 'pca', got {method!r}")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 6))
+    figure = new_figure(6, 6)
     axes = figure.subplots()
     for value, color, name in ((-1, "lightgray", "unknown"), (0, "tab:blue", "no"), (1, "tab:orange", "yes")):
         if (labels == value).any():

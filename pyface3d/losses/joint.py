@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pyface3d import ops
 from pyface3d.losses.loss import Loss
+from pyface3d.morphable import Laplacian
 
 
 class PositionMapLoss(Loss):
@@ -18,9 +19,13 @@ class PositionMapLoss(Loss):
         squared: squared distances (L_shape of the joint network) instead of plain ones (Shi et al. 2020, PRNet).
         pixels: what the sum is divided by; None: U V.
         check_finite: see :class:`Loss`.
+        smoothness: factor of the bumps of the error: its :func:`pyface3d.ops.laplacian_smoothness` on the mesh that is
+            read from the maps, mean over vertices. Nothing where a map has its truth's bumps.
+        laplacian: of that mesh (:func:`pyface3d.morphable.build_laplacian`); needed with ``smoothness``.
+        vertex_uv: (M, 2) where its vertices lie in the maps; needed with ``smoothness``.
 
     Raises:
-        ValueError: weights are negative, not finite or all zero.
+        ValueError: weights are negative, not finite or all zero, or ``smoothness`` comes without its mesh.
 
     Example:
         >>> import torch
@@ -29,22 +34,39 @@ class PositionMapLoss(Loss):
     """
 
     weight_mask: Tensor
+    vertex_uv: Tensor | None
 
     def __init__(
-        self, weight_mask: Tensor, squared: bool = False, pixels: float | None = None, check_finite: bool = False
+        self,
+        weight_mask: Tensor,
+        squared: bool = False,
+        pixels: float | None = None,
+        check_finite: bool = False,
+        *,
+        smoothness: float = 0.0,
+        laplacian: Laplacian | None = None,
+        vertex_uv: Tensor | None = None,
     ):
-        super().__init__({"position_map": 1.0}, check_finite)
+        super().__init__({"position_map": 1.0} | ({"smoothness": smoothness} if smoothness else {}), check_finite)
         if weight_mask.dim() != 2 or not bool(((weight_mask >= 0) & weight_mask.isfinite()).all()):
             raise ValueError("PositionMapLoss: weight_mask must be (U, V), finite and not negative")
         if not bool(weight_mask.any()):
             raise ValueError("PositionMapLoss: weight_mask is all zero; leave out the loss instead")
-        self.squared, self.pixels = squared, pixels or weight_mask.numel()
+        if smoothness and (laplacian is None or vertex_uv is None):
+            raise ValueError("PositionMapLoss: smoothness needs the mesh: pass laplacian= and vertex_uv=")
+        self.squared, self.pixels, self.laplacian = squared, pixels or weight_mask.numel(), laplacian
         self.register_buffer("weight_mask", weight_mask.float(), persistent=False)
+        self.register_buffer("vertex_uv", vertex_uv, persistent=False)
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """``position_map``, in the maps' units."""
-        mask = self.weight_mask.to(pred.dtype)
-        return {"position_map": ops.position_map_loss(pred, target.to(pred.dtype), mask, self.squared) / self.pixels}
+        """``position_map``, in the maps' units, and ``smoothness``, in their square."""
+        target, mask = target.to(pred.dtype), self.weight_mask.to(pred.dtype)
+        terms = {"position_map": ops.position_map_loss(pred, target, mask, self.squared) / self.pixels}
+        if "smoothness" in self.weights:
+            assert self.laplacian is not None and self.vertex_uv is not None
+            errors = ops.sample_position_map(pred - target, self.vertex_uv.to(pred.dtype))  # (B, M, 3)
+            terms["smoothness"] = ops.laplacian_smoothness(errors, *self.laplacian.table) / errors.shape[1]
+        return terms
 
 
 class AttributeLoss(Loss):

@@ -13,7 +13,7 @@ from pyface3d.methods.method import Method, Terms, truth
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
 from pyface3d.methods.registry import register_method
-from pyface3d.morphable import MorphableModel
+from pyface3d.morphable import MorphableModel, build_laplacian
 
 MARGIN = 1.1  # a map's values reach 1.1 times the size of the crop: faces may leave it
 
@@ -48,6 +48,7 @@ class PositionMapNet(Method):
         map_size: side of the map; None: ``size``.
         width: channels of the first layer, 16 in PRNet.
         squared: squared distances in the loss, not the papers' plain ones.
+        smoothness: factor of the error's bumps, see :class:`pyface3d.losses.PositionMapLoss`; ours, not the papers'.
         model: face model with uv; None: the embedded one.
         atlas: chart of the maps; None: made of the model.
 
@@ -69,14 +70,18 @@ class PositionMapNet(Method):
         map_size: int | None = None,
         width: int = 16,
         squared: bool = False,
+        smoothness: float = 0.0,
         model: MorphableModel | None = None,
         atlas: UVAtlas | None = None,
     ) -> None:
         ratio = ratio if isinstance(ratio, str) else tuple(ratio)
-        arguments = {"ratio": ratio, "size": size, "map_size": map_size, "width": width, "squared": squared}
+        arguments = {
+            "ratio": ratio, "size": size, "map_size": map_size, "width": width, "squared": squared,
+            "smoothness": smoothness,
+        }  # fmt: skip
         images = ImageFormat(size, offset=0.0, scale=255.0)
         super().__init__(nets.ResFCN(size, map_size, width), model, images, arguments)
-        self.scale, self.ratio, self.squared = MapScale(size), ratio, squared
+        self.scale, self.ratio, self.squared, self.smoothness = MapScale(size), ratio, squared, smoothness
         self.position_map_pixels = self.scale.pixels
         self.atlas = UVAtlas.from_model(self.model, map_size or size) if atlas is None else atlas
         if self.atlas.size != (map_size or size):
@@ -100,10 +105,15 @@ class PositionMapNet(Method):
         return self.criterion(outputs, target, present, return_terms=True)
 
     def build_criterion(self) -> nn.Module:
-        """Distance of the maps, weighted by area."""
+        """Distance of the maps, weighted by area, and the bumps of the error."""
         from pyface3d import losses
 
-        return losses.PositionMapLoss(self.atlas.weight_mask(self.ratio), self.squared)
+        mask, ids = self.atlas.weight_mask(self.ratio), self.atlas.vertex_ids
+        if not self.smoothness:
+            return losses.PositionMapLoss(mask, self.squared)
+        laplacian = build_laplacian(self.atlas.triangles, self.model.mean[ids], "cotangent")
+        uv = self.atlas.vertex_uv[ids]
+        return losses.PositionMapLoss(mask, self.squared, smoothness=self.smoothness, laplacian=laplacian, vertex_uv=uv)
 
 
 @register_method("weight_mask")

@@ -10,6 +10,7 @@ from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix, to_arkit_ma
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.conventions import find_landmarks
 from pyface3d.morphable.landmark_sets import LandmarkSet
+from pyface3d.morphable.laplacian import Laplacian, build_laplacian
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.readers import load_model
 
@@ -17,7 +18,9 @@ __all__ = [
     "ARKIT_NAMES",
     "Blendshapes",
     "LandmarkSet",
+    "Laplacian",
     "MorphableModel",
+    "build_laplacian",
     "find_landmarks",
     "from_arkit_matrix",
     "load_model",

@@ -3,6 +3,7 @@
 from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.attribute_loss import attribute_loss
 from pyface3d.ops.interpolate import interpolate
+from pyface3d.ops.laplacian_smoothness import laplacian_smoothness
 from pyface3d.ops.position_map_loss import position_map_loss
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.rasterize import rasterize
@@ -20,6 +21,7 @@ from pyface3d.ops.wpdc_loss import wpdc_loss, wpdc_weights
 __all__ = [
     "attribute_loss",
     "interpolate",
+    "laplacian_smoothness",
     "position_map_loss",
     "project_weak_perspective",
     "rasterize",

@@ -49,11 +49,19 @@ def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
     if look["uv"] is None:
         look["colors"] = _vertex_colors(face)
     elif len(face.triangles):
-        vertices = in_memory(face, face.vertices)
-        look["texture"] = render.extract_texture(face.photo.pixels, vertices, face.triangles, **look, size=512).image
+        look["texture"] = _texture(face, look["uv"], look["uv_triangles"])
     if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in METERS:
         return _expressive(model, answer.coeffs.float().cpu(), look)
     return Mesh(face.shape * METERS.get(model.unit, 1.0), face.triangles, **look)
+
+
+def _texture(face: "Face", uv: np.ndarray, uv_triangles: np.ndarray | None) -> np.ndarray:
+    """(512, 512, 3) uint8: the photo on the model's chart, hair and background kept out."""
+    vertices, landmarks = in_memory(face, face.vertices), in_memory(face, face.landmarks)
+    chart = (uv, uv_triangles)
+    return render.extract_texture(
+        face.photo.pixels, vertices, face.triangles, *chart, size=512, landmarks=landmarks
+    ).image
 
 
 def _expressive(model: MorphableModel, coeffs: Tensor, look: dict[str, Any]) -> Mesh:

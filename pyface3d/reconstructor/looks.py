@@ -9,8 +9,9 @@ from torch import Tensor
 from pyface3d import camera
 from pyface3d.images import Photo
 from pyface3d.methods import Method, Reconstruction
-from pyface3d.reconstructor.refining import Refiner, closer
+from pyface3d.reconstructor.refining import Refiner
 from pyface3d.reconstructor.streaming import Located
+from pyface3d.reconstructor.views import CLOSER
 
 
 class Looks:
@@ -68,7 +69,7 @@ class Looks:
         """The mean of four looks at the same faces."""
         assert answer.roi is not None
         rois = answer.roi.cpu()
-        near = closer(rois)
+        near = CLOSER.boxes(rois)
         parts = zip(located, near.split([len(entry.rois) for entry in located]))
         nearer = torch.cat([self.cut(entry.photo, part.numpy()) for entry, part in parts])  # type: ignore[misc,arg-type]
         mirrored = [self._predict(crops.flip(3), rois), self._predict(nearer.flip(3), near)]

@@ -48,8 +48,11 @@ class Person:
             raise ValueError(f"Person.texture: the face model {model.name} has no chart")
         pictures = [face.photo.pixels for face in self.faces]
         vertices = [in_memory(face, face.vertices) for face in self.faces]
+        points = None if model.landmarks is None else [in_memory(face, face.landmarks) for face in self.faces]
         chart: dict[str, Any] = {"uv": model.uv.cpu().numpy(), "uv_triangles": model.uv_triangles.cpu().numpy()}
-        return render.merge_textures(pictures, vertices, self.faces[0].triangles, **chart, size=size).image
+        return render.merge_textures(
+            pictures, vertices, self.faces[0].triangles, **chart, size=size, landmarks=points
+        ).image
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the person at rest as a mesh (``.glb``, ``.obj``, ``.ply``), with the merged texture."""

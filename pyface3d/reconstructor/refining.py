@@ -10,8 +10,6 @@ from pyface3d.camera import flip_y, pose_to_crop, pose_to_image, unflip_y
 from pyface3d.data.mirror import Mirror, mirror_pose
 from pyface3d.methods import Method, Reconstruction
 
-CLOSER = 0.92  # side of the second crop in sides of the first; the best of seven on 1,000 images of AFLW2000-3D
-
 
 class Refiner:
     """Averages what a method answers for two crops of a face and their mirror images: four times the network's cost.
@@ -56,12 +54,6 @@ class Refiner:
         translation = unflip_y(origin, answer.size, answer.flip).mT
         pose = torch.cat([mirror_pose(answer.crop_pose)[..., :3], translation], 2)
         return replace(answer, coeffs=self.mirror.coeffs(answer.coeffs), crop_pose=pose, params=None)
-
-
-def closer(rois: Tensor) -> Tensor:
-    """The second crop (F, 4) of each face, in whole pixels, as crops are cut."""
-    center, half = (rois[:, :2] + rois[:, 2:]) / 2, (rois[:, 2:] - rois[:, :2]) / 2
-    return torch.cat([center - CLOSER * half, center + CLOSER * half], 1).round()
 
 
 def _in_photo(answer: Reconstruction) -> tuple[Tensor, Tensor]:

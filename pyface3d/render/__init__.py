@@ -7,8 +7,9 @@ are (H, W, 3), torch pictures (3, H, W); both may be batches.
 from pyface3d.render.files import save_animation, save_picture
 from pyface3d.render.landmarks import draw_landmarks
 from pyface3d.render.maps import depth_map, normal_map, pncc, pncc_codes
+from pyface3d.render.merging import merge_textures
 from pyface3d.render.shading import Light, Texture, overlay, shade
-from pyface3d.render.texture import ExtractedTexture, extract_texture, merge_textures
+from pyface3d.render.texture import ExtractedTexture, extract_texture
 from pyface3d.render.turntable import side_by_side, turntable
 
 __all__ = [

@@ -1,27 +1,26 @@
 """UV textures from photos."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.render.filling import fill_holes
 from pyface3d.render.forms import Array, as_float, as_pictures, as_table, as_vertices, to_uint8
-from pyface3d.render.surface import rasterized
+from pyface3d.render.sight import Sight, Texels, outward_normals, sight, unwrapped
+from pyface3d.render.skin import likeness, skin_of, to_log
+from pyface3d.render.sources import base_of, composed, feathered_trust, photographed
+from pyface3d.render.zones import zones_of
 
-_GRAZING = 0.15  # cosine between normal and viewer below which a photo says little about the skin
-_MIRROR_TRUST = 0.02  # of a mirrored texel, against one the photo shows
-_RIM_TRUST = 0.001  # of a texel beside a hidden one: a mesh rarely fits a photo to the pixel at occlusions
+_AROUND = 0.1  # of the face's longer side: as much of the photo around it is looked at
+_WORK = 128  # texels a side on which weights and the tone of skin are found
 
 
 class ExtractedTexture(NamedTuple):
     """A face's texture and where the photo showed it."""
 
     image: Any  # uint8 RGB, size x size, row 0 at v = 1
-    visible: Any  # bool, texels seen in the photo
+    visible: Any  # bool, texels that are the photo's alone
 
 
 def extract_texture(
@@ -33,14 +32,16 @@ def extract_texture(
     *,
     size: int = 256,
     mirror: bool = True,
+    landmarks: Array | None = None,
 ) -> ExtractedTexture:
-    """Unwraps the photo of a face into its UV layout.
+    """Unwraps the photo of a face into its UV layout, and continues it where the photo does not show it.
 
-    Each texel is looked up (bilinearly) where its surface point falls in the photo. It counts as visible when that lies
-    inside the picture, no other part of the mesh is in front of it, and the surface faces the viewer. What is not
-    visible is taken from the other half of the face (the texel mirrored at u = 1/2, which assumes a symmetric layout),
-    and where that is hidden too, from the surrounding texels. The sources are blended by how much the surface faces
-    the viewer, so that no seam shows.
+    Each texel has three sources. The photo (bilinearly, where the texel's surface point falls in it) counts by how
+    well it shows the surface: nothing in front of it, facing the viewer, away from the outline of the mesh. Where it
+    does not count, the other half of the face stands in (the texel mirrored at u = 1/2, which assumes a symmetric
+    layout), lit as the side that it goes to; and where that is hidden too, neutral skin in the tone of the skin nearby.
+    With ``landmarks``, what is not this person's skin outside brows, eyes, nostrils and lips (hair, hands, clothes,
+    background) does not count either.
 
     Args:
         image: the photo, as ``overlay`` takes it.
@@ -49,10 +50,11 @@ def extract_texture(
         uv: (T, 2) in [0, 1], v up.
         uv_triangles: (F, 3) rows of ``uv``; None: ``triangles``.
         size: texels a side.
-        mirror: fill hidden texels from the other half of the face.
+        mirror: let the other half of the face stand in for hidden texels.
+        landmarks: (68, 3) of the face in the frame of ``vertices``, iBUG order; None: all that is seen is the face.
 
     Returns:
-        The texture (uint8 RGB, NumPy or torch as ``vertices``) and its mask of visible texels.
+        The texture (uint8 RGB, NumPy or torch as ``vertices``) and the mask of texels that are the photo's alone.
 
     Raises:
         ValueError: a shape or dtype is not one of these, or ``vertices`` is a batch.
@@ -63,108 +65,59 @@ def extract_texture(
     verts, form = as_vertices("extract_texture", vertices)
     if form.batched:
         raise ValueError(f"extract_texture: vertices must be (N, 3), got {tuple(vertices.shape)}")
+    if landmarks is not None and tuple(landmarks.shape) != (68, 3):
+        raise ValueError(f"extract_texture: landmarks must be (68, 3), got {tuple(landmarks.shape)}")
     device = verts.device
     table = as_table("extract_texture", triangles, device)
     chart = table if uv_triangles is None else as_table("extract_texture", uv_triangles, device)
-    photo = as_pictures("extract_texture", image, device)  # (1, H, W, 3)
-    points, facing = _unwrapped(verts, table, as_float(uv).to(device), chart, size, photo.shape[1:3])
-    colors = _sampled(photo, points)  # (1, U, V, 3)
-    filled = _blended(colors, _feathered(facing * facing), mirror)
-    visible = (facing > 0)[0]
-    return ExtractedTexture(form.give(to_uint8(filled)), visible.cpu().numpy() if form.numpy else visible)
+    part, corner = _around(image, verts)
+    photo, verts = as_pictures("extract_texture", part, device)[0], verts - corner
+    points = None if landmarks is None else as_float(landmarks).to(device) - corner
+    layout, normals = as_float(uv).to(device), outward_normals(verts, table)
+    fine = unwrapped(verts, normals, table, layout, chart, size)
+    colors = _sampled(photo, fine.points)  # (S, S, 3)
+    work = fine if size <= _WORK else unwrapped(verts, normals, table, layout, chart, _WORK)
+    seen = sight(work, verts, table, (photo.shape[0], photo.shape[1]))
+    base, trust = _skin_and_trust(to_log(_sampled(photo, work.points)), work, seen, points)
+    visible = photographed(trust, size)
+    picture = form.give(to_uint8(composed(colors, base, trust, mirror))[None])
+    return ExtractedTexture(picture, visible.cpu().numpy() if form.numpy else visible)
 
 
-def merge_textures(
-    images: Sequence[Array],
-    vertices: Sequence[Array],
-    triangles: Array,
-    uv: Array,
-    uv_triangles: Array | None = None,
-    *,
-    size: int = 256,
-    mirror: bool = True,
-) -> ExtractedTexture:
-    """One texture of several photos of a face: each texel from those that show it, the more the more it faces them.
-
-    Args:
-        images: the photos.
-        vertices: (N, 3) of the face in each, in its pixels.
-        triangles: as of ``extract_texture``, and so are the others.
-        uv: (T, 2).
-        uv_triangles: (F, 3).
-        size: texels a side.
-        mirror: fill texels that no photo shows from the other half of the face.
-
-    Returns:
-        The texture, and which texels any photo shows.
-
-    Raises:
-        ValueError: no photos, or not one face for each.
-
-    Example:
-        >>> texture = merge_textures([photo], [vertices], model.triangles, model.uv, model.uv_triangles)
-    """
-    if not len(images) or len(images) != len(vertices):
-        got = f"{len(images)} and {len(vertices)}"
-        raise ValueError(f"merge_textures: images and vertices must be as many, at least one, got {got}")
-    colors, trust, visible = [], [], []
-    for image, face in zip(images, vertices):
-        verts, form = as_vertices("merge_textures", face)
-        table = as_table("merge_textures", triangles, verts.device)
-        chart = table if uv_triangles is None else as_table("merge_textures", uv_triangles, verts.device)
-        photo = as_pictures("merge_textures", image, verts.device)
-        points, facing = _unwrapped(verts, table, as_float(uv).to(verts.device), chart, size, photo.shape[1:3])
-        colors.append(_sampled(photo, points))
-        trust.append(_feathered(facing * facing))
-        visible.append(facing > 0)
-    weights = torch.stack(trust)[..., None]  # (P, 1, U, V, 1)
-    total = weights.sum(0)
-    mean = (torch.stack(colors) * weights).sum(0) / total.clamp_min(torch.finfo(total.dtype).tiny)
-    filled = _blended(mean, total[..., 0], mirror)
-    seen = torch.stack(visible).any(0)[0]
-    return ExtractedTexture(form.give(to_uint8(filled)), seen.cpu().numpy() if form.numpy else seen)
+def _skin_and_trust(colors: Tensor, texels: Texels, seen: Sight, landmarks: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Skin without details (U, V, 3), in logarithms, and how much the photo counts (U, V)."""
+    if landmarks is None:
+        skin = skin_of(colors, texels, seen.weight)
+        return base_of(colors, texels, skin, seen.weight), seen.weight
+    zones = zones_of(texels.points, landmarks)
+    skin = skin_of(colors, texels, seen.weight * zones.bare)
+    trust = feathered_trust(seen.weight, likeness(colors, texels, skin, zones, seen))
+    return base_of(colors, texels, skin, trust, zones), trust
 
 
-def _unwrapped(
-    vertices: Tensor, triangles: Tensor, uv: Tensor, chart: Tensor, size: int, shape: torch.Size
-) -> tuple[Tensor, Tensor]:
-    """Surface points (1, U, V, 3) in the photo, and how far each faces the viewer (1, U, V), 0 where it is not seen."""
-    layout = torch.stack([uv[:, 0], 1 - uv[:, 1], torch.zeros_like(uv[:, 0])], -1) * (size - 1)
-    texels = rasterized(layout[None], chart, size, size)
-    points = texels.attribute(vertices, triangles)
-    surface = rasterized(vertices, triangles, *shape)
-    normals = ops.vertex_normals(vertices, triangles)
-    toward = normals[..., 2:] * surface.attribute(normals)[..., 2].sum().sign()  # (1, N, 1), positive on the seen side
-    facing = texels.attribute(toward, triangles)[..., 0]
-    height, width = shape
-    x, y, z = points.unbind(-1)
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    pixel = (y.clamp(0, height - 1).round() * width + x.clamp(0, width - 1).round()).long()
-    in_front = surface.depth.flatten(1).gather(1, pixel.flatten(1)).view_as(z)
-    tolerance = 0.01 * (vertices[..., 0].amax() - vertices[..., 0].amin()) + 1  # pixels: slope within a pixel
-    seen = texels.covered & inside & (z > in_front - tolerance)
-    return points, ((facing - _GRAZING) / (1 - _GRAZING)).clamp(min=0) * seen
+def _around(image: Array, vertices: Tensor) -> tuple[Array, Tensor]:
+    """The part of the picture around vertices (1, N, 3), and its upper left corner (3,)."""
+    rows, columns = (0, 1) if isinstance(image, np.ndarray) and image.ndim < 4 else (-2, -1)
+    if isinstance(image, np.ndarray) and image.ndim == 4:
+        rows, columns = 1, 2
+    if image.ndim not in (2, 3, 4):
+        return image, vertices.new_zeros(3)  # as_pictures says what is wrong with it
+    low, high = vertices[0, :, :2].amin(0), vertices[0, :, :2].amax(0)
+    margin = _AROUND * float((high - low).max()) + 2
+    corner = vertices.new_zeros(3)
+    for axis, dim in ((0, columns), (1, rows)):
+        size = image.shape[dim]
+        start = int(min(max(float(low[axis]) - margin, 0), size - 1))
+        end = int(min(max(float(high[axis]) + margin + 1, start + 1), size))
+        cut = [slice(None)] * image.ndim
+        cut[dim] = slice(start, end)
+        image, corner[axis] = image[tuple(cut)], start
+    return image, corner
 
 
 def _sampled(photo: Tensor, points: Tensor) -> Tensor:
-    """Bilinear colors (1, U, V, 3) of the photo (1, H, W, 3) at image points."""
-    extent = points.new_tensor([photo.shape[2] - 1, photo.shape[1] - 1]).clamp(min=1)
-    grid = points[..., :2] / extent * 2 - 1
-    picture = photo.movedim(-1, 1)
-    return F.grid_sample(picture, grid, padding_mode="border", align_corners=True).movedim(1, -1)
-
-
-def _feathered(trust: Tensor) -> Tensor:
-    """(1, U, V) trust, withdrawn from the rim of what is seen, and fading in from there."""
-    side = trust.shape[-1] // 32 | 1
-    core = -F.max_pool2d(-trust, side, 1, side // 2)
-    return F.avg_pool2d(core, side, 1, side // 2) + _RIM_TRUST * trust
-
-
-def _blended(colors: Tensor, trust: Tensor, mirror: bool) -> Tensor:
-    """Colors (1, U, V, 3), weighted with their mirror image, holes filled from around."""
-    total = trust[..., None]
-    colors = colors * total
-    if mirror:
-        colors, total = colors + _MIRROR_TRUST * colors.flip(2), total + _MIRROR_TRUST * total.flip(2)
-    return fill_holes(colors.movedim(-1, 1), total.movedim(-1, 1)).movedim(1, -1)
+    """Bilinear colors (U, V, 3) of the photo (H, W, 3) at image points (U, V, 3)."""
+    extent = points.new_tensor([photo.shape[1] - 1, photo.shape[0] - 1]).clamp(min=1)
+    grid = (points[..., :2] / extent * 2 - 1)[None]
+    picture = photo.movedim(-1, 0)[None]
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=True)[0].movedim(0, -1)

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyface3d.foreign.damage import one_line
-from pyface3d.foreign.regular import read_bytes
 from pyface3d.images.detection import Detector, load_detector
 from pyface3d.runtime import crops
 from pyface3d.runtime.card import CROP_RULES, Card
 from pyface3d.runtime.model import load_model
+from pyface3d.runtime.onnx_session import open_session
 from pyface3d.runtime.placed_face import PlacedFace
 from pyface3d.runtime.search import search
 
@@ -124,30 +123,11 @@ def read_network(
 ) -> tuple[Any, Card]:
     """The onnxruntime session of an exported method, and its card.
 
-    The file is handed over as bytes, so that it cannot name other files for its weights.
-
     Raises:
         ImportError: onnxruntime is not installed.
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, or carries no model card.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            "runtime.OnnxReconstructor needs onnxruntime, which is not installed: pip install onnxruntime"
-        ) from error
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"runtime.OnnxReconstructor: no file {os.fspath(path)}")
-    content = read_bytes(path, "model_bytes")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads belong to the kernels
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=list(providers))
-        metadata = session.get_modelmeta().custom_metadata_map
-    except Exception as error:  # onnxruntime's own types, which are not exported by name
-        reason = one_line(error)
-        raise ValueError(f"runtime.OnnxReconstructor: {path} is no ONNX file that can be run: {reason}") from error
+    session = open_session(path, "runtime.OnnxReconstructor", threads, providers)
+    metadata = session.get_modelmeta().custom_metadata_map
     return session, Card.read(metadata, os.fspath(path))

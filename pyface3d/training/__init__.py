@@ -1,4 +1,12 @@
-"""Training: one ``train`` for every method, on Lightning; on a CPU or GPUs, in one process or several."""
+"""Training: one ``train`` for every method, on Lightning; on a CPU or GPUs, in one process or several.
+
+Needs the extra ``train``: ``pip install 'pyface3d[train]'``.
+"""
+
+try:
+    import lightning  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"pyface3d.training needs Lightning ({error}): pip install 'pyface3d[train]'") from error
 
 from pyface3d.training.batches import StepLoader, StepSampler
 from pyface3d.training.callbacks import LastCheckpoint, MovingAverage

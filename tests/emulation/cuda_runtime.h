@@ -1,22 +1,21 @@
-// A stand-in for the CUDA runtime that runs kernels on the CPU, block after block, with one fiber per thread: enough to
-// check what a kernel computes (indexing, barriers, reductions) on a machine without a GPU. It says nothing about
-// speed, and races show only as far as fibers, switched at barriers, order them differently from a sequential loop.
+// A stand-in for the CUDA runtime that runs kernels on the CPU, one fiber per thread: what a kernel computes (indexing,
+// barriers, reductions) can be checked on a machine without a GPU. It says nothing about speed.
+// With PYFACE3D_EMULATION_SEED=N in the environment blocks come in random order, threads too between two barriers,
+// shared memory starts as NaN in each block, and shadow.cpp watches every access: a launch in which two threads touch
+// one byte, one of them writing, with no barrier between, answers with a sentence in place of nullptr.
 #pragma once
-#include <ucontext.h>
-
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <memory>
-#include <vector>
 
 #define __global__
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __shared__ static
+#define __shared__ static thread_local  // the module's thread-local memory holds nothing else: shadow.cpp
 #define __launch_bounds__(...)
+#define __syncthreads() emulation::barrier(__FILE__, __LINE__)
 
 struct dim3 {
   unsigned x, y, z;
@@ -33,60 +32,40 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream
 }
 
 namespace emulation {
-struct Fiber {
-  ucontext_t context;
-  std::unique_ptr<char[]> stack;
-  dim3 thread;
-  bool done;
-};
-inline ucontext_t scheduler;
-inline Fiber* running;
-inline const std::function<void()>* body;
-inline void enter() {
-  (*body)();
-  running->done = true;
-}
-
-inline void run_block(const dim3& block, const std::function<void()>& kernel);
-inline void launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel);
+void barrier(const char* file, int line);
+const char* launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel);
+void note_atomic(void* at, size_t bytes);  // atomics do not race with one another
 }  // namespace emulation
 
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-inline void __syncthreads() {  // back to the scheduler; every thread of the block passes before any goes on
-  swapcontext(&emulation::running->context, &emulation::scheduler);
-  threadIdx = emulation::running->thread;
+#define PYFACE3D_UNWATCHED __attribute__((noinline, no_sanitize("thread")))
+template <typename T, typename Change>
+PYFACE3D_UNWATCHED T emulated_atomic(T* at, Change change) {
+  emulation::note_atomic(at, sizeof(T));
+  const T old = *at;
+  *at = change(old);
+  return old;
 }
-
 template <typename T>
 inline T atomicAdd(T* at, T value) {
-  T old = *at;
-  *at += value;
-  return old;
+  return emulated_atomic(at, [value](T old) { return static_cast<T>(old + value); });
 }
 template <typename T>
 inline T atomicMax(T* at, T value) {
-  T old = *at;
-  if (value > old) *at = value;
-  return old;
+  return emulated_atomic(at, [value](T old) { return value > old ? value : old; });
 }
 template <typename T>
 inline T atomicMin(T* at, T value) {
-  T old = *at;
-  if (value < old) *at = value;
-  return old;
+  return emulated_atomic(at, [value](T old) { return value < old ? value : old; });
 }
 template <typename T>
 inline T atomicOr(T* at, T value) {
-  T old = *at;
-  *at |= value;
-  return old;
+  return emulated_atomic(at, [value](T old) { return old | value; });
 }
 template <typename T>
 inline T atomicExch(T* at, T value) {
-  T old = *at;
-  *at = value;
-  return old;
+  return emulated_atomic(at, [value](T) { return value; });
 }
 inline void __threadfence() {}
 inline long long __double_as_longlong(double x) {
@@ -105,44 +84,3 @@ inline unsigned __float_as_uint(float x) {
   return bits;
 }
 using std::isfinite;
-
-namespace emulation {
-inline void run_block(const dim3& block, const std::function<void()>& kernel) {
-  static std::vector<Fiber> fibers;
-  constexpr size_t kStack = 1 << 16;
-  const size_t count = size_t{block.x} * block.y * block.z;
-  if (fibers.size() < count) fibers.resize(count);
-  body = &kernel;
-  for (size_t i = 0; i < count; ++i) {
-    Fiber& f = fibers[i];
-    if (!f.stack) f.stack.reset(new char[kStack]);
-    f.thread = dim3(i % block.x, i / block.x % block.y, i / (size_t{block.x} * block.y));
-    f.done = false;
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp = f.stack.get();
-    f.context.uc_stack.ss_size = kStack;
-    f.context.uc_link = &scheduler;
-    makecontext(&f.context, enter, 0);
-  }
-  for (size_t left = count; left > 0;) {
-    for (size_t i = 0; i < count; ++i) {
-      if (fibers[i].done) continue;
-      running = &fibers[i];
-      threadIdx = running->thread;
-      swapcontext(&scheduler, &running->context);
-      left -= fibers[i].done;
-    }
-  }
-}
-
-inline void launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel) {
-  gridDim = grid;
-  blockDim = block;
-  for (unsigned z = 0; z < grid.z; ++z)
-    for (unsigned y = 0; y < grid.y; ++y)
-      for (unsigned x = 0; x < grid.x; ++x) {
-        blockIdx = dim3(x, y, z);
-        run_block(block, kernel);
-      }
-}
-}  // namespace emulation

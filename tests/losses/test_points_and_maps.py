@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
+import pyface3d
 from pyface3d import losses
 from pyface3d.camera import flip_y
+from pyface3d.morphable import build_laplacian
 from pyface3d.ops import reference
 
 
@@ -105,3 +107,22 @@ def test_joint_and_attribute_losses_reduce_by_sample():
     alone = [2 * shape(maps[i : i + 1], truth[i : i + 1]) for i in (0, 1)]
     alone += [0.5 * attributes(logits[i : i + 1], labels[i : i + 1]) for i in (2, 3)]
     torch.testing.assert_close(each, torch.stack(alone))
+
+
+def test_smoothness_counts_the_bumps_of_the_error_only():
+    atlas = pyface3d.UVAtlas.from_model(model := pyface3d.MorphableModel.default(), 32)
+    rest = model.mean[atlas.vertex_ids]
+    laplacian = build_laplacian(atlas.triangles, rest)
+    mesh = {"laplacian": laplacian, "vertex_uv": atlas.vertex_uv[atlas.vertex_ids]}
+    loss = losses.PositionMapLoss(torch.ones(32, 32), smoothness=3.0, **mesh)
+    target = atlas.render(model.synthesize(model.sample(2)))
+    pred = (target + 0.1 * torch.randn(2, 3, 32, 32)).requires_grad_()
+    value, terms = loss(pred, target, return_terms=True)
+    bumps = reference.laplacian_smoothness(atlas.vertices(pred - target), *laplacian.table).mean() / len(rest)
+    torch.testing.assert_close(terms["smoothness"], bumps.detach())
+    torch.testing.assert_close(value, terms["position_map"] + 3 * bumps)
+    assert torch.autograd.grad(value, pred)[0].any()
+    moved, terms = loss(target + 5, target, return_terms=True)  # a face in another place is as smooth
+    assert terms["smoothness"] < 1e-9 < moved
+    with pytest.raises(ValueError, match="smoothness needs the mesh"):
+        losses.PositionMapLoss(torch.ones(4, 4), smoothness=1.0)

@@ -126,6 +126,17 @@ def test_missing_labels_are_named(samples, face_model):
         maps.loss({"image": samples(maps, 2)["image"], "position_map": torch.zeros(2, 3, 16, 16)})
 
 
+def test_map_networks_take_smoothness_as_a_regularizer(samples, face_model):
+    plain, smooth = (
+        create_method("weight_mask", model=face_model, **TINY["weight_mask"], smoothness=factor) for factor in (0, 2)
+    )
+    smooth.load_state_dict(plain.state_dict())
+    batch = samples(plain, 2)
+    (without, _), (total, terms) = (method.eval().loss(batch) for method in (plain, smooth))
+    torch.testing.assert_close(total, without + 2 * terms["smoothness"])
+    assert smooth.arguments["smoothness"] == 2 and terms["smoothness"] > 0
+
+
 def test_outputs_can_be_handed_in(samples, face_model):
     for name in ("tddfa", "weight_mask", "joint"):
         method = create_method(name, model=face_model, **TINY[name]).eval()

@@ -1,0 +1,44 @@
+// Laplacian smoothness on a fixed mesh (Sorkine et al. 2004, "Laplacian Surface Editing", as a penalty):
+//   loss[b] = sum_n q_n |D_n|^2,  D_n = sum_e w_e (V_j(e) - V_n) over the entries e of row n of the mesh's table,
+// from differences of vertices, exact where they are close. The table has each edge in both of its rows, with one
+// weight: vjp: grad_V_n = sum_e w_e (h_j(e) - h_n), h = 2 grad_loss q D, so that the backward gathers as well.
+#pragma once
+#include "kernels/simd.h"
+#include "kernels/vector3.h"
+
+namespace pyface3d {
+template <typename T>
+struct LaplacianSmoothness {  // contiguous, one scalar type
+  const T* vertices;          // (B, N, 3)
+  const int32_t* offsets;     // (N + 1,) row n of the table is [offsets[n], offsets[n + 1])
+  const int32_t* neighbors;   // (E,)
+  const T* weights;           // (E,), or null: ones
+  const T* vertex_weights;    // (N,) q, or null: ones
+  const T* grad_loss;         // (B,), backward only
+  double* parts;              // (B, C): the sums of the chunks, forward only
+  T* loss;                    // (B,), forward only
+  T* grad_vertices;           // (B, N, 3), backward only
+  int64_t batch, vertex_count, entry_count;
+};
+
+// Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.
+constexpr int64_t kLaplacianChunk = 4096;
+
+PYFACE3D_INLINE int64_t laplacian_chunks(int64_t vertex_count) {
+  return (vertex_count + kLaplacianChunk - 1) / kLaplacianChunk;
+}
+
+template <typename T>
+const char* laplacian_smoothness_forward_cuda(const LaplacianSmoothness<T>& p, void* stream);
+template <typename T>
+const char* laplacian_smoothness_backward_cuda(const LaplacianSmoothness<T>& p, void* stream);
+
+PYFACE3D_EACH_ISA(
+    // Items are (face, chunk of vertices) pairs, numbered face-major: fills their `parts`.
+    template <typename T> void laplacian_smoothness_parts(const LaplacianSmoothness<T>& p, int64_t begin, int64_t end);
+    // Adds the parts up: fills `loss`.
+    template <typename T> void laplacian_smoothness_finish(const LaplacianSmoothness<T>& p);
+    // Faces [begin, end). scratch (N, 4) per thread.
+    template <typename T>
+    void laplacian_smoothness_backward(const LaplacianSmoothness<T>& p, int64_t begin, int64_t end, T* scratch);)
+}  // namespace pyface3d

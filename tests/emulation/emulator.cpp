@@ -1,0 +1,113 @@
+// Blocks one after the other, the threads of a block as fibers that change at barriers; with a seed, in random order.
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cuda_runtime.h"
+#include "shadow.h"
+
+namespace emulation {
+namespace {
+constexpr size_t kStack = 1 << 16;
+
+struct Fiber {
+  ucontext_t context;
+  dim3 thread;
+  const char* file;  // of the barrier at which it waits
+  int line;
+  bool done;
+};
+
+ucontext_t scheduler;
+Fiber* running;
+const std::function<void()>* body;
+std::vector<Fiber> fibers;
+std::unique_ptr<char[]> stacks;  // of all fibers, one after the other
+
+void enter() {
+  (*body)();
+  running->done = true;
+}
+
+void start(const dim3& block, size_t count) {
+  if (fibers.size() < count) {
+    fibers.resize(count);
+    stacks.reset(new char[count * kStack]);
+    shadow::ignore(stacks.get(), count * kStack);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Fiber& f = fibers[i];
+    f.thread = dim3(i % block.x, i / block.x % block.y, i / (size_t{block.x} * block.y));
+    f.done = false;
+    getcontext(&f.context);
+    f.context.uc_stack.ss_sp = stacks.get() + i * kStack;
+    f.context.uc_stack.ss_size = kStack;
+    f.context.uc_link = &scheduler;
+    makecontext(&f.context, enter, 0);
+  }
+}
+
+// Every thread goes on until its next barrier or its end.
+void round(const std::vector<uint32_t>& order, uint32_t block) {
+  for (const uint32_t i : order) {
+    if (fibers[i].done) continue;
+    running = &fibers[i];
+    threadIdx = running->thread;
+    shadow::enter(block, i);
+    swapcontext(&scheduler, &running->context);
+    shadow::leave();
+  }
+}
+
+// True when all threads of the block are through; notes barriers that not all reach, or that are not the same.
+bool finished(size_t count) {
+  size_t done = 0;
+  const Fiber* waiting = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    done += fibers[i].done;
+    if (!fibers[i].done) {
+      if (waiting && (waiting->line != fibers[i].line || waiting->file != fibers[i].file))
+        shadow::report("threads of one block wait at different barriers", waiting->file, waiting->line);
+      waiting = &fibers[i];
+    }
+  }
+  if (done && waiting) shadow::report("not all threads of the block reach a barrier", waiting->file, waiting->line);
+  return done == count || done;  // a block that disagrees would hang: it is left
+}
+}  // namespace
+
+void barrier(const char* file, int line) {
+  Fiber* self = running;
+  self->file = file, self->line = line;
+  swapcontext(&self->context, &scheduler);
+}
+
+const char* launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel) {
+  const char* seed = std::getenv("PYFACE3D_EMULATION_SEED");
+  const size_t count = size_t{block.x} * block.y * block.z;
+  std::vector<uint32_t> blocks(size_t{grid.x} * grid.y * grid.z), threads(count);
+  std::iota(blocks.begin(), blocks.end(), 0u);
+  std::iota(threads.begin(), threads.end(), 0u);
+  std::mt19937 random(seed ? std::strtoul(seed, nullptr, 10) : 0);
+  if (seed) std::shuffle(blocks.begin(), blocks.end(), random);
+  gridDim = grid, blockDim = block, body = &kernel;
+  shadow::begin(seed != nullptr);
+  for (const uint32_t at : blocks) {
+    blockIdx = dim3(at % grid.x, at / grid.x % grid.y, at / (grid.x * grid.y));
+    start(block, count);
+    shadow::begin_block();
+    do {
+      if (seed) std::shuffle(threads.begin(), threads.end(), random);
+      round(threads, at);
+      shadow::pass_barrier();
+    } while (!finished(count));
+  }
+  return shadow::end();
+}
+}  // namespace emulation
