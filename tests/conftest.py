@@ -24,6 +24,12 @@ def keypoint_model(data_folder):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def cache_of_tests(tmp_path_factory):
+    """Translated labels are kept in a folder of the tests, not beside the data."""
+    os.environ["PYFACE3D_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def away_from_the_sources(tmp_path_factory):
     """Python started by a test imports the installed package, as a user's does, not the folder it was tested from."""
     os.chdir(tmp_path_factory.mktemp("away"))

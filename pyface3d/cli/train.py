@@ -1,6 +1,7 @@
 """``pyface3d train``."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ def train(
         list[str] | None,
         typer.Option(help="synthetic[:COUNT], or the path of a set; repeated: equal shares of each batch."),
     ] = None,
+    model: Annotated[str | None, typer.Option(help="Face model to train in; default: the embedded one.")] = None,
+    space: Annotated[str | None, typer.Option(help="Whitening table of that model's parameters.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint, metrics and weights.")] = Path("run"),
     recipe: Annotated[
         str | None, typer.Option(help="Packaged recipe or YAML file of options; those on the command line win.")
@@ -49,6 +52,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a method by its published loss and recipe; a second call goes on where the first one stopped.
 
+    Labels of the face model that is named with --model are taken as they are; those of another one are translated.
+
     [bold]Example:[/bold] pyface3d train mobile_frnet --data synthetic:20000 --steps 2000 --out run
     """
     from pyface3d.training import read_recipe, run_training
@@ -59,6 +64,7 @@ def train(
     options |= _given(augment=augment, max_minutes=max_minutes, save_minutes=save_minutes, workers=workers)
     options |= _given(processes=processes, precision=precision, pool=_text(pool), start=_text(start))
     options["arguments"] = {**options.get("arguments", {}), **_pairs("argument", argument)}
+    options["arguments"] |= _given(model=model, space=space)
     name, sources = method or options.get("method"), data or options.get("data")
     if not name:
         raise CommandError("name the method to train, or a recipe that does", 2)
@@ -71,8 +77,14 @@ def train(
     for note in result["notes"]:
         screen.say(note)
     screen.say(f"wrote {result['weights']} after {result['steps']} steps, {rate_said}")
-    screen.say(f"next: pyface3d evaluate {name} --weights {result['weights']} --data BENCHMARK")
+    screen.say(f"next: {_next(name, result['weights'], model)}")
     return result
+
+
+def _next(name: str, weights: str, model: str | None) -> str:
+    """The command that evaluates what was trained."""
+    words = ["pyface3d", "evaluate", name, "--weights", weights, *(["--model", model] if model else [])]
+    return f"{shlex.join(words)} --data BENCHMARK"
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Folders and zips read alike, from any number of worker processes."""
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Callable
@@ -63,6 +64,17 @@ class Archive:
         opened = self._zip
         assert opened is not None
         return _checked(lambda: read_entry(opened, name))
+
+    def fingerprint(self) -> str:
+        """What the files are, by what is known without reading them: a zip's checksums, sizes and times of a folder."""
+        if self.path.is_dir():
+            told: list[Any] = [
+                (name, (info := (self.path / name).stat()).st_size, info.st_mtime_ns) for name in self.names
+            ]
+        else:
+            with open_regular(self.path), open_zip(self.path) as archive:
+                told = [(info.filename, info.file_size, info.CRC) for info in archive.infolist()]
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
     def pictures(self) -> list[str]:
         """Names that end like an image file, without macOS' resource files."""

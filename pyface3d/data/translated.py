@@ -37,8 +37,9 @@ class Translated(FaceDataset):
         faces: the set, with 68 landmarks.
         model: the face model wanted.
         space: layout, crop and, in its mean and std, the prior of the parameters.
-        cache: file that keeps the result; read where it is of the same set and model. None: nothing is kept.
-        wait: another process writes ``cache``; wait for it.
+        cache: folder that keeps the result, in a file named after what the labels are and the model; None: nothing is
+            kept.
+        wait: another process writes that file; wait for it.
 
     Attributes:
         residual: (N,) mean distance of the fitted landmarks to the label's, as a share of the face's size; NaN where a
@@ -65,11 +66,12 @@ class Translated(FaceDataset):
         self.faces, self.model_name, self.title = faces, model.name, faces.title
         self.face_model, self.landmark_set = model.hash(), faces.landmark_set
         stamp = _stamp(faces, model, space)
-        found = None if cache is None else _read(Path(cache), stamp, wait)
+        file = None if cache is None else Path(cache) / f"translated-{stamp[:16]}.npz"
+        found = None if file is None else _read(file, stamp, wait)
         if found is None:
             found = _translate(faces, model, space)
-            if cache is not None:
-                _write(Path(cache), stamp, found)
+            if file is not None:
+                _write(file, stamp, found)
         self.params, self.residual = found["params"], found["residual"]
         if not bool((self.residual <= MOST).any()):
             raise ValueError(f"{self.title}: no label can be translated to {model.name}; wanted are 68 landmarks")
@@ -141,9 +143,36 @@ def _translate(faces: FaceDataset, model: MorphableModel, space: ParameterSpace)
 
 def _stamp(faces: FaceDataset, model: MorphableModel, space: ParameterSpace) -> str:
     """SHA-256 (hex) of everything that the result depends on."""
-    told: Any = [type(faces).__name__, faces.title, faces.names, model.hash(), space.size, space.flip]
+    told: Any = [type(faces).__name__, faces.names, _content(faces), model.hash(), space.size, space.flip]
     told += [space.mean.tolist(), space.std.tolist(), NOISE, TURNS]
     return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _content(faces: FaceDataset) -> Any:
+    """What the labels of a set are, without reading all its files."""
+    archive, tables = getattr(faces, "archive", None), getattr(faces, "tables", {})
+    kept = [
+        hashlib.sha256(tables[key].numpy().tobytes()).hexdigest() for key in ("params", "landmarks") if key in tables
+    ]
+    return [None if archive is None else archive.fingerprint(), *kept]
+
+
+def cache_folder(data: str | os.PathLike) -> Path:
+    """Where translated labels of a set are kept: beside it, or where that is read-only in a folder of the user's.
+
+    ``PYFACE3D_CACHE`` names another folder for all of them.
+
+    Example:
+        >>> cache_folder("sets/300W_LP.zip").name
+        '.pyface3d'
+    """
+    named = os.environ.get("PYFACE3D_CACHE")
+    if named:
+        return Path(named)
+    beside = Path(data).absolute().parent
+    if os.access(beside, os.W_OK) and beside.stat().st_mode & 0o222:  # root may write where nobody is meant to
+        return beside / ".pyface3d"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyface3d"
 
 
 def _read(path: Path, stamp: str, wait: bool) -> dict[str, Tensor] | None:

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
@@ -15,12 +15,14 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from pyface3d.camera import ParameterSpace
 from pyface3d.data import Augment, Strength, Tolerant
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
 from pyface3d.foreign.regular import read_text
 from pyface3d.foreign.text import parse_yaml
 from pyface3d.methods import Method, Recipe, create_method, save_weights
+from pyface3d.morphable import load_model
 from pyface3d.training.launch import default_processes, launch
 from pyface3d.training.run import train
 from pyface3d.training.sources import label_space, open_source
@@ -54,7 +56,8 @@ def run_training(
         name: of the method.
         sources: see :func:`open_source`; equal shares of each batch.
         folder: of checkpoint, metrics and ``<name>.safetensors``.
-        arguments: of the method's constructor.
+        arguments: of the method's constructor; ``model`` and ``space`` may be paths: labels of that face model need no
+            translation.
         augment: "strong", "light", "prnet" or "none".
         processes: None: one for each core or GPU; 1: this one.
         pool: folder in which rendered portraits and decoded crops are kept between epochs and calls.
@@ -84,7 +87,7 @@ def run_training(
         "pool": None if pool is None else str(pool),
     }
     if "TORCHELASTIC_RUN_ID" not in os.environ and processes != 1:
-        recipe = create_method(name, **job["arguments"]).recipe
+        recipe = make_method(name, **job["arguments"]).recipe
         batch_size = options.get("batch_size") or recipe.batch_size
         gpus = torch.cuda.device_count()
         count = processes or (gpus if gpus else default_processes(batch_size))
@@ -101,7 +104,7 @@ def _run(
     torch.manual_seed(seed)  # before the method is made: its weights are drawn
     method = make_method(name, **job["arguments"])
     notes: list[str] = []
-    common = {"pool": job["pool"], "cache": folder, "tests": options.pop("tests", False), "tell": notes.append}
+    common = {"pool": job["pool"], "tests": options.pop("tests", False), "tell": notes.append}
     sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
     strength = AUGMENTS[job["augment"]]
     changes = None if strength is None else Augment(label_space(method), method.model, strength=strength)
@@ -131,7 +134,17 @@ def _refused(sets: list[Tolerant]) -> list[str]:
 
 
 def make_method(name: str, **arguments: Any) -> Method:
-    """A method; with the default face it gets the whitening measured on portraits, not the rough default."""
+    """A method; with the default face it gets the whitening measured on portraits, not the rough default.
+
+    Args:
+        name: of the method.
+        arguments: of its constructor; ``model`` and ``space`` may be paths.
+    """
+    readers: dict[str, Callable[[Path], Any]] = {"model": load_model, "space": ParameterSpace.load}
+    arguments = {
+        key: readers[key](Path(value)) if key in readers and isinstance(value, str) else value
+        for key, value in arguments.items()
+    }
     method, labels = create_method(name, **arguments), parameter_space()
     own = method.space is None or "space" in arguments or "model" in arguments or method.images.size != labels.size
     return method if own else create_method(name, **arguments, space=labels)

@@ -11,7 +11,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.data import FaceDataset, Pool, open_sets
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.synthetic import SyntheticFaces, parameter_space
-from pyface3d.data.translated import Translated, belongs
+from pyface3d.data.translated import Translated, belongs, cache_folder
 from pyface3d.methods import Method
 
 EPOCH = 65_536  # portraits that an epoch counts when nothing else is said
@@ -38,7 +38,8 @@ def open_source(
         method: what is to be trained.
         seed: of the portraits.
         pool: folder in which decoded samples are kept, each set in its own folder; None: they are not.
-        cache: folder in which translated labels are kept; None: they are not.
+        cache: folder in which translated labels are kept; None: beside the data
+            (:func:`pyface3d.data.translated.cache_folder`).
         tests: also take sets that are for testing.
         tell: is told what was translated, and how exactly.
 
@@ -62,15 +63,13 @@ def open_source(
         raise ValueError(f"open_source: {name} holds no set that is known; `pyface3d data check` says what is there")
     chosen: list[Dataset] = []
     for title, found in sets.items():
-        own = _of_model(found, method, cache, tell)
+        own = _of_model(found, method, cache_folder(name) if cache is None else Path(cache), tell)
         key = f"{Path(name).resolve().name}-{title}-{size}-{own.face_model[:8]}"
         chosen.append(own if pool is None else _pooled(pool, key, own))
     return chosen
 
 
-def _of_model(
-    faces: FaceDataset, method: Method, cache: str | os.PathLike | None, tell: Callable[[str], None]
-) -> FaceDataset:
+def _of_model(faces: FaceDataset, method: Method, cache: Path, tell: Callable[[str], None]) -> FaceDataset:
     """The set with parameters of the method's face model, where it has parameters that the method learns from."""
     if not faces.face_model or (method.space is None and method.atlas is None):
         return faces
@@ -80,8 +79,7 @@ def _of_model(
     if belongs(faces, model, space):
         faces.face_model = model.hash()
         return faces
-    file = None if cache is None else Path(cache) / f"translated-{_plain(faces.title)}.npz"
-    translated = Translated(faces, model, _prior(method, space), file, wait=int(os.environ.get("RANK", 0)) > 0)
+    translated = Translated(faces, model, _prior(method, space), cache, wait=int(os.environ.get("RANK", 0)) > 0)
     tell(translated.summary())
     return translated
 

@@ -1,15 +1,20 @@
 """Labels of one face model as those of another: how near they come, that they are kept, and what is refused."""
 
+import json
+
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from pyface3d import MorphableModel, create_method
+from pyface3d import MorphableModel, create_method, load_model
 from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.cli import app
 from pyface3d.data import MatFaces, UnreadableError
 from pyface3d.data.synthetic import parameter_space
-from pyface3d.data.translated import Translated, belongs
+from pyface3d.data.translated import Translated, belongs, cache_folder
 from pyface3d.fitting import fit_landmarks
 from pyface3d.landmarks import box_size
+from pyface3d.methods import read_card
 from pyface3d.training.sources import open_source
 
 
@@ -51,12 +56,38 @@ def test_real_labels_come_as_near_as_the_model_can(data_folder, model):
 
 
 def test_the_result_is_kept_and_read_again(known, model, tmp_path, monkeypatch):
-    first = Translated(known, model, parameter_space(), tmp_path / "kept.npz")
+    first = Translated(known, model, parameter_space(), tmp_path)
     monkeypatch.setattr("pyface3d.data.translated.fit_landmarks", None)
-    again = Translated(known, model, parameter_space(), tmp_path / "kept.npz")
+    again = Translated(known, model, parameter_space(), tmp_path)
     assert torch.equal(first.params, again.params) and torch.equal(first.residual, again.residual)
     with pytest.raises(TypeError):  # of another frame: translated anew
-        Translated(known, model, ParameterSpace(n_identity=40, n_expression=10, size=60), tmp_path / "kept.npz")
+        Translated(known, model, ParameterSpace(n_identity=40, n_expression=10, size=60), tmp_path)
+    label = known.archive.path / known.files[0][1]
+    label.write_bytes(label.read_bytes() + b" ")
+    with pytest.raises(TypeError):  # other content under the same names
+        Translated(MatFaces(known.archive.path, known.space), model, parameter_space(), tmp_path)
+
+
+def test_the_cache_lies_beside_the_data_unless_that_is_read_only(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYFACE3D_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert cache_folder(tmp_path / "set.zip") == tmp_path / ".pyface3d"
+    sealed = tmp_path / "sealed"
+    sealed.mkdir(mode=0o555)
+    assert cache_folder(sealed / "set.zip") == tmp_path / "home" / "pyface3d"
+
+
+def test_labels_of_the_model_that_is_named_are_not_translated(data_folder, tmp_path):
+    """`train --model` of the labels' own model: 3DDFA's 68-point basis is the Basel face's."""
+    basis = data_folder / "tddfa/keypoint_basis.npz"
+    call = ["train", "tddfa", "--data", data_folder / "300wlp/samples", "--model", basis, "--out", tmp_path, "--json"]
+    call += ["--steps", 1, "--batch-size", 2, "--workers", 0, "--processes", 1, "--argument", "width=0.125"]
+    result = CliRunner().invoke(app, list(map(str, call)))
+    assert result.exit_code == 0, result.output
+    assert not any("translated" in note for note in json.loads(result.stdout)["notes"])
+    card = read_card(tmp_path / "tddfa.safetensors")
+    assert card.face_model["hash"] == load_model(basis).hash()
+    assert "--argument" in card.training["command"] and "keypoint_basis" in card.training["command"]
 
 
 def test_samples_say_what_they_belong_to_and_those_that_cannot_be_are_named(known, model):
