@@ -1,9 +1,7 @@
 """Builds the kernels, and is its own PEP 517 backend: the build uses the torch of the environment pip installs into."""
 
 import os
-import platform
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,27 +12,20 @@ from setuptools.build_meta import *  # noqa: F403  (the backend hooks)
 from setuptools.build_meta import get_requires_for_build_wheel as _requires
 from setuptools.command.build_ext import build_ext
 
+from toolchain import (
+    FREE_THREADED,
+    compiler,
+    cuda_flags,
+    cuda_toolkit,
+    cuda_version,
+    instruction_sets,
+    stop,
+    toolchain,
+)
+
 ROOT = Path(__file__).parent.absolute()
 TORCH_TARGET = "0x020b000000000000"  # 2.11: the first torch whose stable ABI has all we call
 TORCH_LEAST = (2, 11)
-WARNINGS = "-Wall -Wextra -Wno-unused-parameter"
-# Every kernel's CPU loops are compiled once per instruction set and chosen at run time (csrc/kernels/simd.h).
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-AVX2 = "-mavx2 -mfma -mf16c -mbmi2"
-INSTRUCTION_SETS = {"base": ""} | (
-    {
-        "avx2": AVX2,
-        "avx512": AVX2 + " -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512",
-    }
-    if X86
-    else {}
-)
-CUDA_ARCHITECTURES = "7.5;8.0;8.6;9.0+PTX"
-
-
-def stop(sentence):
-    """Ends the build with one sentence that says what to do."""
-    sys.exit(f"pyface3d: {sentence}")
 
 
 def installed_torch():
@@ -76,47 +67,9 @@ def usable_torch():
     return folder
 
 
-def compiler():
-    """The C++ compiler's command, or a sentence."""
-    command = os.environ.get("CXX", "c++")
-    if not shutil.which(command.split()[0]):
-        stop(f"no C++ compiler found ({command}); install one (Debian: apt install g++) or set CXX")
-    return command
-
-
 def emulating():
     """Whether the CUDA kernels are compiled for CPU tensors (tests/emulation), to test them without a GPU."""
     return os.environ.get("PYFACE3D_EMULATE_CUDA") == "1"
-
-
-def cuda_toolkit():
-    """(nvcc, include, cudart_static) of the toolkit that owns the headers, not of an nvcc wrapper; None without one."""
-    if os.environ.get("PYFACE3D_CUDA") == "0":
-        return None
-    guesses = [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]
-    guesses += sorted(map(str, Path("/usr/local").glob("cuda-*")), reverse=True)
-    if nvcc := shutil.which("nvcc"):
-        guesses.insert(1, str(Path(nvcc).resolve().parents[1]))
-    for guess in filter(None, guesses):
-        for pattern in ("include", "targets/*/include"):
-            for include in Path(guess).glob(pattern):
-                nvcc, runtime = Path(guess, "bin/nvcc"), next(Path(guess).glob("**/libcudart_static.a"), None)
-                if (include / "cuda_runtime.h").is_file() and nvcc.is_file() and runtime:
-                    return nvcc, include, runtime
-    if os.environ.get("PYFACE3D_CUDA") == "1":
-        stop("PYFACE3D_CUDA=1, but no CUDA toolkit with nvcc, headers and libcudart_static.a; set CUDA_HOME")
-    return None
-
-
-def cuda_flags():
-    """-gencode flags of TORCH_CUDA_ARCH_LIST ("8.0;9.0+PTX"), or of our default list."""
-    flags = []
-    for arch in re.split(r"[;\s]+", os.environ.get("TORCH_CUDA_ARCH_LIST") or CUDA_ARCHITECTURES):
-        number = arch.removesuffix("+PTX").replace(".", "")
-        flags.append(f"-gencode arch=compute_{number},code=sm_{number}")
-        if arch.endswith("+PTX"):
-            flags.append(f"-gencode arch=compute_{number},code=compute_{number}")
-    return " ".join(flags)
 
 
 class NinjaBuild(build_ext):
@@ -136,26 +89,27 @@ class NinjaBuild(build_ext):
 
 def common_rules(cuda):
     """Ninja rules shared by both modules: C++, one rule per instruction set, CUDA."""
-    cxx = compiler()
+    cxx = compiler(TOOLS)
     sanitize = os.environ.get("PYFACE3D_SANITIZE", "")  # e.g. "address,undefined"
     extra = f"-fsanitize={sanitize} -fno-omit-frame-pointer -g" if sanitize else ""
-    flags = "-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math"
-    rules = [f"flags = {flags} {WARNINGS} {extra} -I{ROOT}/csrc"]
     # without optimization a branch of the object is one of the source
-    counted = " --coverage -O0" if os.environ.get("PYFACE3D_COVERAGE") == "1" else ""
-    for name, switches in INSTRUCTION_SETS.items():
+    counted = "--coverage -O0" if os.environ.get("PYFACE3D_COVERAGE") == "1" else ""
+    rules = [f"flags = {TOOLS.flags} {TOOLS.quiet} {extra} -I{ROOT}/csrc"]
+    for name, switches in instruction_sets().items():
         rules.append(
-            f"rule kernel_{name}\n command = {cxx} $flags {switches}{counted} -DPYFACE3D_ISA={name} "
-            f"-DPYFACE3D_ISA_{name} "
-            "-MMD -MF $out.d -c $in -o $out\n depfile = $out.d"
+            f"rule kernel_{name}\n command = {cxx} $flags {switches} {counted} -DPYFACE3D_ISA={name} "
+            f"-DPYFACE3D_ISA_{name} {TOOLS.dependencies}\n depfile = $out.d"
         )
-    rules.append(f"rule cc\n command = {cxx} $flags $more -MMD -MF $out.d -c $in -o $out\n depfile = $out.d")
-    rules.append(f"rule ld\n command = {cxx} -shared {extra}{counted} $in -o $out $libs")
+    rules.append(f"rule cc\n command = {cxx} $flags $more {TOOLS.dependencies}\n depfile = $out.d")
+    strip = "" if extra or counted else TOOLS.strip
+    rules.append(f"rule ld\n command = {cxx} {extra} {counted} {strip} {TOOLS.link}")
     if cuda:
+        # binaries of six architectures, compressed for size: the wheel is downloaded more often than it is loaded
+        small = "-Xfatbin -compress-all" + (" --compress-mode=size" if cuda_version(cuda[1]) >= (12, 8) else "")
         rules.append(
-            f"rule nv\n command = {cuda[0]} -std=c++17 -O3 {cuda_flags()} {os.environ.get('NVCC_FLAGS', '')} "
-            f"-I{ROOT}/csrc -I{cuda[1]} -Xcompiler -fPIC,-fvisibility=hidden --threads 2 "
-            "-MD -MF $out.d -c $in -o $out\n depfile = $out.d"
+            f"rule nv\n command = {cuda[0]} -std=c++17 -O3 {cuda_flags(cuda_version(cuda[1]))} {small} "
+            f"{os.environ.get('NVCC_FLAGS', '')} -I{ROOT}/csrc -I{cuda[1]} -Xcompiler -fPIC,-fvisibility=hidden "
+            "--threads 2 -MD -MF $out.d -c $in -o $out\n depfile = $out.d"
         )
     return rules
 
@@ -166,10 +120,15 @@ def kernel_objects(rules):
     rules.append(f"build simd.o: cc {ROOT}/csrc/kernels/simd.cpp")
     for source in sorted((ROOT / "csrc/kernels").glob("*.cpp")):
         if source.stem != "simd":
-            for name in INSTRUCTION_SETS:
+            for name in instruction_sets():
                 objects.append(f"kernel_{source.stem}_{name}.o")
                 rules.append(f"build {objects[-1]}: kernel_{name} {source}")
     return objects
+
+
+def includes(*folders):
+    """Flags for headers of others, whose warnings are not ours."""
+    return " ".join(f"{TOOLS.system_include}{folder}" for folder in folders)
 
 
 def torch_module(out):
@@ -177,14 +136,17 @@ def torch_module(out):
     torch, cuda = usable_torch(), None if emulating() else cuda_toolkit()
     rules = common_rules(cuda)
     objects = kernel_objects(rules)
-    include = f"-isystem {torch}/include -isystem {sysconfig.get_path('include')}"
-    include += f" -DPYFACE3D_WITH_CUDA -isystem {cuda[1]}" if cuda else ""
+    include = includes(f"{torch}/include", sysconfig.get_path("include"))
+    if cuda:
+        major, minor = cuda_version(cuda[1])
+        include += f" -DPYFACE3D_WITH_CUDA={major * 1000 + minor * 10} {includes(cuda[1])}"
     if emulating():
         include += f" -DPYFACE3D_EMULATE_CUDA -I{ROOT}/tests/emulation"
+    limited = "" if FREE_THREADED else "-DPy_LIMITED_API=0x030a0000"
     for source in sorted((ROOT / "csrc/torch").glob("*.cpp")):
         objects.append(f"torch_{source.stem}.o")
         rules.append(f"build {objects[-1]}: cc {source}")
-        rules.append(f" more = -DTORCH_TARGET_VERSION={TORCH_TARGET} -DPy_LIMITED_API=0x030a0000 {include}")
+        rules.append(f" more = -DTORCH_TARGET_VERSION={TORCH_TARGET} {limited} {include}")
     if cuda or emulating():
         for source in sorted((ROOT / "csrc/kernels").glob("*.cu")):
             objects.append(f"cuda_{source.stem}.o")
@@ -194,7 +156,7 @@ def torch_module(out):
         for source in sorted((ROOT / "tests/emulation").glob("*.cpp")):
             objects.append(f"emulation_{source.stem}.o")
             rules.append(f"build {objects[-1]}: cc {source}\n more = {include}")
-    libs = f"-L{torch}/lib -ltorch -ltorch_cpu"  # the stable shim; no libtorch_python
+    libs = TOOLS.torch_libraries(torch)
     if cuda:
         libs += f" {cuda[2]} -lrt -ldl -lpthread"
     rules.append(f"build {out}: ld {' '.join(objects)}\n libs = {libs}")
@@ -202,31 +164,33 @@ def torch_module(out):
 
 
 def runtime_module(out):
-    """Ninja file of pyface3d.runtime._R: the same kernels bound to NumPy with nanobind, without torch."""
+    """Ninja file of pyface3d.runtime._R: the same kernels bound to NumPy with nanobind, without torch.
+
+    In nanobind's split mode the module has the stable ABI of Python 3.10, and the package nanobind-backend what differs
+    between Pythons. Free-threaded Pythons have no stable ABI before 3.15: there nanobind is compiled in.
+    """
     import nanobind
 
     folder = Path(nanobind.__file__).parent
-    limited = "-DPy_LIMITED_API=0x030c0000" if LIMITED_RUNTIME else ""
-    include = f"-isystem {folder}/include -isystem {folder}/ext/robin_map/include"
-    include += f" -isystem {sysconfig.get_path('include')}"
+    include = includes(f"{folder}/include", f"{folder}/ext/robin_map/include", sysconfig.get_path("include"))
+    split = "-DPy_LIMITED_API=0x030a0000 -DNB_BACKEND_MODULE=nanobind_backend -DNB_BACKEND_PYPI=nanobind-backend"
+    more = f"{'-DNB_FREE_THREADED' if FREE_THREADED else split} {include}"
     rules = common_rules(None)
     objects = kernel_objects(rules)
-    for source in [*sorted((ROOT / "csrc/runtime").glob("*.cpp")), folder / "src/nb_combined.cpp"]:
+    linked = [folder / "src/nb_combined.cpp"] if FREE_THREADED else []
+    for source in [*sorted((ROOT / "csrc/runtime").glob("*.cpp")), *linked]:
         objects.append(f"runtime_{source.stem}.o")
-        rules.append(f"build {objects[-1]}: cc {source}\n more = -fno-strict-aliasing -w {limited} {include}")
-    rules.append(f"build {out}: ld {' '.join(objects)}\n libs = -lpthread")
+        rules.append(f"build {objects[-1]}: cc {source}\n more = -fno-strict-aliasing -w {more}")
+    rules.append(f"build {out}: ld {' '.join(objects)}\n libs = {TOOLS.threads} {TOOLS.python_library()}")
     return rules
 
 
-# _C needs the limited API of 3.10 alone; nanobind's needs 3.12, so older Pythons get a version-bound wheel.
-LIMITED_RUNTIME = sys.version_info >= (3, 12)
-EXTENSIONS = [Extension("pyface3d._C", [], py_limited_api=True)]
-if list((ROOT / "csrc/runtime").glob("*.cpp")):
-    EXTENSIONS.append(Extension("pyface3d.runtime._R", [], py_limited_api=LIMITED_RUNTIME))
+TOOLS = toolchain()
+EXTENSIONS = [Extension(name, [], py_limited_api=not FREE_THREADED) for name in ("pyface3d._C", "pyface3d.runtime._R")]
 
 if __name__ == "__main__":
     setup(
         ext_modules=EXTENSIONS,
         cmdclass={"build_ext": NinjaBuild},
-        options={"bdist_wheel": {"py_limited_api": "cp312"}} if LIMITED_RUNTIME else {},
+        options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp310"}},
     )

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import warnings
 
 import torch
 
@@ -31,7 +32,35 @@ def _load() -> None:
         ) from error
 
 
+def cuda_remark(built: int, torch_cuda: str | None) -> str | None:
+    """The sentence for CUDA kernels of another major version than torch's; None where they are of the same, or absent.
+
+    Args:
+        built: what the kernels were compiled with, 13000 for CUDA 13.0; 0 without CUDA kernels.
+        torch_cuda: ``torch.version.cuda``, for example "12.6".
+    """
+    if not built or not torch_cuda or built // 1000 == int(torch_cuda.split(".")[0]):
+        return None
+    return (
+        f"pyface3d's CUDA kernels were built with CUDA {_text(built)} and this torch with {torch_cuda}: they need a driver "
+        f"of CUDA {built // 1000} (nvidia-smi shows it); with an older one, build them here: "
+        "pip install --no-binary pyface3d --force-reinstall --no-deps pyface3d"
+    )
+
+
+def _text(version: int) -> str:
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
 _load()
+if _remark := cuda_remark(torch.ops.pyface3d.cuda_version(), torch.version.cuda):
+    warnings.warn(_remark, RuntimeWarning, stacklevel=2)
+
+
+def cuda_version() -> str | None:
+    """The CUDA that the kernels were built with, for example "13.0"; None without CUDA kernels."""
+    built = torch.ops.pyface3d.cuda_version()
+    return _text(built) if built else None
 
 
 def simd_level() -> str:

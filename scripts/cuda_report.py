@@ -20,7 +20,15 @@ Row = tuple[str, str, int, int, int]
 
 def report(nvcc: Path, include: Path, source: Path, folder: str) -> list[Row]:
     """(kernel, architecture, registers, shared bytes, spilled bytes) of one source."""
-    flags = ["-std=c++17", "-O3", *build.cuda_flags().split(), "-Xptxas", "-v", f"-I{ROOT}/csrc", f"-I{include}"]
+    flags = [
+        "-std=c++17",
+        "-O3",
+        *build.cuda_flags(build.cuda_version(include)).split(),
+        "-Xptxas",
+        "-v",
+        f"-I{ROOT}/csrc",
+        f"-I{include}",
+    ]
     command = [nvcc, *flags, "-c", source, "-o", f"{folder}/{source.stem}.o"]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:

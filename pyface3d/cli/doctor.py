@@ -81,8 +81,18 @@ def _kernels() -> dict[str, Any]:
     except (ImportError, OSError, RuntimeError) as error:
         return {"loaded": f"no: {' '.join(str(error).split())}"}
     names = sorted(name for name in getattr(ops, "__all__", dir(ops)) if not name.startswith("_"))
-    cuda = torch._C._dispatch_has_kernel_for_dispatch_key("pyface3d::synthesize_shape", "CUDA")
-    return {"loaded": "yes", "simd": _simd(), "cuda kernels": "yes" if cuda else "no", "ops": ", ".join(names)}
+    return {"loaded": "yes", "simd": _simd(), "cuda kernels": _cuda(), "ops": ", ".join(names)}
+
+
+def _cuda() -> str:
+    import torch
+
+    from pyface3d import _ext
+
+    if not torch._C._dispatch_has_kernel_for_dispatch_key("pyface3d::synthesize_shape", "CUDA"):
+        return "no"
+    remark = _ext.cuda_remark(torch.ops.pyface3d.cuda_version(), torch.version.cuda)
+    return f"yes, built with CUDA {_ext.cuda_version()}" + (f" ({remark})" if remark else "")
 
 
 def _simd() -> str:
