@@ -42,10 +42,15 @@ def cuda_remark(built: int, torch_cuda: str | None) -> str | None:
     if not built or not torch_cuda or built // 1000 == int(torch_cuda.split(".")[0]):
         return None
     return (
-        f"pyface3d's CUDA kernels were built with CUDA {_text(built)} and this torch with {torch_cuda}: they need a driver "
-        f"of CUDA {built // 1000} (nvidia-smi shows it); with an older one, build them here: "
+        f"pyface3d's CUDA kernels were built with CUDA {_text(built)} and this torch with {torch_cuda}: they need a "
+        f"driver of CUDA {built // 1000} (nvidia-smi shows it); with an older one, build them here: "
         "pip install --no-binary pyface3d --force-reinstall --no-deps pyface3d"
     )
+
+
+def built_cuda() -> int:
+    """What the kernels were compiled with, 13000 for CUDA 13.0; 0 without CUDA kernels."""
+    return getattr(torch.ops.pyface3d, "cuda_version", int)()  # a build in place may be older than this file
 
 
 def _text(version: int) -> str:
@@ -53,14 +58,13 @@ def _text(version: int) -> str:
 
 
 _load()
-if _remark := cuda_remark(torch.ops.pyface3d.cuda_version(), torch.version.cuda):
+if _remark := cuda_remark(built_cuda(), torch.version.cuda):
     warnings.warn(_remark, RuntimeWarning, stacklevel=2)
 
 
 def cuda_version() -> str | None:
     """The CUDA that the kernels were built with, for example "13.0"; None without CUDA kernels."""
-    built = torch.ops.pyface3d.cuda_version()
-    return _text(built) if built else None
+    return _text(built_cuda()) if built_cuda() else None
 
 
 def simd_level() -> str:

@@ -43,6 +43,7 @@ def test_every_op_has_a_benchmark():
         assert f"ops.{page}" in (FOLDER / f"bench_{page}.py").read_text(), page
 
 
+@pytest.mark.alone
 def test_saved_run_of_two_repetitions_is_compared(tmp_path):
     package = Path(ops.__file__).parents[2]
     command = [sys.executable, "-W", "ignore", "-c", SESSIONS, str(FOLDER), str(tmp_path), str(package)]

@@ -66,7 +66,7 @@ inline Vec<T> magnitude(Vec<T> x) {
 template <typename T>  // slope of |x|: -1, 0, 1, NaN
 inline Vec<T> sign(Vec<T> x) {
   const Vec<T> unit = (Vec<T>)((Bits<T>)all_lanes<T>(1) | ((Bits<T>)x & (Bits<T>)all_lanes<T>(T(-0.0))));
-  return (x < 0) | (x > 0) ? unit : x;
+  return ((x < 0) | (x > 0)) ? unit : x;
 }
 
 template <typename T>

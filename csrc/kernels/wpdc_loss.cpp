@@ -118,7 +118,7 @@ Vec<T> weigh(const WpdcLoss<T>& p, const Block<T>& block, const Vec<T> (&extent)
     if (i == kDepth) continue;
     const Vec<T> reach = i < kPose ? extent[i % 4] : Vec<T>{} + scale * block.norms[i - kPose];
     const Vec<T> w = std[i] * absolute<T>(load<T>(block.error + i * L)) * reach + epsilon;
-    largest = (w > largest) | (w != w) ? w : largest;  // a NaN stays
+    largest = ((w > largest) | (w != w)) ? w : largest;  // a NaN stays
     store<T>(block.weights + i * L, w);
   }
   for (int64_t i = 0; i < entries; ++i) {

@@ -12,6 +12,7 @@ from pyface3d.cli import convert, count, demo, doctor, evaluate, export, fit, la
 from pyface3d.cli.command import register
 from pyface3d.cli.data import data
 from pyface3d.cli.landmarks import landmarks
+from pyface3d.cli.weights import weights
 
 app = typer.Typer(
     name="pyface3d",
@@ -40,6 +41,7 @@ for _function in (
     register(app, _function)
 app.add_typer(data, name="data")
 app.add_typer(landmarks, name="landmarks")
+app.add_typer(weights, name="weights")
 
 
 @app.callback(invoke_without_command=True)

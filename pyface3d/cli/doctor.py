@@ -75,8 +75,6 @@ def _torch() -> dict[str, Any]:
 def _kernels() -> dict[str, Any]:
     """What the compiled part answers; where it does not load, why not."""
     try:
-        import torch
-
         from pyface3d import ops
     except (ImportError, OSError, RuntimeError) as error:
         return {"loaded": f"no: {' '.join(str(error).split())}"}
@@ -91,7 +89,7 @@ def _cuda() -> str:
 
     if not torch._C._dispatch_has_kernel_for_dispatch_key("pyface3d::synthesize_shape", "CUDA"):
         return "no"
-    remark = _ext.cuda_remark(torch.ops.pyface3d.cuda_version(), torch.version.cuda)
+    remark = _ext.cuda_remark(_ext.built_cuda(), torch.version.cuda)
     return f"yes, built with CUDA {_ext.cuda_version()}" + (f" ({remark})" if remark else "")
 
 

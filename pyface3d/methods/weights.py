@@ -100,7 +100,12 @@ def find_weights(method: str, pretrained: str | os.PathLike[str]) -> Path:
 
 def embedded_weights(method: str) -> Path | None:
     """The weights of a method that ship with this package; None: there are none."""
-    return next(iter(sorted(_packaged().glob(f"{method}_*.safetensors"))), None)
+    return next((path for path in packaged_weights() if path.name.startswith(f"{method}_")), None)
+
+
+def packaged_weights() -> list[Path]:
+    """The weight files that ship with this package, by name."""
+    return sorted(_packaged().glob("*.safetensors"))
 
 
 def _packaged() -> Path:

@@ -10,7 +10,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"pyface3d.runtime's kernels do not load ({error}); "
-        "run 'pip install --force-reinstall --no-deps .' in its folder"
+        "run 'pip install nanobind-backend', or 'pip install --force-reinstall --no-deps .' in pyface3d's folder"
     ) from error
 
 

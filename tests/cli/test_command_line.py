@@ -25,6 +25,7 @@ def test_help_lists_every_command_and_each_help_has_an_example():
         assert f"pyface3d {command}" in text and "--json" in text and "--quiet" in text and "--debug" in text
 
 
+@pytest.mark.alone
 def test_help_loads_neither_torch_nor_numpy_and_answers_at_once():
     code = "import sys, pyface3d.cli; assert not {'torch', 'numpy', 'cv2', 'rich.table'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

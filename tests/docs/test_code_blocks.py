@@ -117,7 +117,7 @@ def test_commands_that_need_files_exist():
             for words in commands(code) if language == "bash" and needs else []:
                 if words[0] != "pyface3d":
                     continue
-                command = words[1:3] if words[1] == "data" else words[1:2]
+                command = words[1:3] if words[1] in ("data", "landmarks", "weights") else words[1:2]
                 shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
                 assert shown.exit_code == 0, words
                 for option in (word for word in words if word.startswith("--")):

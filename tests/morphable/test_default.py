@@ -36,6 +36,7 @@ def test_face_opens_the_head(face, head):
     assert torch.equal(head.landmarks81, face.landmarks81)
 
 
+@pytest.mark.alone
 def test_loads_in_half_a_second():
     seconds = []
     for _ in range(3):

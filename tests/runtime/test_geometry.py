@@ -105,6 +105,7 @@ def test_bad_input_is_one_sentence(call, message):
         call()
 
 
+@pytest.mark.alone
 def test_imports_no_torch_quickly():
     code = """
 import sys, time

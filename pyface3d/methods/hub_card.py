@@ -1,0 +1,97 @@
+"""The model card of a weight file in the format of model hubs: Markdown with a YAML header, made from the file."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyface3d.methods.shipped import Weights
+
+_INTENDED = (
+    "Faces in photos to meshes, landmarks and head pose. The file says nothing about who a person is, and its figures "
+    "were measured on one set of photos: people, light and cameras that are rare there may come out worse. It is not "
+    "for deciding about people."
+)
+
+
+def hub_card(weights: Weights) -> str:
+    """The README of a repository that holds a weight file as ``model.safetensors``.
+
+    Args:
+        weights: see :func:`pyface3d.methods.describe_weights`.
+
+    Returns:
+        Markdown with the YAML front matter that hubs index.
+
+    Example:
+        >>> from pyface3d.methods import hub_card, list_weights
+        >>> hub_card(list_weights()[0]).splitlines()[1]
+        'library_name: pyface3d'
+    """
+    import yaml
+
+    card = weights.card
+    header = {
+        "library_name": "pyface3d",
+        "license": card.license.split(";")[0].strip().lower() or "other",
+        "tags": ["3d-face-reconstruction", "face-alignment", "3dmm", card.method],
+        "pipeline_tag": "image-to-3d",
+    }
+    facts = {
+        "method": f"`{card.method}`",
+        "size": f"{weights.bytes / 1e6:.1f} MB",
+        "SHA-256": f"`{weights.sha256}`",
+        "license": card.license or "not said",
+        "face model": f"`{card.face_model['name']}`, hash `{card.face_model['hash'][:16]}`",
+        "pictures": f"{card.images['size']} x {card.images['size']} {card.images['channels']}",
+    }
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(header, sort_keys=False).strip(),
+            "---",
+            "",
+            f"# {weights.name}",
+            "",
+            *_table(("", ""), facts.items()),
+            "",
+            "```python",
+            "import pyface3d",
+            "",
+            f'method = pyface3d.create_method("{card.method}", pretrained="{weights.name}")',
+            "```",
+            "",
+            "## Intended use and limits",
+            "",
+            _INTENDED,
+            "",
+            "## Training",
+            "",
+            *_table(("", ""), ((key, _text(value)) for key, value in card.training.items())),
+            "",
+            "## Measured",
+            "",
+            *_table(("figure", "value"), _leaves(card.numbers)),
+            "",
+        ]
+    )
+
+
+def _table(head: tuple[str, str], rows: Any) -> Iterator[str]:
+    yield f"| {head[0]} | {head[1]} |"
+    yield "|---|---|"
+    for name, value in rows:
+        yield f"| {name} | {value} |"
+
+
+def _text(value: Any) -> str:
+    text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.replace("|", "\\|")
+
+
+def _leaves(numbers: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each figure of nested tables with the names that lead to it."""
+    for name, value in numbers.items():
+        here = f"{path}, {name}" if path else str(name)
+        if isinstance(value, dict):
+            yield from _leaves(value, here)
+        else:
+            yield _text(here), _text(value)
