@@ -1,5 +1,6 @@
 """The model card in the header of a weight file, and whether weights with that card fit a method."""
 
+import inspect
 import json
 import os
 from collections.abc import Mapping
@@ -87,7 +88,8 @@ def _checked(card: ModelCard) -> ModelCard:
 
 def check_card(card: ModelCard, method: Method, name: str) -> None:
     """Refuses weights of another method, face model or parameter space than ``method``'s; ``name`` is their file's."""
-    if card.method != method.name or card.arguments != method.arguments:
+    arguments = {**_defaults(method), **card.arguments}  # a card may be older than an argument
+    if card.method != method.name or arguments != method.arguments:
         made = f"{card.method}({_listed(card.arguments)})"
         raise ValueError(f"{name}: weights of {made} do not fit {method.name}({_listed(method.arguments)})")
     if card.face_model["hash"] != method.model.hash():
@@ -99,6 +101,16 @@ def check_card(card: ModelCard, method: Method, name: str) -> None:
     space = method.space
     if space is not None and card.parameter_space != space.to_dict():
         raise ValueError(f"{name}: these weights were trained with another parameter space; take the one of their card")
+
+
+def _defaults(method: Method) -> dict[str, Any]:
+    """The constructor's defaults of those arguments that a card would name."""
+    parameters = inspect.signature(type(method)).parameters
+    return {
+        name: json.loads(json.dumps(parameters[name].default))
+        for name in method.arguments
+        if name in parameters and parameters[name].default is not inspect.Parameter.empty
+    }
 
 
 def _landmarks_of(model: MorphableModel) -> dict[str, str]:
