@@ -16,6 +16,7 @@ from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
 from pyface3d.morphable import ARKIT_NAMES
 from pyface3d.morphable.landmark_sets import DEFAULT
+from pyface3d.reconstructor.closeups import merge_weights, read_closeups
 
 if TYPE_CHECKING:
     import trimesh
@@ -33,6 +34,8 @@ class Face:
         method: name of the method.
         points: (5, 2) eyes, tip of the nose and corners of the mouth as the detector sees them in the photo, those on
             the left of a frontal picture first; None where the place was given.
+        closeups: weights of what eyes, brows and mouth show (:mod:`pyface3d.reconstructor.closeups`), where they are
+            known already, as in a video; None: read from the photo when they are asked for.
 
     Example:
         >>> face = Reconstructor()("photo.jpg")[0]  # doctest: +SKIP
@@ -45,6 +48,7 @@ class Face:
     score: float = 1.0
     method: str = ""
     points: np.ndarray | None = None
+    closeups: np.ndarray | None = None
 
     # --- numbers
 
@@ -124,7 +128,8 @@ class Face:
         """ARKit's 52 expressions by Apple's names, 0 to 1; empty where the face model has no named blendshapes.
 
         The weights whose face comes nearest to the one found, over all vertices; what the model lacks (``tongueOut`` of
-        the embedded one) is 0.
+        the embedded one) is 0. Ten directions of expression hold neither blinks nor brows: on the embedded model
+        these are read from the photo itself, and so is half of what the mouth does.
         """
         answer = self.reconstruction
         if answer.model.blendshapes is None:
@@ -134,7 +139,9 @@ class Face:
             assert answer.atlas is not None
             coeffs = fit_shape(answer.model, self.shape, answer.atlas.vertex_ids.cpu().numpy())[None]
         expression = answer.model.split(coeffs.float().cpu())[1]
-        return dict(zip(ARKIT_NAMES, answer.model.blendshapes.to_arkit(expression)[0].tolist()))
+        fitted = dict(zip(ARKIT_NAMES, answer.model.blendshapes.to_arkit(expression)[0].tolist()))
+        seen = read_closeups(self) if self.closeups is None else self.closeups
+        return fitted if seen is None else merge_weights(fitted, seen)
 
     @cached_property
     def shape(self) -> np.ndarray:

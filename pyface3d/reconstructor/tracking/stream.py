@@ -10,6 +10,7 @@ import torch
 from pyface3d.camera import pose_to_crop
 from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
+from pyface3d.reconstructor.closeups import read_closeups
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.tracking.smoothing import OneEuro, Smoothing, ZeroPhase
 from pyface3d.reconstructor.tracking.tracker import Sight, Tracker
@@ -97,7 +98,9 @@ class _Smoother:
             before, scale, filtered = self._filters.get(number, (-np.inf, np.ones(4), None))
             if filtered is None or seconds - before > _PAUSE:
                 scale, filtered = np.linalg.norm(pose[0, :3]) * self._units(sight.answer), self._new()
-            row = np.concatenate([(pose / scale).ravel(), expression.double().cpu().numpy()])
+            seen = read_closeups(Face(sight.answer, photo))
+            parts = [(pose / scale).ravel(), expression.double().cpu().numpy(), *([] if seen is None else [seen])]
+            row = np.concatenate(parts)
             if isinstance(filtered, OneEuro):
                 row = filtered(row, seconds) if self.smoothing.kind == "one-euro" else row
             else:
@@ -127,8 +130,10 @@ class _Smoother:
             row = filtered.at(index)
         pose = torch.from_numpy(row[:_POSE].reshape(1, 3, 4) * scale).float()
         identity = torch.from_numpy(np.asarray(sight.track.identity))
-        coeffs = torch.cat([identity.float(), torch.from_numpy(row[_POSE:]).float()])[None]
-        return Face(_placed(answer, pose, coeffs, photo), photo, number, sight.find.score, method, sight.find.points)
+        expression, seen = np.split(row[_POSE:], [answer.model.n_expression])
+        coeffs = torch.cat([identity.float(), torch.from_numpy(expression).float()])[None]
+        placed, find = _placed(answer, pose, coeffs, photo), sight.find
+        return Face(placed, photo, number, find.score, method, find.points, seen if len(seen) else None)
 
 
 def _placed(answer: Reconstruction, pose: torch.Tensor, coeffs: torch.Tensor, photo: Photo) -> Reconstruction:
