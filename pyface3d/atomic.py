@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-_PREFIX = ".pyface3d-"  # of temporary files; short, so that a name as long as the system allows can be written
+PREFIX = ".pyface3d-"  # of temporary files; short, so that a name as long as the system allows can be written
 ABANDONED = 3600.0  # seconds since the last write of a temporary file that nobody will finish
 
 
@@ -37,7 +37,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PREFIX)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX)
     except OSError as error:
         raise _named(error, path) from error
     try:
@@ -126,7 +126,7 @@ class _Counted(io.RawIOBase):
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Removes temporary files that killed processes left in a folder; those of a running one are younger."""
     for entry in os.scandir(os.fspath(folder)):
-        if entry.name.startswith(_PREFIX):
+        if entry.name.startswith(PREFIX):
             try:
                 if time.time() - entry.stat().st_mtime > ABANDONED:
                     os.unlink(entry.path)

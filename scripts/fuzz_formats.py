@@ -148,6 +148,21 @@ def _read_weights(path: Path) -> Any:
     return read_state(path), read_card(path)
 
 
+def _method(path: Path) -> None:
+    import torch
+
+    from pyface3d.methods import create_method, save_weights
+
+    torch.manual_seed(0)
+    save_weights(create_method("compact", width=0.05, size=32), path)
+
+
+def _read_method(path: Path) -> Any:
+    from pyface3d.methods import from_pretrained
+
+    return from_pretrained(path)
+
+
 def _runtime_model(path: Path) -> Any:
     from pyface3d import runtime
 
@@ -393,6 +408,7 @@ FORMATS = {
     "eos": Format(".bin", _eos, _load_model),
     "eos_json": Format(".json", _eos_json, _load_model),
     "weights_safetensors": Format(".safetensors", _weights, _read_weights),
+    "method_safetensors": Format(".safetensors", _method, _read_method),
     "pth": Format(".pth", lambda path: _pth(path, True), _read_weights),
     "pth_old": Format(".pth", lambda path: _pth(path, False), _read_weights),
     "runtime_safetensors": Format(".safetensors", _native, _runtime_model),

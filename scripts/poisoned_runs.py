@@ -116,16 +116,30 @@ def killed(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def run(command: list, after: float | None = None) -> tuple[int, str, str]:
-    """Exit status and output of a command, which is killed after so many seconds."""
+def run(command: list, after: float | None = None, written: pathlib.Path | None = None) -> tuple[int, str, str]:
+    """Exit status and output of a command, killed so long after its start, or after it wrote into ``written``."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(list(map(str, command)), start_new_session=True, text=True, **pipes)
+    before = written and content_of(written)
+    while written and process.poll() is None and content_of(written) == before:
+        time.sleep(0.05)
     try:
         out, err = process.communicate(timeout=after)
     except subprocess.TimeoutExpired:
         killed(process)
         return -signal.SIGKILL, "", ""
     return process.returncode, out, err
+
+
+def content_of(folder: pathlib.Path) -> dict[str, int]:
+    """Names and sizes of all that is in a folder; what vanishes meanwhile is left out."""
+    found = {}
+    for path in folder.rglob("*"):
+        try:
+            found[str(path)] = path.stat().st_size
+        except FileNotFoundError:
+            continue
+    return found
 
 
 def finished(engine: str, command: list, out: pathlib.Path, what: str) -> Results:
@@ -190,7 +204,9 @@ def _killed_and_started_again(
     out.mkdir()
     command = command_of(engine, options.out / "photos" / "folder", out, options.out / "weights.safetensors")
     while kills < options.kills:
-        status, _, _ = run(command, chance.uniform(0.05, 0.9) * seconds / max(1, options.kills / 4))
+        # every second one while it writes; together they leave a run some work to its last kill
+        moment = chance.uniform(0.05, 0.9) * seconds / max(1.0, 0.8 * options.kills)
+        status, _, _ = run(command, moment, out if kills % 2 else None)
         if status != -signal.SIGKILL:
             break  # it came to its end between two kills
         kills += 1

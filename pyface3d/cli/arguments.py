@@ -5,6 +5,10 @@ from typing import Annotated, Literal
 import typer
 
 Method = Annotated[str, typer.Argument(help="A method's name; `pyface3d models` lists them.", show_default=False)]
+MethodOfWeights = Annotated[
+    str | None,
+    typer.Argument(help="A method's name; default: that of the card of --weights, or compact.", show_default=False),
+]
 Weights = Annotated[str | None, typer.Option(help="Weight file; default: the embedded weights.")]
 Model = Annotated[str | None, typer.Option(help="Face model that the weights belong to; default: the embedded one.")]
 Space = Annotated[str | None, typer.Option(help="Parameter space (whitening table), for weights without a card.")]

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pyface3d.cli.arguments import Method, Model, Space, Weights
+from pyface3d.cli.arguments import MethodOfWeights, Model, Space, Weights
 from pyface3d.cli.command import CommandError, screen
 
 
 def evaluate(
-    method: Method,
+    method: MethodOfWeights = None,
     protocol: Annotated[str, typer.Option(help="Protocol; `--protocol list` lists them.")] = "aflw2000-3d/2d-68",
     data: Annotated[Path | None, typer.Option(help="Folder or file of the data.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for JSON, CSV, LaTeX, CED, worst 20.")] = None,
@@ -40,7 +40,7 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
     network = load_method(method, weights, model, space).to(load_device(device))
     settings = dict(_setting(text) for text in option or [])
-    report = measure(network, protocol, data, name=method, batch_size=batch, max_images=images, **settings)
+    report = measure(network, protocol, data, name=network.name, batch_size=batch, max_images=images, **settings)
     if not screen.quiet:
         report.print()
     files = report.save(out) if out is not None else []

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pyface3d.cli.arguments import Method, Model, Space, Weights
+from pyface3d.cli.arguments import MethodOfWeights, Model, Space, Weights
 from pyface3d.cli.command import screen
 
 
 def export(
-    method: Method,
+    method: MethodOfWeights = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="ONNX file; default: METHOD.onnx.")] = None,
     weights: Weights = None,
     model: Model = None,
@@ -23,9 +23,10 @@ def export(
     """
     import logging
 
-    from pyface3d.methods.loading import load_method
+    from pyface3d.methods.loading import load_method, method_of
     from pyface3d.methods.onnx import export_onnx
 
+    method = method or method_of(weights)
     out = out or Path(f"{method}.onnx")
     out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which is not needed

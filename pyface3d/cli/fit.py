@@ -51,9 +51,11 @@ def fit(
         files.append(out if i == 0 else out.with_stem(f"{out.stem}-face{i + 1}"))
         save_mesh(files[-1], Mesh.from_model(face_model, found.coeffs[i]))
         screen.say(f"wrote {files[-1]}; landmarks {found.error[i]:.2f} pixels off on average")
+    screen.say(f"parameters are in the frame of a picture of {size} pixels, y up")
     result = {
         "files": [str(file) for file in files],
         "error": found.error[fitted].tolist(),
+        "size": size,
         "params": found.params[fitted].tolist(),
         "landmarks": _known(found.landmarks[fitted].tolist()),
     }

@@ -13,6 +13,8 @@ from pyface3d.cli.progress import progress
 if TYPE_CHECKING:
     from pyface3d.data.profiling import PhotographedFace
 
+_MOST_YAWS = 361  # of a photo: a full turn in degrees
+
 
 def profile(
     images: Annotated[
@@ -30,13 +32,16 @@ def profile(
         Path | None,
         typer.Option(help="CSV, JSON or npz: name and landmarks (68, 478, ...); photos it lacks are left out."),
     ] = None,
-    method: Annotated[str, typer.Option(help="Method that finds the landmarks, where none are given.")] = "compact",
+    method: Annotated[
+        str | None,
+        typer.Option(help="Method that finds the landmarks, where none are given; default: as reconstruct's."),
+    ] = None,
     weights: Weights = None,
     model: Model = None,
     space: Space = None,
     detector: Annotated[
-        str, typer.Option(help="cascades; whole (photos are crops); a YuNet .onnx file; hub:owner/name.")
-    ] = "cascades",
+        str, typer.Option(help="yunet; whole (photos are crops); another YuNet .onnx file; hub:owner/name.")
+    ] = "yunet",
     size: Annotated[int, typer.Option(min=16, help="Side of the crops in pixels.")] = 120,
     seed: Annotated[int, typer.Option(min=0, help="Of yaws, pitches and crops.")] = 0,
     sheet: Annotated[Path | None, typer.Option(help="Also draw the first photos' views to this picture.")] = None,
@@ -85,15 +90,18 @@ def profile(
 def _yaws(text: str) -> list[float]:
     """Degrees of ``first:last:step`` or of a list."""
     try:
-        if ":" not in text:
-            return [float(part) for part in text.split(",")]
-        first, last, step = (float(part) for part in text.split(":"))
-        count = int((last - first) / step + 1e-6) + 1
-        if count < 1:
+        yaws = [float(part) for part in text.split("," if ":" not in text else ":")]
+        if ":" in text:
+            first, last, step = yaws
+            count = int((last - first) / step + 1e-6) + 1
+            yaws = [first + step * k for k in range(min(count, _MOST_YAWS + 1))]
+        if not 1 <= len(yaws) <= _MOST_YAWS or not all(-180 <= yaw <= 180 for yaw in yaws):
             raise ValueError
-        return [first + step * k for k in range(count)]
-    except (ValueError, ZeroDivisionError):
-        raise CommandError(f"--yaw must be first:last:step or numbers with commas, got {text!r}", 2) from None
+        return yaws
+    except (ValueError, OverflowError, ZeroDivisionError):
+        raise CommandError(
+            f"--yaw must be first:last:step or numbers with commas, up to {_MOST_YAWS} of -180..180, got {text!r}", 2
+        ) from None
 
 
 def _reconstructed(images: list[str], report: Any, **settings: Any) -> "Iterator[PhotographedFace]":
@@ -116,24 +124,31 @@ def _reconstructed(images: list[str], report: Any, **settings: Any) -> "Iterator
 
 def _given(images: list[str], landmarks: Path, report: Any) -> "Iterator[PhotographedFace]":
     """The faces of a file's landmarks."""
+    import numpy as np
     import torch
 
     from pyface3d.data.profiling import PhotographedFace
     from pyface3d.images import find_sources
-    from pyface3d.reconstructor.given_places import find_places, read_places
+    from pyface3d.reconstructor.given_places import check_places, find_places, read_places
 
-    places = read_places(landmarks, "landmarks")
+    places, met = read_places(landmarks, "landmarks"), list[str]()
     for source in find_sources(images):
         place = find_places(places, source.name)
         if place is None:
             continue
+        met.append(source.name)
         try:
+            if place.problem is not None:
+                raise ValueError(place.problem)
             photo = source.read()
         except (OSError, ValueError) as error:
             report.total += 1
-            report.refused[source.name] = f"unreadable image ({error})"
+            report.refused[source.name] = f"unreadable {'image' if place.problem is None else 'label'} ({error})"
             continue
-        points = torch.as_tensor(place.landmarks, dtype=torch.float32)
+        points = torch.as_tensor(np.asarray(place.landmarks), dtype=torch.float32)
         points = points[0] if points.ndim == 3 else points
         pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
         yield PhotographedFace(source.stem, pixels, points[:, :2] / torch.from_numpy(photo.reduction).float())
+    for sentence in check_places(places, met):
+        report.total += 1
+        report.refused[sentence.split(": ")[0]] = f"unreadable label ({sentence})"

@@ -29,7 +29,10 @@ def reconstruct(
             "followed: blendshapes (CSV), parquet, glb (animated), overlay (MP4)."
         ),
     ] = DEFAULT_KINDS,
-    method: Annotated[str, typer.Option(help="Method; `pyface3d models` lists them.")] = "compact",
+    method: Annotated[
+        str | None,
+        typer.Option(help="See `pyface3d models`; default: that of the card of --weights, or compact."),
+    ] = None,
     weights: Weights = None,
     model: Model = None,
     space: Space = None,
@@ -68,11 +71,13 @@ def reconstruct(
     [bold]Example:[/bold] pyface3d reconstruct photos/ --save obj,overlay,csv --faces all --out faces
     """
     from pyface3d.images import find_sources
+    from pyface3d.methods.loading import method_of
     from pyface3d.reconstructor import Reconstructor
     from pyface3d.reconstructor.folder import OutputFolder
     from pyface3d.reconstructor.given_places import check_places, read_places
     from pyface3d.reconstructor.tally import Tally
 
+    method = method or method_of(weights)
     settings = {
         "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
         "boxes": boxes and str(boxes), "rois": rois and str(rois), "landmarks": landmarks and str(landmarks),

@@ -1,6 +1,6 @@
 """The opcodes of a pickle that files of arrays need, with their arguments; every other one is refused by name."""
 
-import ast
+import codecs
 import pickletools
 import struct
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def _string_line(cursor: Cursor) -> str:
     text = cursor.line().strip()
     if text[:1] not in (b"'", b'"') or len(text) < 2 or text[-1:] != text[:1]:
         raise ValueError("a string lacks its quotes")
-    return ast.literal_eval((b"b" + text).decode("ascii")).decode("latin1")
+    return codecs.escape_decode(text[1:-1])[0].decode("latin1")  # type: ignore[attr-defined]  # as Python's own reader
 
 
 def _latin1(piece: bytes) -> str:

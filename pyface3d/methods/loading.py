@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from pyface3d.camera import ParameterSpace
+from pyface3d.foreign.damage import reading
+from pyface3d.methods.bounded import no_larger_than
 from pyface3d.methods.card import ModelCard, read_card
 from pyface3d.methods.method import Method
 from pyface3d.methods.registry import Registered, list_methods, registered
 from pyface3d.methods.weights import embedded_weights, find_weights, load_weights, read_state
 from pyface3d.morphable import MorphableModel, load_model
 
+DEFAULT = "compact"  # method of calls and commands that name none
 FILE_NAME = "model.safetensors"  # of a folder or a repository that holds one method
 
 _EMBEDDED_MODELS: dict[str, Literal["face", "head"]] = {"ict_face": "face", "ict_head": "head"}
@@ -67,6 +71,8 @@ def from_pretrained(source: str | os.PathLike[str], *, revision: str | None = No
     card = read_card(path)
     if card is None:
         raise ValueError(f"from_pretrained: {path.name} has no model card; use create_method(name, pretrained=path)")
+    if card.method not in list_methods():
+        raise ValueError(f"from_pretrained: {path} holds weights of {card.method[:60]!r}, which is no method here")
     return create_method(card.method, pretrained=path, **arguments)
 
 
@@ -79,12 +85,22 @@ def _load(method: Registered, pretrained: str | os.PathLike[str], arguments: Map
         return load_weights(method.build(**completed), path)
     if card.method != method.name:
         raise ValueError(f"{path.name}: weights of {card.method}, not of {method.name}")
-    merged = {**card.arguments, **arguments}
-    if merged.get("model") is None:
-        merged["model"] = _model_of(card, path.name)
-    if card.parameter_space is not None and merged.get("space") is None:
-        merged["space"] = ParameterSpace.from_dict(card.parameter_space)
-    return load_weights(method.build(**merged), path)
+    belongings = {
+        "model": _model_of(card, path.name) if arguments.get("model") is None else arguments["model"],
+        "space": _space_of(card, path) if arguments.get("space") is None else arguments["space"],
+    }
+    given = {key: value for key, value in belongings.items() if value is not None}
+    own = {key: value for key, value in arguments.items() if key not in belongings}
+    told = {key: value for key, value in card.arguments.items() if key not in own}
+    # whoever names arguments hears of them from the method itself
+    with nullcontext() if own else reading(path, "create_method"), no_larger_than(path):
+        built = method.build(**told, **own, **given)
+    return load_weights(built, path)
+
+
+def _space_of(card: ModelCard, path: Path) -> ParameterSpace | None:
+    with reading(path, "create_method"):
+        return None if card.parameter_space is None else ParameterSpace.from_dict(card.parameter_space)
 
 
 def _model_of(card: ModelCard, name: str) -> MorphableModel:
@@ -112,8 +128,31 @@ def has_weights(method: str) -> bool:
     return embedded_weights(method) is not None
 
 
+def method_of(weights: str | os.PathLike[str] | None) -> str:
+    """The name of the method that the card of weights names.
+
+    Args:
+        weights: path of a weight file; None: "compact".
+
+    Raises:
+        ValueError: a name of embedded weights, or a file without a card.
+        OSError: there is no such file.
+
+    Example:
+        >>> method_of(None)
+        'compact'
+    """
+    if weights is None:
+        return DEFAULT
+    path = Path(weights)
+    card = read_card(path) if path.is_file() else None
+    if card is None:
+        raise ValueError(f"{weights}: no weight file with a card that names its method; name the method")
+    return card.method
+
+
 def load_method(
-    name: str,
+    name: str | None = None,
     weights: str | os.PathLike[str] | None = None,
     model: MorphableModel | str | os.PathLike[str] | None = None,
     space: ParameterSpace | str | os.PathLike[str] | None = None,
@@ -121,7 +160,7 @@ def load_method(
     """A method with weights.
 
     Args:
-        name: one of :func:`pyface3d.list_methods`.
+        name: one of :func:`pyface3d.list_methods`; None: the one that the card of ``weights`` names, "compact" without.
         weights: name of embedded weights, or a path; None: the method's embedded weights.
         model: face model or its path, for weights of another model than the embedded one.
         space: parameter space or the path of one (:meth:`ParameterSpace.load`), for weights without a card.
@@ -132,6 +171,7 @@ def load_method(
     Example:
         >>> method = load_method("tddfa", "mb05_120x120.pth", "configs", "configs/param.pkl")  # doctest: +SKIP
     """
+    name = method_of(weights) if name is None else name
     if weights is None and name in list_methods() and not has_weights(name):
         shipped = ", ".join(filter(has_weights, list_methods()))
         raise FileNotFoundError(f"{name}: no weights ship with the package (of {shipped} they do); name a weight file")

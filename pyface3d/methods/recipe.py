@@ -7,6 +7,12 @@ from typing import Any
 
 OPTIMIZERS, SCHEDULES = ("sgd", "adam", "adamw"), ("milestones", "constant", "linear", "cosine")
 
+_MAY_BE_NONE = ("gradient_clip", "steps", "decay_steps", "ema", "norm_momentum")
+_NUMBERS = (
+    "learning_rate", "batch_size", "epochs", "momentum", "weight_decay", "gamma", "warmup_epochs", "warmup_factor",
+    "warmup_steps", "head_samples", *_MAY_BE_NONE,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -72,6 +78,13 @@ class Recipe:
     sources: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if not (value is None and name in _MAY_BE_NONE) and not _is_number(value):
+                raise ValueError(f"Recipe: {name} must be a finite number, got {value!r}")
+        for name in ("milestones", "betas"):
+            if not all(map(_is_number, getattr(self, name))):
+                raise ValueError(f"Recipe: {name} must be finite numbers, got {getattr(self, name)!r}")
         for name, value, known in (("optimizer", self.optimizer, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
             if value not in known:
                 raise ValueError(f"Recipe: {name} must be one of {', '.join(known)}, got {value!r}")
@@ -121,3 +134,7 @@ class Recipe:
         if epoch < self.warmup_epochs:
             return self.learning_rate * self.warmup_factor
         return self.learning_rate * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

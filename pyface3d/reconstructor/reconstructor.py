@@ -36,7 +36,8 @@ class Reconstructor:
     """Finds the faces of photos and reconstructs them.
 
     Args:
-        method: name of a method (:func:`pyface3d.list_methods`) or a method.
+        method: name of a method (:func:`pyface3d.list_methods`) or a method; None: the one that the card of ``weights``
+            names, "compact" without weights.
         weights: name of embedded weights, or a path; None: the embedded weights of the method.
         model: face model or its path, for weights that belong to another model than the embedded one.
         space: parameter space or its path, for weights without a card.
@@ -60,7 +61,7 @@ class Reconstructor:
 
     def __init__(
         self,
-        method: str | Method = "compact",
+        method: str | Method | None = None,
         *,
         weights: Path | None = None,
         model: MorphableModel | Path | None = None,
@@ -75,7 +76,7 @@ class Reconstructor:
             raise ValueError(f"Reconstructor: faces must be 'largest' or 'all', got {faces!r}")
         if passes not in (1, 2):
             raise ValueError(f"Reconstructor: passes must be 1 or 2, got {passes!r}")
-        if isinstance(method, str):
+        if method is None or isinstance(method, str):
             method = load_method(method, weights, model, space)
         if not isinstance(method, Method):
             raise TypeError(f"Reconstructor: method must be a name or a pyface3d Method, got {type(method).__name__}")

@@ -10,6 +10,8 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from pyface3d.atomic import PREFIX
+
 
 class LastCheckpoint(lightning.Callback):
     """Keeps ``last.ckpt`` of a folder: written beside its place, then moved there, so that it is always whole.
@@ -36,7 +38,8 @@ class LastCheckpoint(lightning.Callback):
         """Write the checkpoint; all processes must call this."""
         if trainer.global_step == self._saved:
             return
-        part = self.path.with_name(f".{self.path.name}.part")
+        # two trainings in one folder do not write into each other's file; `sweep` knows the prefix
+        part = self.path.with_name(f"{PREFIX}{os.getpid()}-{self.path.name}")
         try:
             trainer.save_checkpoint(part)
             if trainer.is_global_zero:

@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 from torch.utils.data import Dataset
 
+from pyface3d.atomic import sweep
 from pyface3d.methods import Method, Recipe
 from pyface3d.training.batches import StepLoader, StepSampler
 from pyface3d.training.callbacks import LastCheckpoint, MovingAverage
@@ -98,6 +99,9 @@ def train(
         >>> method = pyface3d.create_method("mobile_frnet", space=parameter_space())  # doctest: +SKIP
         >>> train(method, SyntheticFaces(seed=1), "runs/frnet", epochs=1)  # doctest: +SKIP
     """
+    for name, minutes in (("save_minutes", save_minutes), ("max_minutes", 0 if max_minutes is None else max_minutes)):
+        if not isinstance(minutes, (int, float)) or not minutes >= 0:  # NaN is neither
+            raise ValueError(f"train: {name} must be a number of at least 0, got {minutes!r}")
     recipe = _recipe(recipe or method.recipe, epochs, steps, batch_size)
     sets, shares = _shares(data, recipe.batch_size)
     samples = len(sets[0])  # type: ignore[arg-type]  # torch's Dataset declares no length
@@ -106,6 +110,7 @@ def train(
         raise ValueError(f"train: a batch takes {shares[0]} samples of a set of {samples}; use smaller batches")
     total, folder = recipe.total(steps_per_epoch), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     last = folder / "last.ckpt"
     again = resume and last.exists()
     started = start_from(method, start) if start is not None and not again else None

@@ -13,7 +13,7 @@ from fuzz_formats import FORMATS  # noqa: E402
 
 NEEDS = {"hdf5": "h5py", "onnx": "onnx"}
 # each file costs the start of a process, or of a session: fewer of them
-SLOW = {"avi": 20, "mp4": 20, "onnx": 500}
+SLOW = {"avi": 20, "mp4": 20, "onnx": 500, "method_safetensors": 500}
 
 
 @pytest.mark.slow

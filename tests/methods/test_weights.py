@@ -1,6 +1,7 @@
 import errno
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from pyface3d import MorphableModel, create_method
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods import from_pretrained, load_weights, read_card, save_weights
+from pyface3d.methods.bounded import no_larger_than
+from pyface3d.methods.loading import load_method, method_of
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,47 @@ def test_damaged_files_are_named(saved, tmp_path):
         from_pretrained(tmp_path / "card.safetensors")
     with pytest.raises(FileNotFoundError, match="no weights 'nowhere'; packaged: "):
         create_method("mobile_frnet", pretrained="nowhere")
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "words"),
+    [
+        ("compact", {"width": 1000.0}, "more numbers than the file has bytes"),
+        ("compact", {"width": 1e300}, "card.safetensors"),
+        ("compact", {"size": 10**9}, "card.safetensors"),
+        ("mobile_frnet", {"nonsense": 1}, "nonsense"),
+        ("mobile_frnet", {"model": "/etc/passwd"}, "model"),
+        ("mobile_frnet", {"space": "/etc/passwd"}, "space"),
+        ("nobody", {}, "'nobody', which is no method here"),
+    ],
+)
+def test_a_card_builds_no_more_than_its_file_holds(saved, tmp_path, method, arguments, words):
+    card = {**vars(read_card(saved[1])), "method": method, "arguments": arguments}
+    path = tmp_path / "card.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"pyface3d": json.dumps(card)})
+    with pytest.raises(ValueError, match="card.safetensors") as caught:
+        from_pretrained(path)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_networks_of_endless_layers_and_other_threads(tmp_path):
+    (tmp_path / "weights").write_bytes(bytes(1000))
+    with pytest.raises(ValueError, match="more than 10,000 layers"), no_larger_than(tmp_path / "weights"):
+        torch.nn.Sequential(*[torch.nn.ReLU()] * 10_001)
+    with no_larger_than(tmp_path / "weights"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.nn.Linear, 100, 100).result().weight.numel() == 10_000
+        assert torch.nn.Linear(30, 30).weight.numel() == 900
+    assert torch.nn.Linear(100, 100).weight.numel() == 10_000
+
+
+def test_the_card_names_the_method(saved, tmp_path):
+    method, path = saved
+    assert load_method(weights=path).name == "mobile_frnet" == method_of(path)
+    assert load_method().name == method_of(None) == "compact"
+    save_file({"a": torch.zeros(1)}, tmp_path / "bare.safetensors")
+    for nameless in (tmp_path / "bare.safetensors", "embedded", tmp_path / "absent.safetensors"):
+        with pytest.raises(ValueError, match="no weight file with a card that names its method"):
+            load_method(weights=nameless)
 
 
 def test_a_failed_write_leaves_the_old_file(saved, tmp_path, monkeypatch):

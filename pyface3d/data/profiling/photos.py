@@ -1,6 +1,7 @@
 """From photographed faces with landmarks to labeled views of them."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,9 @@ class Views:
         most_guessed: views of which the photo shows less are left out: the share of the face, from ear to ear, that
             may be guessed.
         seed: name of the random draws; those of a photo depend on its number alone.
+
+    Raises:
+        ValueError: a yaw beyond a half turn, or another number that is negative or not finite.
     """
 
     yaws: Sequence[float] = tuple(range(-90, 91, 15))
@@ -55,6 +59,14 @@ class Views:
     jitter: float = 0.0
     most_guessed: float = 0.3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        spans = {name: getattr(self, name) for name in ("spread", "pitch", "jitter", "most_guessed")}
+        for name, value in spans.items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"Views: {name} must be finite and at least 0, got {value}")
+        if not all(-180 <= yaw <= 180 for yaw in self.yaws):
+            raise ValueError(f"Views: yaws must be degrees within -180..180, got {list(self.yaws)}")
 
 
 def profile_faces(
@@ -90,18 +102,30 @@ def profile_faces(
         >>> [sample["name"] for sample in samples]
         ['ada_+60']
     """
-    faces, number = iter(faces), 0
-    while group := list(itertools.islice(faces, GROUP)):
-        params, surface = _fitted(group, profiler.model, landmarks, weights, noise)
+    for numbers, group in _groups(faces):
+        try:
+            params, surface = _fitted(group, profiler.model, landmarks, weights, noise)
+        except ValueError as error:
+            if landmarks is not None or weights is not None:
+                raise
+            report.total += len(group)
+            report.refused.update({face.name: f"unreadable label ({error})" for face in group})
+            continue
         fits = params.isfinite().all(1)
         for k in (~fits).nonzero()[:, 0].tolist():
             report.total += 1
             report.refused[group[k].name] = "unreadable label (no face fits its landmarks)"
         kept = fits.nonzero()[:, 0].tolist()
         if kept:
-            numbers = [number + k for k in kept]
-            yield from _views([group[k] for k in kept], params[fits], surface[fits], profiler, views, numbers, report)
-        number += len(group)
+            chosen = [group[k] for k in kept]
+            yield from _views(chosen, params[fits], surface[fits], profiler, views, [numbers[k] for k in kept], report)
+
+
+def _groups(faces: Iterable[PhotographedFace]) -> Iterator[tuple[list[int], list[PhotographedFace]]]:
+    """A few photos whose faces have as many landmarks each, and their numbers."""
+    for _, alike in itertools.groupby(enumerate(faces), lambda entry: len(entry[1].points)):
+        while group := list(itertools.islice(alike, GROUP)):
+            yield [number for number, _ in group], [face for _, face in group]
 
 
 def _fitted(
