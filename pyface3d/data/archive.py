@@ -12,6 +12,7 @@ import numpy as np
 from pyface3d.foreign.archives import open_zip, read_entry, walk
 from pyface3d.foreign.arrays import parse_npy
 from pyface3d.foreign.damage import one_line
+from pyface3d.foreign.names import printable
 from pyface3d.foreign.regular import open_regular, read_bytes
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -25,6 +26,8 @@ class Archive:
     """The files below a folder or inside a zip, by their relative names with forward slashes.
 
     The list of names is made once and travels with the object; a zip is opened anew in every process that reads it.
+    Names are lines of text that every output can hold, whatever the files are called
+    (:func:`pyface3d.foreign.names.printable`).
 
     Args:
         path: a folder or a zip file.
@@ -39,31 +42,33 @@ class Archive:
         self._zip: zipfile.ZipFile | None = None
         self._process = -1
         if self.path.is_dir():
-            self.names = list(walk(self.path))
+            found = list(walk(self.path))
         elif not self.path.exists():
             raise FileNotFoundError(f"Archive: there is no {self.path}")
         else:
             try:
                 with open_regular(self.path), open_zip(self.path) as archive:
-                    self.names = sorted({info.filename for info in archive.infolist() if not info.is_dir()})
+                    found = sorted({info.filename for info in archive.infolist() if not info.is_dir()})
             except ValueError as error:
                 raise ValueError(f"Archive: {self.path} is neither a folder nor a zip ({error})") from None
-        self._known = set(self.names)
+        self._stored = {printable(name): name for name in found}
+        self.names = list(self._stored)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._known
+        return printable(name) in self._stored
 
     def read(self, name: str) -> bytes:
         """The content of one file; KeyError for a name that is not there, UnreadableError for a damaged one."""
-        if name not in self._known:
+        stored = self._stored.get(printable(name))
+        if stored is None:
             raise KeyError(f"{name} is not in {self.path}")
         if self.path.is_dir():
-            return _checked(lambda: read_bytes(self.path / name, "photo_bytes"))
+            return _checked(lambda: read_bytes(self.path / stored, "photo_bytes"))
         if self._process != os.getpid():  # a forked worker must not share its parent's file position
             self._zip, self._process = open_zip(self.path), os.getpid()
         opened = self._zip
         assert opened is not None
-        return _checked(lambda: read_entry(opened, name))
+        return _checked(lambda: read_entry(opened, stored))
 
     def fingerprint(self) -> str:
         """What the files are, by what is known without reading them: a zip's checksums, sizes and times of a folder."""
