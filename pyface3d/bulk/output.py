@@ -12,6 +12,7 @@ from pyarrow import fs
 from pyface3d.atomic import ABANDONED
 from pyface3d.bulk.schema import table_of
 from pyface3d.bulk.units import open_place
+from pyface3d.foreign.damage import one_line
 
 _PART = re.compile(r"part-([0-9a-f]{12})\.parquet")
 
@@ -40,8 +41,10 @@ class Parts:
                 # a dictionary of numbers that never repeat would only make the file larger
                 parquet.write_table(table_of(rows), stream, compression="zstd", use_dictionary=["error"])
             self.files.move(partial, f"{self.folder}/part-{key}.parquet")
-        except BaseException:
+        except BaseException as error:
             self._delete(partial)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, f"cannot write: {one_line(error)}", f"part-{key}.parquet") from error
             raise
 
     def sweep(self) -> None:

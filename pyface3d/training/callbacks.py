@@ -49,8 +49,8 @@ class LastCheckpoint(lightning.Callback):
             self._saved = trainer.global_step
         except (OSError, RuntimeError) as error:
             part.unlink(missing_ok=True)
-            step = trainer.global_step
-            warnings.warn(f"training: no checkpoint at step {step} ({error}); the last one stays", stacklevel=1)
+            what = f"training: no checkpoint at step {trainer.global_step}"
+            warnings.warn(f"{what} ({error}); the last {self.path} stays", stacklevel=1)
 
 
 class MovingAverage(lightning.Callback):

@@ -1,11 +1,13 @@
 """The account of a training: rows of ``metrics.csv``, the bar, and when to save and stop, the same in all processes."""
 
 import csv
+import errno
 import io
 import math
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -122,17 +124,34 @@ class TrainingLog(lightning.Callback):
         values |= {"pictures_per_second": f"{self.pictures_per_second:.1f}"}
         values |= {"rate": f"{trainer.optimizers[0].param_groups[0]['lr']:.4g}"}
         values |= {name: f"{value:.6g}" for name, value in terms.items()}
-        new = [name for name in dict.fromkeys((*FIXED, *terms)) if name not in self._columns]
-        if new:
-            rows = read_rows(self.path)
-            self._columns += new
-            self._write([*rows, values])
-        else:
-            with open(self.path, "a", newline="") as file:
-                csv.DictWriter(file, self._columns).writerow(values)
+        try:
+            self._add(values)
+        except OSError as error:
+            warnings.warn(f"training: no row of step {self.step} in {self.path} ({error})", stacklevel=1)
         if self._bar is not None:
             shown = " ".join(f"{name} {value:.4g}" for name, value in terms.items())
             self._bar.set_postfix_str(f"{shown} | {self.pictures_per_second:.0f} pictures/s")
+
+    def _add(self, values: dict[str, str]) -> None:
+        """Adds a row: all of it or, where the disk is full, nothing."""
+        if new := [name for name in (*FIXED, *values) if name not in self._columns]:
+            rows, columns = read_rows(self.path), self._columns
+            self._columns = [*columns, *dict.fromkeys(new)]
+            try:
+                self._write([*rows, values])
+            except OSError:
+                self._columns = columns
+                raise
+            return
+        text = io.StringIO()
+        csv.DictWriter(text, self._columns).writerow(values)
+        row = text.getvalue().encode()
+        with open(self.path, "ab", buffering=0) as file:
+            before = file.tell()
+            written = file.write(row)
+            if written != len(row):
+                file.truncate(before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         text = io.StringIO()

@@ -1,0 +1,163 @@
+"""Outputs of several files, or of several parts of the library, under limits of size, on a full disk and in a hurry."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+SAVE = """
+import errno, json, os, resource, sys, warnings
+from pathlib import Path
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
+from pyface3d import MorphableModel, ParameterSpace, Reconstructor, UVAtlas
+from pyface3d.data.dataset import Report
+from pyface3d.data.labeled import write_labels
+from pyface3d.data.profiling.sheet import Sheet
+from pyface3d.evaluation.report import EvaluationReport
+from pyface3d.evaluation.worst import Thumbnail
+from pyface3d.images import Source
+from pyface3d.methods import create_method
+from pyface3d.methods.onnx import export_onnx
+from pyface3d.reconstructor.folder import OutputFolder
+from pyface3d.reconstructor.reconstructor import PhotoFaces
+from pyface3d.training.callbacks import LastCheckpoint
+
+try:
+    from pyface3d.bulk.output import Parts
+except ImportError:  # no Ray
+    Parts = None
+
+warnings.simplefilter("error", UserWarning)  # a training warns of a checkpoint that cannot be written, and goes on
+random = np.random.default_rng(0)
+pixels = torch.from_numpy(random.integers(0, 256, (3, 64, 64), dtype=np.uint8))
+samples = [
+    {"name": name, "image": pixels, "params": torch.zeros(62), "landmarks": torch.rand(68, 2), "yaw": 3.0,
+     "box": torch.tensor([0, 0, 9, 9.0])}
+    for name in "abc"
+]
+errors = {"errors": torch.rand(3), "yaws": torch.rand(3), "numbers": torch.arange(3)}
+report = EvaluationReport(
+    "aflw2000-3d/2d-68", "title", "compact", "%", ("mean",), 8.0, {}, {"mean": 3.0, "images": 3.0}, per_image=errors,
+    names=["a", "b", "c"], worst=[Thumbnail(3.0, "a", pixels)],
+)
+method = create_method("compact", width=0.05, size=32)
+atlas = UVAtlas.from_model(method.model, size=32)
+(face,) = Reconstructor(method, detector="whole")(pixels.permute(1, 2, 0).numpy())
+photo = PhotoFaces(Source("a.jpg", None, "a"), [face])
+rows = [{"path": "a.jpg", "face": 0, "params": face.params, "landmarks": face.landmarks.ravel()}] * 50
+exported = []
+export = torch.onnx.export
+
+
+def export_once(*given, **options):
+    exported.append(exported[0] if exported else export(*given, **options))
+    return exported[0]
+
+
+torch.onnx.export = export_once
+trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+trainer.strategy.connect(BoringModel())
+
+
+def drawn(folder):
+    sheet = Sheet([30.0], 64)
+    sheet.add(samples[0] | {"name": "a_+30"})
+    sheet.save(folder / "sheet.png")
+
+
+def results(folder):
+    outputs = OutputFolder(folder, ["csv", "parquet", "arrays", "overlay"])
+    outputs.write(photo)
+    outputs.finish()
+
+
+SAVERS = {
+    "method.onnx": lambda folder: export_onnx(method, folder / "method.onnx"),
+    "atlas": lambda folder: atlas.save(folder / "atlas.safetensors"),
+    "labels": lambda folder: write_labels(iter(samples), folder, ParameterSpace(), Report(3), maps=False),
+    "report": report.save, "sheet": drawn, "results": results,
+    "face.json": lambda folder: face.save(folder / "face.json"),
+    "face.html": lambda folder: face.save(folder / "face.html"),
+    "checkpoint": lambda folder: LastCheckpoint(folder).save(trainer),
+}
+if Parts is not None:
+    SAVERS["part"] = lambda folder: Parts(str(folder)).write("0" * 12, rows)
+BEFORE = b"what stood here before"
+
+
+def judged(folder, save, whole):
+    '''What is wrong after a save that had to fail.'''
+    try:
+        save(folder)
+        wrong = "no error"
+    except (OSError, UserWarning) as error:
+        wrong = "" if any(name in str(error) for name in whole) else f"a sentence without a name: {error}"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    changed = [name for name, content in whole.items() if (folder / name).read_bytes() not in (BEFORE, content)]
+    left = {entry.name for entry in folder.iterdir()} - whole.keys() - {"filler"}
+    return wrong + (f" changed {changed}" if changed else "") + (f" left {left}" if left else "")
+
+
+def prepared(place, name, save):
+    '''What a save writes, and a folder with older files of the same names.'''
+    folder = place / name
+    folder.mkdir()
+    save(folder)
+    whole = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+    for file in whole:
+        (folder / file).write_bytes(BEFORE)
+    return folder, whole
+"""
+LIMITED = """
+told = {}
+for name, save in SAVERS.items():
+    folder, whole = prepared(Path(sys.argv[1]), name, save)
+    largest, told[name] = max(map(len, whole.values())), []
+    for limit in sorted({0, 1, 16, largest // 2, largest - 1}):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        wrong = judged(folder, save, whole)
+        told[name] += [f"{limit} of {largest} bytes: {wrong}"] if wrong else []
+        for file in whole:
+            (folder / file).write_bytes(BEFORE)
+print(json.dumps(told))
+"""
+FULL = """
+told = {}
+for name, save in SAVERS.items():
+    folder, whole = prepared(Path(sys.argv[1]), name, save)
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream:
+        try:
+            while True:
+                stream.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+    wrong = judged(folder, save, whole)
+    filler.unlink()
+    told[name] = [wrong] if wrong else []
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [LIMITED, FULL], ids=["limited", "full disk"])
+def test_each_file_is_the_old_one_or_the_new_one(code, tmp_path):
+    for package in ("onnx", "onnxscript", "pyarrow"):
+        pytest.importorskip(package)
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=24m none "$1" && shift && exec "$@"', "sh"]
+    before = [] if code is LIMITED else [*mount, str(tmp_path)]
+    try:
+        if before and subprocess.run([*before, "true"], capture_output=True).returncode:
+            pytest.skip("a file system cannot be mounted here")
+    except FileNotFoundError:
+        pytest.skip("no unshare")
+    done = subprocess.run([*before, sys.executable, "-c", SAVE + code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert len(told) == 9 + (importlib.util.find_spec("ray") is not None) and not any(told.values()), told
