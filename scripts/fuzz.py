@@ -31,7 +31,7 @@ LONGEST = 5.0  # seconds of the processor for one file
 PATIENCE = 60.0  # seconds of the clock, on a machine that is busy with other things
 MEMORY = 1 << 30  # bytes beyond what the libraries take
 LARGEST_CORPUS = 300
-FOLLOWED, EVERY = 1000, 8  # lines are followed in the first files, and then in every eighth: it takes most of the time
+FOLLOWED, EVERY = 500, 32  # lines are followed in the first files and then in some: it takes most of the time
 
 _MEASURED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 

@@ -40,6 +40,7 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads belong to the kernels
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(content, options, providers=list(providers))
+        # its second attempt would print to standard output and fail as the first one did
+        return onnxruntime.InferenceSession(content, options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # onnxruntime's own types, which are not exported by name
         raise ValueError(f"{caller}: {path} is no ONNX file that can be run: {one_line(error)}") from error
