@@ -29,13 +29,14 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         A binary stream.
 
     Raises:
-        OSError: the folder is missing or read-only, or the disk is full; its message names ``path``.
+        OSError: the folder is missing or read-only, the disk is full, or ``path`` is a device, which a file would
+            replace; its message names ``path``.
 
     Example:
         >>> with atomic_write(folder / "notes.txt") as stream:
         ...     _ = stream.write(b"whole")
     """
-    path = Path(path)
+    path = _no_device(path)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX)
     except OSError as error:
@@ -70,7 +71,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[str]:
         >>> with atomic_path(folder / "notes.txt") as name:
         ...     _ = Path(name).write_text("whole")
     """
-    path = Path(path)
+    path = _no_device(path)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
     except OSError as error:
@@ -132,6 +133,13 @@ def sweep(folder: str | os.PathLike[str]) -> None:
                     os.unlink(entry.path)
             except OSError:  # another process was faster
                 continue
+
+
+def _no_device(path: str | os.PathLike) -> Path:
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "cannot write: it is a device, pipe or socket", str(path))
+    return path
 
 
 def _named(error: OSError, path: Path) -> OSError:

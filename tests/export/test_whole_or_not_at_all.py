@@ -67,6 +67,14 @@ def test_replaces_and_takes_the_usual_mode(tmp_path):
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
 
 
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "face.ply")
+    for path in (tmp_path / "face.ply", os.devnull):
+        with pytest.raises(OSError, match=f"device, pipe or socket: '{path}'"), atomic_write(path) as stream:
+            stream.write(b"content")
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True] and not os.path.isfile(os.devnull)
+
+
 def test_missing_folder_is_named(tmp_path):
     mesh = Mesh(np.eye(3), [[0, 1, 2]])
     with pytest.raises(FileNotFoundError, match="nowhere"):
