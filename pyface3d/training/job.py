@@ -31,7 +31,10 @@ AUGMENTS: dict[str, Strength | None] = {"strong": Strength(), "light": LIGHT, "p
 RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs", "steps", "batch_size"}
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
 KNOWN = (
-    RECIPE_FIELDS | {"tests"} | set(inspect.signature(train).parameters) | set(inspect.signature(Trainer).parameters)
+    RECIPE_FIELDS
+    | {"tests", "labels_model"}
+    | set(inspect.signature(train).parameters)
+    | set(inspect.signature(Trainer).parameters)
 )
 
 
@@ -62,7 +65,8 @@ def run_training(
         processes: None: one for each core or GPU; 1: this one.
         pool: folder in which rendered portraits and decoded crops are kept between epochs and calls.
         seed: of the weights, the data and everything random in a step.
-        options: ``tests`` (also take sets that are for testing), fields of
+        options: ``tests`` (also take sets that are for testing), ``labels_model`` (path of the face model that
+            translated labels belong to), fields of
             :class:`pyface3d.methods.Recipe` and arguments of :func:`train`.
 
     Returns:
@@ -104,10 +108,12 @@ def _run(
     torch.manual_seed(seed)  # before the method is made: its weights are drawn
     method = make_method(name, **job["arguments"])
     notes: list[str] = []
+    own_model = options.pop("labels_model", None)
     common = {"pool": job["pool"], "tests": options.pop("tests", False), "tell": notes.append}
+    common["labels_model"] = None if own_model is None else load_model(Path(own_model))
     sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
     strength = AUGMENTS[job["augment"]]
-    changes = None if strength is None else Augment(label_space(method), method.model, strength=strength)
+    changes = None if strength is None else Augment(label_space(method), method.model, method.atlas, strength)
     own = {key: options.pop(key) for key in list(options) if key in RECIPE_FIELDS}
     recipe = replace(method.recipe, **{key: _tuples(value) for key, value in own.items()})
     weights = folder / f"{name}.safetensors"

@@ -1,6 +1,7 @@
 """Position maps as labels, made from labeled parameters."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -9,6 +10,23 @@ from pyface3d import ops
 from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods import Method
+
+
+def with_maps(batch: Mapping[str, Any], maps: "MapLabels") -> dict[str, Any]:
+    """A batch in which every sample with parameters has a position map: its own, or one made of them.
+
+    Args:
+        batch: collated samples with ``params``.
+        maps: makes them.
+    """
+    made = maps(batch["params"])
+    everyone = torch.ones(len(made), dtype=torch.bool, device=made.device)
+    has_params = batch.get("has_params", everyone)
+    if "position_map" not in batch:
+        return {**batch, "position_map": made, "has_position_map": has_params}
+    own = batch.get("has_position_map", everyone)
+    whole = torch.where(own[:, None, None, None], batch["position_map"], made)
+    return {**batch, "position_map": whole, "has_position_map": own | has_params}
 
 
 class MapLabels:

@@ -13,7 +13,7 @@ from pyface3d.data import select
 from pyface3d.losses import PointLoss
 from pyface3d.losses.points import rows_with
 from pyface3d.methods import Method, Recipe
-from pyface3d.training.maps import MapLabels
+from pyface3d.training.maps import MapLabels, with_maps
 
 
 class MethodModule(lightning.LightningModule):
@@ -102,9 +102,8 @@ class MethodModule(lightning.LightningModule):
 
     def compute_loss(self, batch: Mapping[str, Any], side: int | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective, or the method's loss on the samples it is made for plus that of landmarks on the others."""
-        if self.maps is not None and "params" in batch and "position_map" not in batch:
-            batch = {**batch, "position_map": self.maps(batch["params"])}
-            batch |= {"has_position_map": batch["has_params"]} if "has_params" in batch else {}
+        if self.maps is not None and "params" in batch:
+            batch = with_maps(batch, self.maps)
         outputs = self.outputs(batch, side) if self.method.space is not None else None
         return self._loss(batch, outputs)
 

@@ -8,11 +8,13 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from pyface3d.camera import ParameterSpace
-from pyface3d.data import FaceDataset, Pool, open_sets
+from pyface3d.data import FaceDataset, LabeledFaces, Pool, open_sets
+from pyface3d.data.archive import read_map
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.synthetic import SyntheticFaces, parameter_space
 from pyface3d.data.translated import Translated, belongs, cache_folder
 from pyface3d.methods import Method
+from pyface3d.morphable import MorphableModel
 
 EPOCH = 65_536  # portraits that an epoch counts when nothing else is said
 
@@ -25,6 +27,7 @@ def open_source(
     pool: str | os.PathLike | None = None,
     cache: str | os.PathLike | None = None,
     tests: bool = False,
+    labels_model: MorphableModel | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Dataset]:
     """The sets that a name stands for, in the crop size of a method and with labels of its face model.
@@ -41,6 +44,8 @@ def open_source(
         cache: folder in which translated labels are kept; None: beside the data
             (:func:`pyface3d.data.translated.cache_folder`).
         tests: also take sets that are for testing.
+        labels_model: the face model that translated labels belong to: the landmarks of their parameters are then
+            translated, not those of the files.
         tell: is told what was translated, and how exactly.
 
     Raises:
@@ -63,13 +68,25 @@ def open_source(
         raise ValueError(f"open_source: {name} holds no set that is known; `pyface3d data check` says what is there")
     chosen: list[Dataset] = []
     for title, found in sets.items():
-        own = _of_model(found, method, cache_folder(name) if cache is None else Path(cache), tell)
+        _leave_out_maps(found, method)
+        own = _of_model(found, method, cache_folder(name) if cache is None else Path(cache), labels_model, tell)
         key = f"{Path(name).resolve().name}-{title}-{size}-{own.face_model[:8]}"
         chosen.append(own if pool is None else _pooled(pool, key, own))
     return chosen
 
 
-def _of_model(faces: FaceDataset, method: Method, cache: Path, tell: Callable[[str], None]) -> FaceDataset:
+def _leave_out_maps(faces: FaceDataset, method: Method) -> None:
+    """Maps that a method does not learn from are not read: of another side, of another face, or of none at all."""
+    if not isinstance(faces, LabeledFaces) or faces.maps is None:
+        return
+    side = read_map(faces.maps, faces.names[0]).shape[-1]
+    if method.atlas is None or side != method.atlas.size or faces.face_model != method.model.hash():
+        faces.maps = None
+
+
+def _of_model(
+    faces: FaceDataset, method: Method, cache: Path, labels_model: MorphableModel | None, tell: Callable[[str], None]
+) -> FaceDataset:
     """The set with parameters of the method's face model, where it has parameters that the method learns from."""
     if not faces.face_model or (method.space is None and method.atlas is None):
         return faces
@@ -79,7 +96,8 @@ def _of_model(faces: FaceDataset, method: Method, cache: Path, tell: Callable[[s
     if belongs(faces, model, space):
         faces.face_model = model.hash()
         return faces
-    translated = Translated(faces, model, _prior(method, space), cache, wait=int(os.environ.get("RANK", 0)) > 0)
+    follows = int(os.environ.get("RANK", 0)) > 0
+    translated = Translated(faces, model, _prior(method, space), cache, follows, labels_model)
     tell(translated.summary())
     return translated
 

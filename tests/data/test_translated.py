@@ -55,6 +55,29 @@ def test_real_labels_come_as_near_as_the_model_can(data_folder, model):
     assert at_truth < 1e-3 * at_mean
 
 
+def test_with_the_labels_own_model_translated_landmarks_are_within_a_percent(data_folder, model):
+    """What people marked in 300W-LP's files is 3 to 6 % off its parameters; translated are the parameters."""
+    space, basis = parameter_space(), load_model(data_folder / "tddfa/keypoint_basis.npz")
+    faces = Translated(MatFaces(data_folder / "300wlp/samples"), model, space, labels_model=basis)
+    assert bool((faces.residual < 0.006).all())
+    method = create_method("mobile_frnet", space=space)
+    params, targets = faces.params, torch.stack([faces[row]["landmarks"] for row in range(len(faces))])
+    pose, coeffs = space.split(params)
+    decoded = flip_y(model.landmarks68(coeffs, pose), space.size, space.flip)[..., :2]
+    off = (decoded - targets[..., :2]).norm(dim=2).mean(1) / box_size(targets)
+    assert bool((off < 0.01).all())
+    batch = {"image": torch.zeros(len(params), 3, 120, 120, dtype=torch.uint8), "params": params}
+    whitened = (params - space.mean) / space.std
+    at_truth, at_mean = (float(method.loss(batch, outputs)[0]) for outputs in (whitened, torch.zeros_like(whitened)))
+    assert at_truth < 1e-3 * at_mean
+
+
+def test_another_model_than_the_labels_is_refused(known, data_folder, model):
+    basis = load_model(data_folder / "tddfa/keypoint_basis.npz")
+    with pytest.raises(ValueError, match="its labels are not those of"):
+        Translated(known, model, parameter_space(), labels_model=basis)
+
+
 def test_the_result_is_kept_and_read_again(known, model, tmp_path, monkeypatch):
     first = Translated(known, model, parameter_space(), tmp_path)
     monkeypatch.setattr("pyface3d.data.translated.fit_landmarks", None)
