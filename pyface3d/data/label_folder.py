@@ -10,7 +10,7 @@ import torch
 from pyface3d.data.archive import Archive, read_map
 from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.mat import BASEL
-from pyface3d.data.parts import FoundSet, is_test
+from pyface3d.data.parts import FoundSet
 from pyface3d.data.pictures import Pictures
 from pyface3d.data.resizing import resized
 from pyface3d.data.sample import Sample
@@ -22,6 +22,7 @@ TABLES = ("params", "landmarks", "yaw", "box")
 VISIBLE = "visible"
 KEPT = ("landmark_weights", "confidence", "attributes")  # kept where samples have them
 OPTIONAL = (VISIBLE, *KEPT)  # tables that a folder may lack: all seen
+TEST = "test"  # the part of labels that were made of a set for testing
 TABLE, CROPS, MAPS, REPORT = "labels.npz", "crops.zip", "maps.zip", "report.json"
 
 
@@ -59,7 +60,8 @@ class LabeledFaces(FaceDataset):
         if not {TABLE, CROPS} <= set(archive.names) or not archive.path.is_dir():
             return []
         make = partial(cls, archive.path)
-        return [FoundSet("label folder", make, (TABLE, CROPS, REPORT), is_test(archive.path.name))]
+        test = _about(archive.path / REPORT).get("part") == TEST  # whatever the folder is called
+        return [FoundSet("label folder", make, (TABLE, CROPS, REPORT), test)]
 
     def load(self, index: int) -> Sample:
         """Reads one face."""
@@ -90,4 +92,4 @@ def _about(path: Path) -> dict[str, str]:
         content = json.loads(read_text(path))
         if not isinstance(content, dict):
             raise ValueError("it holds no object")
-    return {key: str(content[key]) for key in ("flip", "model_hash", "landmark_set") if key in content}
+    return {key: str(content[key]) for key in ("flip", "model_hash", "landmark_set", "part") if key in content}

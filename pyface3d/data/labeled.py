@@ -16,7 +16,7 @@ from pyface3d.atlas.regions import landmark_points
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.dataset import Report
-from pyface3d.data.label_folder import CROPS, KEPT, MAPS, OPTIONAL, REPORT, TABLE, TABLES, VISIBLE
+from pyface3d.data.label_folder import CROPS, KEPT, MAPS, OPTIONAL, REPORT, TABLE, TABLES, TEST, VISIBLE
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
@@ -129,7 +129,8 @@ def label_faces(
     faces = MatFaces(source, space, model, atlas, framing)
     report = Report()
     labels = iterate_labels(faces, report, most_error, progress)
-    write_labels(labels, out, space, report, model=model, maps=atlas is not None)
+    test = any(found.test for found in MatFaces.find(faces.archive))
+    write_labels(labels, out, space, report, model=model, maps=atlas is not None, test=test)
     return report
 
 
@@ -141,6 +142,7 @@ def write_labels(
     *,
     model: "MorphableModel | None" = None,
     maps: bool = False,
+    test: bool = False,
 ) -> None:
     """Writes samples as a label folder, one after the other: what :class:`pyface3d.data.LabeledFaces` reads.
 
@@ -154,6 +156,7 @@ def write_labels(
             the face model of the labels and its hash.
         model: that face model, or None where the labels belong to none.
         maps: also write ``maps.zip``.
+        test: the samples are of a set for testing, and so are the labels: nobody trains on them unasked.
 
     Raises:
         OSError: ``out`` cannot be written.
@@ -173,6 +176,7 @@ def write_labels(
         arrays: dict[str, Any] = {key: np.array(values) for key, values in tables.items() if values or key not in KEPT}
         np.savez(stream, **arrays)
     content: dict[str, Any] = {"total": report.total, "flip": space.flip, "size": space.size}
+    content |= {"part": TEST} if test else {}
     if model is not None:
         content |= {"model": model.name, "model_hash": model.hash()}
     with atomic_write(folder / REPORT) as stream:

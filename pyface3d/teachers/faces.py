@@ -125,8 +125,8 @@ def _given(face: FaceToLabel, place: Places, photo: Photo) -> np.ndarray:
 
 
 def sets_of(source: str | os.PathLike) -> list[FoundSet]:
-    """The data sets that a path is, or none where it is photos."""
+    """The data sets that a path is, or none where it is photos; a file that is named keeps what it is for."""
     path = Path(source)
-    if not path.exists() or (path.is_file() and path.suffix not in (".zip", ".npz", ".json")):
-        return []
-    return find_sets(path)
+    if path.suffix in (".npz", ".json") and path.is_file():
+        return [one for one in find_sets(path.parent) if path.name in one.files]
+    return find_sets(path) if path.is_dir() or (path.suffix == ".zip" and path.is_file()) else []

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -174,14 +175,18 @@ def label_photos(
     labeler = Labeler(lookers, model, space, head_pose, marked, atlas, least_confidence)
     report, found = Report(), sets_of(source)
     faces: Iterable[FaceToLabel]
-    if found and all(one.test for one in found):
+    named = Path(source).is_file() and Path(source).suffix != ".zip"  # a set's own file: asked for
+    if found and not named and all(one.test for one in found):
         raise ValueError(f"label: {source} is for testing alone; name the file of the set to label it all the same")
     if found:
         largest = max(teacher.size for teacher, _ in lookers.teachers)
-        faces = faces_of_sets([one for one in found if not one.test], report, size, largest, limit)
+        found = [one for one in found if named or not one.test]
+        faces = faces_of_sets(found, report, size, largest, limit)
     else:
         faces = faces_of_photos(source, report, load_detector(detector), places or {}, limit)
-    write_labels(_labels(faces, labeler, report, progress), out, space, report, model=model, maps=atlas is not None)
+    labels = _labels(faces, labeler, report, progress)
+    test = any(one.test for one in found)
+    write_labels(labels, out, space, report, model=model, maps=atlas is not None, test=test)
     return report
 
 

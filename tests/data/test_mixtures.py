@@ -6,8 +6,11 @@ import torch
 
 from pyface3d import MorphableModel, UVAtlas, create_method
 from pyface3d.camera import ParameterSpace
-from pyface3d.data import LabeledFaces, collate
+from pyface3d.data import LabeledFaces, collate, select
 from pyface3d.data.labeled import label_faces
+from pyface3d.data.synthetic import SyntheticFaces, parameter_space
+from pyface3d.landmarks import aflw21_from_68
+from pyface3d.losses import PointLoss
 from pyface3d.training import run_training
 from pyface3d.training.log import read_rows
 from pyface3d.training.maps import MapLabels, with_maps
@@ -41,6 +44,22 @@ def test_every_kind_of_set_in_one_batch(name, labels, aflw_folder, celeba_folder
     assert all(np.isfinite(value) for value in terms.values())
     if name == "joint":
         assert terms["shape"] > 0 and terms["attributes"] > 0
+
+
+def test_a_mixed_batch_scores_what_its_parts_score():
+    """21 and 68 points of the same faces: the padding of the shorter ones counts nothing."""
+    faces, space, model = SyntheticFaces(seed=3), parameter_space(), MorphableModel.default()
+    labels = faces.labels(range(4))
+    loss = PointLoss(model, space, landmarks=1.0, prior=0.1)
+    samples = []
+    for row, points in enumerate(labels["landmarks"]):
+        points = aflw21_from_68(points) if row % 2 else points
+        image = torch.zeros(3, 8, 8, dtype=torch.uint8)
+        samples.append({"image": image, "landmarks": points, "visible": torch.ones(len(points), dtype=torch.bool)})
+    batch, outputs = collate(samples), space.whiten(labels["params"]) + 0.3
+    mixed = float(loss(outputs, batch)[0])
+    parts = [float(loss(outputs[row : row + 1], select(batch, [row]))[0]) for row in range(4)]
+    assert mixed == pytest.approx(np.mean(parts), rel=1e-4)
 
 
 def test_samples_without_a_map_get_one_of_their_parameters(labels):

@@ -129,6 +129,11 @@ def test_the_command_labels_a_set_with_its_points_maps_and_attributes(data_folde
 def test_test_sets_are_not_labeled_unasked(data_folder, tmp_path):
     with pytest.raises(ValueError, match="is for testing alone; name the file"):
         label_photos(data_folder / "aflw2000", tmp_path, [load_teacher("compact")])
+    label_photos(data_folder / "aflw2000/dev.npz", tmp_path / "own", [load_teacher("compact")], views=1, limit=2)
+    (found,) = find_sets(tmp_path / "own")
+    assert found.test  # the labels of a set for testing are for testing, whatever their folder is called
+    with pytest.raises(ValueError, match="holds sets for testing alone"):
+        open_source(str(tmp_path / "own"), create_method("mobile_frnet"))
 
 
 def test_wrong_teachers_are_named(data_folder, tmp_path):
