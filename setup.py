@@ -157,8 +157,8 @@ def torch_module(out):
             objects.append(f"emulation_{source.stem}.o")
             rules.append(f"build {objects[-1]}: cc {source}\n more = {include}")
     libs = TOOLS.torch_libraries(torch)
-    if cuda:
-        libs += f" {cuda[2]} -lrt -ldl -lpthread"
+    if cuda:  # the weak name of the current stream resolves only where libtorch is really needed
+        libs = f"-Wl,--no-as-needed {libs} -Wl,--as-needed {cuda[2]} -lrt -ldl -lpthread"
     rules.append(f"build {out}: ld {' '.join(objects)}\n libs = {libs}")
     return rules
 

@@ -39,8 +39,34 @@ def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where tests make their tensors, e.g. cuda (for tests/ops)")
 
 
+def generator_on(device):
+    """``torch.Generator`` with another default; still a type, because annotations say ``Generator | None``."""
+
+    class Generator(torch.Generator):
+        def __new__(cls, device=device):
+            return super().__new__(cls, device)
+
+    return Generator
+
+
+def made_on(device, make):
+    """What is read from files or computed once on the CPU, moved to where the tests run."""
+
+    @functools.wraps(make)
+    def made(*args, **options):
+        with torch.device("cpu"):
+            return make(*args, **options).to(device)
+
+    return made
+
+
 def pytest_configure(config):
     device = config.getoption("--device")
     if device != "cpu":  # every factory function, and every generator, from here on
+        from pyface3d import MorphableModel, UVAtlas
+
         torch.set_default_device(device)
-        torch.Generator = functools.partial(torch.Generator, device=device)
+        torch.Generator = generator_on(device)
+        MorphableModel.default = staticmethod(made_on(device, MorphableModel.default))
+        UVAtlas.from_model = staticmethod(made_on(device, UVAtlas.from_model))
+        UVAtlas.bake = made_on(device, UVAtlas.bake)

@@ -7,10 +7,13 @@
 
 // Before a loop whose arrays must stay in registers: an index known only at run time would move them to memory.
 // The second: before an inner loop whose copies would take more registers than there are.
+// A function that stays one copy of code: every caller gets the same bits of it.
 #ifdef __CUDACC__
+#define PYFACE3D_ONE_COPY __noinline__
 #define PYFACE3D_UNROLL _Pragma("unroll")
 #define PYFACE3D_NO_UNROLL _Pragma("unroll 1")
 #else
+#define PYFACE3D_ONE_COPY __attribute__((noinline))
 #define PYFACE3D_UNROLL
 #define PYFACE3D_NO_UNROLL
 #endif
@@ -56,6 +59,14 @@ const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, vo
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 #endif
+}
+
+// Sets every byte; nullptr or the CUDA error's text.
+inline const char* cuda_fill(void* to, int value, int64_t bytes, void* stream) {
+  const cudaError_t error =
+      bytes == 0 ? cudaSuccess
+                 : cudaMemsetAsync(to, value, static_cast<size_t>(bytes), static_cast<cudaStream_t>(stream));
+  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
 // Sum over a block's kCudaThreads threads, in a fixed order; every thread gets it. `shared` holds kCudaThreads values.

@@ -95,11 +95,11 @@ const char* cuda_scatter(Job job, ScatterFaces faces, int64_t addends, T* out, v
   auto* words = static_cast<unsigned long long*>(workspace);
   int addend_bits = 1;
   while ((int64_t{1} << addend_bits) < addends) ++addend_bits;
-  cudaMemsetAsync(words, 0, static_cast<size_t>(faces.words()) * sizeof(*words), static_cast<cudaStream_t>(stream));
-  cudaMemsetAsync(out, 0, static_cast<size_t>(cells) * sizeof(T), static_cast<cudaStream_t>(stream));
-  if (items == 0) return nullptr;
+  const char* error = cuda_fill(words, 0, faces.words() * int64_t{sizeof(*words)}, stream);
+  if (!error) error = cuda_fill(out, 0, cells * int64_t{sizeof(T)}, stream);
+  if (error || items == 0) return error;
   const unsigned blocks = cuda_blocks(items);
-  const char* error = cuda_launch(scatter_largest_kernel<T, Job>, blocks, kCudaThreads, stream, job, faces, words);
+  error = cuda_launch(scatter_largest_kernel<T, Job>, blocks, kCudaThreads, stream, job, faces, words);
   if (!error)
     error = cuda_launch(scatter_add_kernel<T, Job>, blocks, kCudaThreads, stream, job, faces, out, words, addend_bits);
   if (!error)

@@ -206,6 +206,7 @@ template <typename Launch>
 inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
   const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
   void* stream = nullptr;
+  PYFACE3D_CHECK(aoti_torch_get_current_cuda_stream, op, ": this torch has tensors on a GPU but no CUDA streams");
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
   const char* error = launch(stream);
   PYFACE3D_CHECK(!error, op, ": ", error);

@@ -68,7 +68,7 @@ class UVAtlas(nn.Module):
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         for name in STORED:
-            self.register_buffer(name, torch.as_tensor(getattr(layout, name)), persistent=False)
+            self.register_buffer(name, torch.as_tensor(getattr(layout, name), device="cpu"), persistent=False)
         corners, weights = self.corners.view(-1, 3).numpy(), self.barycentrics.view(-1, 3).numpy()
         readers = transpose_gather(corners, weights, self.n_vertices)
         for name, values in zip(("reader_offsets", "reader_texels", "reader_weights"), readers, strict=True):

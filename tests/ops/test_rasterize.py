@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-import trimesh
 
 from pyface3d import ops
 from pyface3d.ops import reference
@@ -62,6 +61,7 @@ def counts(corners, height, width, cull):
 def test_sphere_has_no_pinholes(pose):
     generator = torch.Generator().manual_seed(pose)
     size = int(torch.randint(8, 90, (), generator=generator))
+    trimesh = pytest.importorskip("trimesh")
     mesh = trimesh.creation.icosphere(subdivisions=int(torch.randint(1, 4, (), generator=generator)))
     radius = size * (0.2 + 0.5 * float(torch.rand((), generator=generator)))
     center = torch.rand(3, generator=generator, dtype=torch.float64) * size

@@ -1,6 +1,5 @@
 import pytest
 import torch
-import trimesh
 
 from pyface3d import ops
 
@@ -12,6 +11,7 @@ def arguments(batch=2, requires_grad=True):
 
 
 def test_point_out_of_a_sphere():
+    trimesh = pytest.importorskip("trimesh")
     mesh = trimesh.creation.icosphere(subdivisions=3)
     vertices = torch.from_numpy(mesh.vertices)[None]
     normals = ops.vertex_normals(vertices, torch.from_numpy(mesh.faces).long())
