@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from pyface3d import ops
@@ -179,6 +178,8 @@ class UVAtlas(nn.Module):
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the atlas as safetensors, atomically."""
+        from safetensors.torch import save as serialize  # only writing needs it
+
         tensors = {name: getattr(self, name).cpu().contiguous() for name in STORED}
         with atomic_write(path) as stream:
             stream.write(serialize(tensors, {"format": FORMAT, "version": "1"}))

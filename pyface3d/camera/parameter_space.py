@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from pyface3d.atomic import atomic_write
@@ -161,6 +160,8 @@ class ParameterSpace(nn.Module):
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes tables and layout to one safetensors file, atomically."""
+        from safetensors.torch import save as serialize  # only writing needs it
+
         tables = {"mean": self.mean.cpu().contiguous(), "std": self.std.cpu().contiguous()}
         with atomic_write(path) as stream:
             stream.write(serialize(tables, metadata={"parameter_space": json.dumps(self._header())}))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as serialize
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
@@ -40,6 +39,8 @@ def save_weights(
     Raises:
         ValueError: another dtype, or a deployed method.
     """
+    from safetensors.torch import save as serialize  # only writing needs it
+
     if dtype not in (torch.float32, torch.float16):
         raise ValueError(f"save_weights: dtype must be torch.float32 or torch.float16, got {dtype}")
     if isinstance(method.network, torch.fx.GraphModule):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
@@ -30,6 +29,8 @@ READABLE = (1, 2)  # version 1 had no landmark sets
 
 def save_native(model: MorphableModel, path: str | Path) -> None:
     """Write ``model`` to ``path``: npz where the name ends so, else safetensors."""
+    from safetensors.torch import save  # only writing needs it
+
     tensors, header = _disassemble(model)
     with atomic_write(path) as stream:
         if Path(path).suffix == ".npz":
