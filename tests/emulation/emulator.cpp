@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <string>
@@ -89,6 +90,8 @@ void barrier(const char* file, int line) {
 }
 
 const char* launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard<std::mutex> lock(one_at_a_time);
   const char* seed = std::getenv("PYFACE3D_EMULATION_SEED");
   const size_t count = size_t{block.x} * block.y * block.z;
   std::vector<uint32_t> blocks(size_t{grid.x} * grid.y * grid.z), threads(count);
