@@ -21,7 +21,16 @@ from pyface3d.morphable import MorphableModel
 from pyface3d.page.payload import QUANTUM, RADIUS, Payload
 from pyface3d.page.shape import SKIN, PageModel
 
-_SHADERS = ("square.vert", "synthesize.frag", "normals.frag", "anchor.frag", "face.vert", "face.frag")
+_SHADERS = (
+    "square.vert",
+    "synthesize.frag",
+    "normals.frag",
+    "anchor.frag",
+    "face.vert",
+    "face.frag",
+    "point.vert",
+    "point.frag",
+)
 _SCRIPTS = ("payload.js", "matrix.js", "program.js", "renderer.js", "views.js", "controls.js", "meshes.js", "main.js")
 _LARGEST = 50  # radii of a head, beyond which a vertex is no part of one
 _LEAST_PIXELS = 8  # of a photo, and of a face in it
@@ -134,6 +143,7 @@ def _face(face: PageFace, shape: PageModel, payload: Payload, photos: list[dict[
         "photo": None,
         "pose": None,
         "skin": SKIN,
+        "texture": None,
         "attributes": _probabilities(face.attributes) if face.attributes else None,
         "facts": {printable(str(name)): printable(str(value)) for name, value in face.facts.items()},
     }
@@ -146,6 +156,8 @@ def _face(face: PageFace, shape: PageModel, payload: Payload, photos: list[dict[
         entry["pose"] = np.round(pose, 6).tolist()
         entry["photo"] = len(photos)
         entry["skin"] = _skin_color(photo, pose, shape)
+        if shape.chart.usable:
+            entry["texture"] = _jpeg(shape.chart.texture(photo, vertices @ pose[:, :3].T + pose[:, 3]))
         height, width = photo.shape[:2]
         photos.append({"width": width, "height": height, "type": "image/jpeg", "source": _jpeg(photo)})
     return entry
@@ -212,7 +224,7 @@ def _crop(photo: np.ndarray, pose: np.ndarray, vertices: np.ndarray) -> tuple[np
 
 def _skin_color(photo: np.ndarray, pose: np.ndarray, shape: PageModel) -> list[float]:
     """The median color of the photo between the landmarks, where no hair is expected."""
-    if shape.model.landmarks is None:
+    if not len(shape.corners):
         return list(SKIN)
     middle, radius = shape.landmark_ball()
     inside = shape.mean[np.linalg.norm(shape.mean - middle, axis=1) < 0.8 * radius]

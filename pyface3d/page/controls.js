@@ -60,6 +60,7 @@ function attributeBars(attributes) {
 function parameterRows(face, model) {
   const row = (name, value) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value));
   const rows = Object.entries(face.facts || {}).map(([name, value]) => row(name, String(value)));
+  if (model.landmarkSet) rows.push(row("landmarks", model.landmarkSet));
   const list = (from, to) => face.coefficients.slice(from, to).map((x) => x.toFixed(2)).join("  ");
   if (model.identityCount) rows.push(row("identity", list(0, model.identityCount)));
   if (model.modeCount > model.identityCount) rows.push(row("expression", list(model.identityCount, model.modeCount)));

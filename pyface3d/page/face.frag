@@ -4,11 +4,18 @@ in vec3 viewNormal;
 in vec4 color;
 in vec3 ownPhoto;
 in vec3 mirrorPhoto;
+in vec4 baked;                   // tone of the texture nearby; a: whether this is skin
+in vec3 place;                   // in the texture; z: whether it is on the chart
 uniform sampler2D photo;
-uniform int surface;             // 0 clay, 1 photo, 2 normals, 3 one color, 4 round points of one color
+uniform sampler2D skinTexture;
+uniform bool textured;           // the face has a texture
+uniform int surface;             // 0 clay, 1 photo, 2 normals, 3 one color
 uniform vec4 flatColor;
 uniform float opacity;
+uniform float relief;            // how much of the page's light falls on the texture, which has the photo's
 out vec4 pixel;
+
+const float FRONTAL = 0.85;      // what falls on a surface that faces the viewer
 
 vec3 toLinear(vec3 c) { return pow(c, vec3(2.2)); }
 vec3 toScreen(vec3 c) { return pow(clamp(c, 0.0, 1.0), vec3(1.0 / 2.2)); }
@@ -29,13 +36,6 @@ vec3 clay(vec3 base, vec3 n) {
 }
 
 void main() {
-  if (surface == 4) {
-    vec2 p = gl_PointCoord * 2.0 - 1.0;
-    float cover = 1.0 - smoothstep(0.72, 1.0, length(p));
-    if (cover <= 0.0) discard;
-    pixel = flatColor * cover;
-    return;
-  }
   if (surface == 3) {
     pixel = flatColor;
     return;
@@ -46,7 +46,10 @@ void main() {
     shaded = n * 0.5 + 0.5;
   } else {
     shaded = clay(color.rgb, n);
-    if (surface == 1) {
+    if (surface == 1 && textured && baked.a > 0.5) {
+      shaded = toLinear(mix(baked.rgb, texture(skinTexture, place.xy).rgb, place.z));
+      shaded *= mix(1.0, dot(light(n), vec3(0.333)) / FRONTAL, relief);
+    } else if (surface == 1) {
       vec3 own = toLinear(texture(photo, ownPhoto.xy).rgb);
       vec3 mirrored = toLinear(texture(photo, mirrorPhoto.xy).rgb);
       float ownWeight = ownPhoto.z;
@@ -57,6 +60,6 @@ void main() {
     }
     shaded = toScreen(shaded);
   }
-  if (!gl_FrontFacing) shaded *= 0.45;
+  if (!gl_FrontFacing && place.z < 0.5) shaded *= 0.45;
   pixel = vec4(shaded, 1.0) * opacity;
 }

@@ -9,7 +9,10 @@ function modelOf(scene, arrays) {
     basis: arrays.basis,
     triangles: Uint32Array.from(arrays.triangles.values),
     mirror: arrays.mirror.values,
-    landmarks: arrays.landmarks.values,
+    landmarkCorners: arrays.landmarkCorners.values,
+    landmarkWeights: arrays.landmarkWeights.values,
+    places: arrays.places && arrays.places.values,
+    onChart: arrays.onChart && arrays.onChart.values,
     tint: arrays.tint.values,
     skin: arrays.skin.values,
   };
@@ -19,14 +22,11 @@ function modelOf(scene, arrays) {
 }
 
 async function facesOf(scene, arrays) {
-  const photos = await Promise.all(scene.photos.map(async (photo) => {
-    const picture = new Image();
-    picture.src = photo.source;
-    await picture.decode();
-    return { ...photo, element: picture };
-  }));
-  return scene.faces.map((face) => ({
+  const photos = await Promise.all(scene.photos.map(async (photo) => ({ ...photo, element: await pictureOf(photo.source) })));
+  const textures = await Promise.all(scene.faces.map((face) => face.texture && pictureOf(face.texture)));
+  return scene.faces.map((face, i) => ({
     ...face,
+    texture: textures[i],
     photo: face.photo === null ? null : photos[face.photo],
     residual: face.residual ? arrays[face.residual] : null,
     fitted: face.coefficients,
@@ -34,12 +34,20 @@ async function facesOf(scene, arrays) {
   }));
 }
 
+async function pictureOf(source) {
+  const picture = new Image();
+  picture.src = source;
+  await picture.decode();
+  return picture;
+}
+
 class Page {
   constructor(scene, model, faces, renderer) {
     Object.assign(this, { scene, model, faces, renderer });
-    this.orbit = new Orbit();
+    this.orbit = new Orbit(faces[0]);
     this.style = { surface: faces.some((face) => face.photo) ? "photo" : "clay", wire: false, landmarks: false };
-    this.overlay = "wire";
+    this.overlay = "face";
+    this.wipe = 0.5;
     this.compare = false;
     this.buildSliders();
     this.buildToolbar();
@@ -53,6 +61,7 @@ class Page {
 
   show(face) {
     this.face = face;
+    this.orbit.open(face);
     byId("face-title").textContent = face.method ? `${face.title} · ${face.method}` : face.title;
     const peers = this.peers();
     byId("compare").hidden = peers.length < 2;
@@ -105,12 +114,13 @@ class Page {
     }
     if (!byId("photo").hidden) {
       const overlays = {
+        face: { surface: "photo", opacity: 1 },
         wire: { wire: [0.28, 0.28, 0.28, 0.28], opacity: 1 },
         surface: { surface: "clay", opacity: 0.75 },
         landmarks: { landmarks: [0.2, 0.9, 0.65, 1], landmarksInFront: true, opacity: 1 },
         none: null,
       };
-      drawOverlay(this.renderer, byId("overlay"), this.face, overlays[this.overlay]);
+      drawOverlay(this.renderer, byId("overlay"), this.face, overlays[this.overlay], this.wipe);
     }
   }
 
@@ -175,6 +185,8 @@ class Page {
     };
     pick("surface", this.style.surface, (value) => { this.style.surface = value === "none" ? null : value; });
     pick("overlay-style", this.overlay, (value) => { this.overlay = value; });
+    byId("wipe").oninput = () => { this.wipe = byId("wipe").value / 100; this.draw(); };
+    byId("landmarks").title = this.model.landmarkSet;
     const toggle = (id, act) => {
       byId(id).onclick = () => {
         const on = byId(id).getAttribute("aria-pressed") !== "true";
@@ -216,7 +228,7 @@ class Page {
         watcher.unobserve(target);
         const face = this.faces[target.parentElement.dataset.face];
         const style = { surface: face.photo ? "photo" : "clay" };
-        drawFace(this.renderer, target, { ...face, coefficients: face.fitted }, new Orbit(), style);
+        drawFace(this.renderer, target, { ...face, coefficients: face.fitted }, new Orbit(face), style);
       }
     });
     this.faces.forEach((face, i) => {

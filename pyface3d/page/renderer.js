@@ -16,6 +16,7 @@ class Renderer {
     for (const name of ["synthesize", "normals", "anchor"]) {
       this.programs[name] = new Program(gl, shaders["square.vert"], shaders[`${name}.frag`]);
     }
+    this.programs.point = new Program(gl, shaders["point.vert"], shaders["point.frag"]);
     this.programs.face = new Program(gl, shaders["face.vert"], shaders["face.frag"]);
     this.noFaces = gl.createVertexArray();
     this.basis = this.uploadBasis();
@@ -68,7 +69,7 @@ class Renderer {
     this.parts = {
       surface: this.indexed(model.triangles, gl.TRIANGLES),
       wire: this.indexed(edgesOf(model.triangles, model.skin), gl.LINES),
-      landmarks: this.indexed(Uint32Array.from(model.landmarks), gl.POINTS),
+      landmarks: this.points(),
     };
   }
 
@@ -84,8 +85,27 @@ class Renderer {
     gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_INT, 0, 0);
     this.attribute(2, model.skin);
     gl.vertexAttribPointer(2, 1, gl.UNSIGNED_BYTE, false, 0, 0);
+    if (model.places) {
+      this.attribute(3, model.places);
+      gl.vertexAttribPointer(3, 2, gl.SHORT, true, 0, 0);
+      this.attribute(4, model.onChart);
+      gl.vertexAttribPointer(4, 1, gl.UNSIGNED_BYTE, false, 0, 0);
+    }
     gl.bindVertexArray(null);
     return { array, primitive, count: indices.length };
+  }
+
+  // The landmarks, each between three vertices.
+  points() {
+    const { gl, model } = this;
+    const array = gl.createVertexArray();
+    gl.bindVertexArray(array);
+    this.attribute(0, Uint32Array.from(model.landmarkCorners));
+    gl.vertexAttribIPointer(0, 3, gl.UNSIGNED_INT, 0, 0);
+    this.attribute(1, model.landmarkWeights);
+    gl.vertexAttribPointer(1, 3, gl.FLOAT, false, 0, 0);
+    gl.bindVertexArray(null);
+    return { array, count: model.landmarkWeights.length / 3 };
   }
 
   attribute(location, values) {
@@ -126,7 +146,8 @@ class Renderer {
       state[name] = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, null);
     }
     state.photo = this.uploadPhoto(face.photo && face.photo.element);
-    state.textures = [state.rest, state.positions, state.normals, state.anchors, state.photo];
+    state.texture = this.uploadPhoto(face.texture);
+    state.textures = [state.rest, state.positions, state.normals, state.anchors, state.photo, state.texture];
     this.synthesize(state, face.fitted);
     if (face.pose) this.anchor(state, face);
     return state;
@@ -162,14 +183,12 @@ class Renderer {
 
   anchor(state, face) {
     const [x, y] = [face.pose[0], face.pose[1]];
-    const direction = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
-    const length = -Math.hypot(...direction); // the photo's y points down: x cross y points away from its camera
     const { width, height } = face.photo;
     this.fill(this.programs.anchor, state.anchors, (program) => {
       program.texture("positions", state.positions).texture("normals", state.normals);
       const unit = [row(x, width), row(y, height), [0, 0, 0, 0]];
       this.gl.uniformMatrix4fv(program.at("photoPose"), false, fromRows(unit));
-      this.gl.uniform3fv(program.at("photoDirection"), direction.map((value) => value / length));
+      this.gl.uniform3fv(program.at("photoDirection"), photoDirection(face.pose));
     });
     function row(values, size) { return values.map((value, i) => (value + (i === 3 ? 0.5 : 0)) / size); }
   }
@@ -208,28 +227,43 @@ class Renderer {
     program.use();
     program.texture("positions", state.positions).texture("normals", state.normals);
     program.texture("anchors", state.anchors).texture("photo", state.photo);
+    program.texture("skinTexture", state.texture);
+    gl.uniform1i(program.at("textured"), Boolean(face.texture));
+    gl.uniform1f(program.at("relief"), style.relief || 0);
     gl.uniformMatrix4fv(program.at("toClip"), false, camera.toClip);
     gl.uniformMatrix3fv(program.at("toView"), false, camera.toView);
     gl.uniform1f(program.at("opacity"), style.opacity);
     gl.uniform3fv(program.at("skinColor"), face.skin);
     gl.colorMask(...Array(4).fill(Boolean(style.surface))); // an unseen surface still hides the lines behind it
-    this.part("surface", SURFACES[style.surface || "clay"], 0, [0, 0, 0, 0], 1);
+    this.part("surface", SURFACES[style.surface || "clay"], 0, [0, 0, 0, 0]);
     gl.colorMask(true, true, true, true);
-    if (style.wire) this.part("wire", 3, 0.0006, style.wire, 1);
+    if (style.wire) this.part("wire", 3, 0.0006, style.wire);
     if (style.landmarks) {
       if (style.landmarksInFront) gl.disable(gl.DEPTH_TEST);
-      this.part("landmarks", 4, 0.004, style.landmarks, 7 * style.scale);
+      this.drawPoints(state, camera, style);
     }
     return canvas;
   }
 
-  part(name, surface, lift, color, size) {
+  drawPoints(state, camera, style) {
+    const { gl } = this;
+    const program = this.programs.point;
+    program.use();
+    program.texture("positions", state.positions);
+    gl.uniformMatrix4fv(program.at("toClip"), false, camera.toClip);
+    gl.uniform1f(program.at("lift"), 0.004);
+    gl.uniform1f(program.at("pointSize"), 7 * style.scale);
+    gl.uniform4fv(program.at("flatColor"), style.landmarks);
+    gl.bindVertexArray(this.parts.landmarks.array);
+    gl.drawArrays(gl.POINTS, 0, this.parts.landmarks.count);
+  }
+
+  part(name, surface, lift, color) {
     const { gl } = this;
     const program = this.programs.face;
     const part = this.parts[name];
     gl.uniform1i(program.at("surface"), surface);
     gl.uniform1f(program.at("lift"), lift);
-    gl.uniform1f(program.at("pointSize"), size);
     gl.uniform4fv(program.at("flatColor"), color);
     gl.bindVertexArray(part.array);
     gl.drawElements(part.primitive, part.count, gl.UNSIGNED_INT, 0);

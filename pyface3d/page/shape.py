@@ -7,6 +7,8 @@ from scipy.spatial import cKDTree
 
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.content import METERS
+from pyface3d.morphable.landmark_sets import DEFAULT
+from pyface3d.page.chart import Chart
 from pyface3d.page.payload import RADIUS, Payload
 
 _MAX_MODES = 128  # as many as the shader takes
@@ -41,6 +43,8 @@ class PageModel:
         self.unit_scale = float(np.linalg.norm(mean - self.center, axis=1).max()) / RADIUS
         self.mean = (mean - self.center) / self.unit_scale
         self.kept = self._kept()
+        self.chart = Chart(model)
+        self.corners, self.weights = self._landmarks()
         std = model.std.double().cpu().numpy()
         self.named = self._named()
         if self.named:
@@ -48,6 +52,21 @@ class PageModel:
         self.std = std[self.kept]
         basis = model.basis.double().cpu().numpy()[:, :, self.kept]
         self.basis = basis * (self.std / self.unit_scale)  # (N, 3, K)
+
+    def _landmarks(self) -> tuple[np.ndarray, np.ndarray]:
+        """(L, 3) vertices and their weights: the points of the default landmark set that the model has."""
+        marks = self.model.landmark_sets.get(DEFAULT)
+        if marks is None:
+            return np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32)
+        rows = marks.mask
+        corners, weights = marks.corners[rows].numpy(), marks.weights[rows].numpy()
+        lacking = ((0, 0), (0, 3 - corners.shape[1]))
+        return np.pad(corners, lacking, mode="edge").astype(np.int32), np.pad(weights, lacking).astype(np.float32)
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """(L, 3) the landmarks of the mean face, in page units."""
+        return np.einsum("lkc,lk->lc", self.mean[self.corners], self.weights)
 
     def _named(self) -> bool:
         shapes = self.model.blendshapes
@@ -99,10 +118,15 @@ class PageModel:
         tint, skin = self._tint()
         payload.add("tint", np.round(255 * tint).astype(np.uint8))
         payload.add("skin", skin.astype(np.uint8))
-        landmarks = np.zeros(0) if model.landmarks is None else model.landmarks.cpu().numpy()
-        payload.add("landmarks", landmarks.astype(np.int32))
+        payload.add("landmarkCorners", self.corners)
+        payload.add("landmarkWeights", self.weights)
+        if self.chart.usable:
+            places, on_chart = self.chart.vertex_places(self.mean)
+            payload.add("places", places)
+            payload.add("onChart", on_chart.astype(np.uint8))
         return {
             "name": model.name,
+            "landmarkSet": f"{DEFAULT}, {len(self.corners)} points" if len(self.corners) else "",
             **self._focus(),
             "center": self.center.tolist(),
             "unitScale": self.unit_scale,
@@ -120,22 +144,20 @@ class PageModel:
 
     def _focus(self) -> dict[str, Any]:
         """Where the page looks: the point that turns in place and the radius that fills the view."""
-        if self.model.landmarks is None:
+        if not len(self.corners):
             return {"focus": [0.0, 0.0, 0.0], "radius": RADIUS}
         middle, radius = self.landmark_ball()
         return {"focus": (middle + [0.0, 0.25 * radius, -0.35 * radius]).tolist(), "radius": min(RADIUS, 1.75 * radius)}
 
     def landmark_ball(self) -> tuple[np.ndarray, float]:
-        """Middle (3,) and radius of the ball around the 68 landmarks of the mean face, in page units."""
-        assert self.model.landmarks is not None
-        points = self.mean[self.model.landmarks.cpu().numpy()]  # (68, 3)
+        """Middle (3,) and radius of the ball around the landmarks of the mean face, in page units."""
+        points = self.landmarks
         middle = (points.min(0) + points.max(0)) / 2
         return middle, float(np.linalg.norm(points - middle, axis=1).max())
 
     def _mirror(self) -> np.ndarray:
         """For each vertex the one nearest to its mirror image."""
-        landmarks = self.model.landmarks
-        middle = 0.0 if landmarks is None else self.mean[landmarks.cpu().numpy()].mean(0)[0]
+        middle = self.landmarks.mean(0)[0] if len(self.corners) else 0.0
         mirrored = self.mean * [-1, 1, 1] + [2 * middle, 0, 0]
         return cKDTree(self.mean).query(mirrored)[1]
 
@@ -143,7 +165,7 @@ class PageModel:
         """(N, 4) color without a photo and how much of the photo the vertex may take; (N,) whether it is skin."""
         tint = np.tile(np.array([*SKIN, 1.0]), (len(self.mean), 1))
         skin = np.ones(len(self.mean), bool)
-        if self.model.landmarks is not None:  # the photo fades out towards neck and back of the head
+        if len(self.corners):  # the photo fades out towards neck and back of the head
             middle, radius = self.landmark_ball()
             offset = (self.mean - middle) / radius
             offset[:, 1] *= np.where(offset[:, 1] > 0, 0.85, 1.25)

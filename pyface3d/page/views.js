@@ -2,13 +2,21 @@
 
 const LENS = 0.36; // vertical angle in radians; long, as portrait photographers like it
 
+const RELIEF = 0.4; // of the page's own light on a texture: forms show where the photo's light is even
+
 class Orbit {
-  constructor() {
+  constructor(face) {
+    this.open(face);
+  }
+
+  // Starts on the side that the photo of the face shows.
+  open(face) {
+    this.home = openingYaw(face);
     this.reset();
   }
 
   reset() {
-    [this.yaw, this.pitch, this.zoom] = [0.35, 0.06, 1];
+    [this.yaw, this.pitch, this.zoom] = [this.home, 0.06, 1];
   }
 
   turnBy(yaw, pitch) {
@@ -37,6 +45,21 @@ class Orbit {
   }
 }
 
+// Towards the photo's camera, in model space. The photo's y points down: x cross y points away from the camera.
+function photoDirection([x, y]) {
+  const direction = [x[2] * y[1] - x[1] * y[2], x[0] * y[2] - x[2] * y[0], x[1] * y[0] - x[0] * y[1]];
+  const length = Math.hypot(...direction) || 1;
+  return direction.map((value) => value / length);
+}
+
+// Most of the photo's own turn: what the photo hides stays out of sight, yet the face has depth.
+function openingYaw(face) {
+  if (!face.pose || !face.photo) return 0.35;
+  const [x, , z] = photoDirection(face.pose);
+  const yaw = 0.8 * Math.atan2(-x, z);
+  return Math.sign(yaw || 1) * Math.min(1, Math.max(0.2, Math.abs(yaw)));
+}
+
 // Sizes a canvas to the pixels it covers on the screen and returns its 2D context, cleared.
 function prepare(canvas) {
   const ratio = Math.min(2, window.devicePixelRatio || 1);
@@ -52,7 +75,7 @@ function drawFace(renderer, canvas, face, orbit, style) {
   const context = prepare(canvas);
   const { width, height } = canvas;
   const camera = orbit.camera(renderer.model, width / height);
-  context.drawImage(renderer.draw(face, camera, { ...style, opacity: 1, scale: width / canvas.clientWidth }, width, height), 0, 0);
+  context.drawImage(renderer.draw(face, camera, { ...style, opacity: 1, relief: RELIEF, scale: width / canvas.clientWidth }, width, height), 0, 0);
 }
 
 // The fitted pose is affine: x and y in photo pixels, larger z nearer.
@@ -67,13 +90,18 @@ function photoCamera(face) {
   return { toClip: fromRows(rows), toView: rotationOf(fromRows([x, y.map((value) => -value), z])) };
 }
 
-function drawOverlay(renderer, canvas, face, style) {
+// The photo, and right of `wipe` (0 to 1) the face over it.
+function drawOverlay(renderer, canvas, face, style, wipe) {
   const context = prepare(canvas);
   context.drawImage(face.photo.element, 0, 0, canvas.width, canvas.height);
   if (style) {
     const scale = canvas.width / canvas.clientWidth;
     const picture = renderer.draw(face, photoCamera(face), { ...style, scale }, canvas.width, canvas.height);
-    context.drawImage(picture, 0, 0);
+    const left = Math.round(wipe * canvas.width);
+    const width = canvas.width - left;
+    if (width) context.drawImage(picture, left, 0, width, canvas.height, left, 0, width, canvas.height);
+    context.fillStyle = "#ffffffcc";
+    if (left && width) context.fillRect(left - scale, 0, 2 * scale, canvas.height);
   }
 }
 

@@ -9,7 +9,9 @@ from pyface3d.render.sight import Texels
 from pyface3d.render.skin import Skin, from_log, to_log
 from pyface3d.render.zones import Zones
 
-_FULL = 0.35  # of trust: as much makes a texel the photo's own
+_FULL = 0.35  # of sight: as much makes a texel the photo's own
+_DOUBT = 0.15  # of likeness: less is none
+_ALONE = 0.999  # of trust
 _NEAR = 2  # levels: details are continued over gaps of about four texels
 _UNPAINTED = 2.0  # texels of lips seen from which their tone is half believed
 _SOME = 1e-4
@@ -27,7 +29,7 @@ def base_of(colors: Tensor, texels: Texels, skin: Skin, trust: Tensor, zones: Zo
     """
     neutral = _between_charts(skin.color(texels.normals), texels.covered)
     off = (colors - neutral).clamp(-0.7, 0.7)
-    known = trust if zones is None else trust * (1 - zones.features)
+    known = trust.square() * (1 if zones is None else 1 - zones.features)  # a little doubt says little about tone
     base = neutral + spread(off.movedim(-1, 0), _blurred(known), doubt=0.15).movedim(0, -1)
     if zones is None:
         return base
@@ -52,24 +54,28 @@ def composed(photo: Tensor, base: Tensor, trust: Tensor, mirror: bool) -> Tensor
     size = photo.shape[0]
     fine, weight = _resized(base, size), _resized(trust[..., None], size)[..., 0]
     details = to_log(photo) - fine
-    own = (weight / _FULL).clamp(max=1)
+    own = weight
     other = own.flip(1) * (1 - own) if mirror else torch.zeros_like(own)
     share = own + other
     mixed = (details * own[..., None] + details.flip(1) * other[..., None]) / share.clamp(min=_SOME)[..., None]
-    around = _continued(mixed, share, base.shape[0])
+    around = _continued(mixed, share.square(), base.shape[0])
     mixed = around + (mixed - around) * share[..., None]
     result = from_log(fine + mixed)
-    return torch.where((own == 1)[..., None], photo, result)
+    return torch.where((own >= _ALONE)[..., None], photo, result)
 
 
 def photographed(trust: Tensor, size: int) -> Tensor:
     """(size, size) bool: texels of ``composed`` that are the photo's alone."""
-    return _resized(trust[..., None], size)[..., 0] >= _FULL
+    return _resized(trust[..., None], size)[..., 0] >= _ALONE
 
 
-def feathered_trust(sight: Tensor, likeness: Tensor) -> Tensor:
+def trust_of(sight: Tensor, likeness: Tensor | None) -> Tensor:
     """How much the photo counts at each texel (U, V): where it sees the surface and that is the face."""
-    return sight * feathered(likeness, max(sight.shape[-1] // 48, 1))
+    seen = (sight / _FULL).clamp(max=1)
+    if likeness is None:
+        return seen
+    sure = ((likeness - _DOUBT) / (1 - 2 * _DOUBT)).clamp(0, 1)
+    return seen * feathered(sure, max(sight.shape[-1] // 48, 1))
 
 
 def _between_charts(colors: Tensor, covered: Tensor) -> Tensor:

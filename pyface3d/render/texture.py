@@ -9,7 +9,7 @@ from torch import Tensor
 from pyface3d.render.forms import Array, as_float, as_pictures, as_table, as_vertices, to_uint8
 from pyface3d.render.sight import Sight, Texels, outward_normals, sight, unwrapped
 from pyface3d.render.skin import likeness, skin_of, to_log
-from pyface3d.render.sources import base_of, composed, feathered_trust, photographed
+from pyface3d.render.sources import base_of, composed, photographed, trust_of
 from pyface3d.render.zones import zones_of
 
 _AROUND = 0.1  # of the face's longer side: as much of the photo around it is looked at
@@ -88,10 +88,11 @@ def _skin_and_trust(colors: Tensor, texels: Texels, seen: Sight, landmarks: Tens
     """Skin without details (U, V, 3), in logarithms, and how much the photo counts (U, V)."""
     if landmarks is None:
         skin = skin_of(colors, texels, seen.weight)
-        return base_of(colors, texels, skin, seen.weight), seen.weight
+        trust = trust_of(seen.weight, None)
+        return base_of(colors, texels, skin, trust), trust
     zones = zones_of(texels.points, landmarks)
     skin = skin_of(colors, texels, seen.weight * zones.bare)
-    trust = feathered_trust(seen.weight, likeness(colors, texels, skin, zones, seen))
+    trust = trust_of(seen.weight, likeness(colors, texels, skin, zones, seen))
     return base_of(colors, texels, skin, trust, zones), trust
 
 

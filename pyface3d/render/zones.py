@@ -25,8 +25,8 @@ _LIPS: _Lines = (((48, 60, 61, 62, 63, 64, 54), 0.05), ((48, 49, 50, 51, 52, 53,
 _STEPS = 4  # points on each piece of a line
 _FADE = 1.6  # reaches at which a feature's zone ends
 _SKIN_REACH = 1.45  # from the tip of the nose
-_RIM = 0.5  # over which the face's edge fades into hair and neck
-_HAIRLINE = 0.3  # above the brows, where hair may begin
+_RIM = 0.4  # over which the face's edge fades into hair and neck
+_HAIRLINE = 0.15  # above the brows, where hair may begin
 
 
 class Zones(NamedTuple):
