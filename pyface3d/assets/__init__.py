@@ -1,1 +1,1 @@
-"""Files of the package: ``ict_face.npz``, made from ICT-FaceKit light (``LICENSE-ICT-FaceKit.txt``)."""
+"""Files of the package: ``ict_face.npz``, made from ICT-FaceKit light (``LICENSE-ICT-FaceKit.txt``), and others."""

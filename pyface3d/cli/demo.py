@@ -14,7 +14,9 @@ def demo(
         "pyface3d-demo"
     ),
 ) -> dict[str, Any]:
-    """Reconstruct the face of an embedded, made-up picture: a page to turn it in, and meshes. The first thing to run.
+    """Reconstruct the faces of two embedded pictures, a real and a made-up one. The first thing to run.
+
+    Writes a page to turn them in, and meshes of the real one (NASA's portrait of Eileen Collins, public domain).
 
     [bold]Example:[/bold] pyface3d demo --out demo
     """
@@ -32,12 +34,16 @@ def demo(
 
 def _reconstruct(out: Path) -> list[Path]:
     from pyface3d.images import demo_picture
+    from pyface3d.page.faces import write_faces_page
     from pyface3d.reconstructor import Reconstructor
 
-    face = Reconstructor()(demo_picture())[0]
-    angles = ", ".join(f"{name} {degrees:.0f}°" for name, degrees in face.angles.items())
-    screen.say(f"found a face: {len(face.vertices):,} vertices, {angles}")
-    return [face.save(out / name) for name in ("face.html", "face.glb", "face.obj", "face-overlay.png")]
+    reconstruct = Reconstructor()
+    faces = [reconstruct(demo_picture(name))[0] for name in ("astronaut", "portrait")]
+    for face in faces:
+        angles = ", ".join(f"{name} {degrees:.0f}°" for name, degrees in face.angles.items())
+        screen.say(f"found a face in {face.photo.name}: {len(face.vertices):,} vertices, {angles}")
+    page = write_faces_page(out / "face.html", faces, title="The embedded pictures")
+    return [page, *(faces[0].save(out / name) for name in ("face.glb", "face.obj", "face-overlay.png"))]
 
 
 def _draw_mean_face(out: Path) -> list[Path]:

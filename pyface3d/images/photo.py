@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -82,14 +83,24 @@ def read_photo(
     return _photo(decode(data, name), name)
 
 
-def demo_picture() -> Photo:
-    """The embedded picture: a rendered portrait of nobody (``scripts/make_demo_picture.py``).
+def demo_picture(name: Literal["astronaut", "portrait"] = "astronaut") -> Photo:
+    """An embedded picture (``scripts/make_demo_picture.py``).
+
+    Args:
+        name: "astronaut", NASA's portrait of Eileen Collins (public domain, as scikit-image ships it), or "portrait",
+            a rendered face of nobody.
+
+    Raises:
+        ValueError: another name.
 
     Example:
-        >>> demo_picture().pixels.shape
-        (480, 480, 3)
+        >>> demo_picture().pixels.shape, demo_picture("portrait").pixels.shape
+        ((320, 320, 3), (480, 480, 3))
     """
-    return read_photo(resources.files("pyface3d.assets").joinpath("demo.jpg").read_bytes(), "demo.jpg")
+    files = {"astronaut": "astronaut.jpg", "portrait": "demo.jpg"}
+    if name not in files:
+        raise ValueError(f"demo_picture: name must be 'astronaut' or 'portrait', got {name!r}")
+    return read_photo(resources.files("pyface3d.assets").joinpath(files[name]).read_bytes(), f"{name}.jpg")
 
 
 def _photo(decoded: tuple[np.ndarray, tuple[int, int]], name: str) -> Photo:

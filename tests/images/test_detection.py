@@ -84,7 +84,7 @@ def test_crops_move_grow_and_turn_with_the_finds():
 
 
 def test_the_embedded_portrait_is_found_in_any_size_and_mirrored(detector):
-    pixels = demo_picture().pixels
+    pixels = demo_picture("portrait").pixels
     (roi,) = detector(pixels).rois()
     side = roi[2] - roi[0]
     (mirrored,) = detector(np.ascontiguousarray(pixels[:, ::-1])).rois()

@@ -59,6 +59,16 @@ async function useViewer(page) {
   const canvas = page.locator("#views canvas").first();
   const box = await canvas.boundingBox();
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  report.wiped = await page.evaluate(() => document.getElementById("wipe").value);
+  const wipe = (value) => page.evaluate((number) => {
+    const input = document.getElementById("wipe");
+    input.value = number;
+    input.dispatchEvent(new Event("input"));
+  }, value);
+  await act(page, "wipe to the face", () => wipe(0), "#overlay");
+  await act(page, "wipe to the photo", () => wipe(100), "#overlay");
+  await wipe(0);
+  report.landmarkSet = await page.getAttribute("#landmarks", "title");
   await act(page, "drag", async () => {
     await page.mouse.move(x, y);
     await page.mouse.down();

@@ -76,6 +76,13 @@ def test_every_appearance_changes_the_picture(visit):
         assert visit["changed"][action] > 0.001, action
 
 
+def test_wipes_between_photo_and_face_and_names_the_landmarks(visit):
+    assert visit["wiped"] == "50"
+    assert visit["changed"]["wipe to the photo"] > 1.5 * visit["changed"]["wipe to the face"] > 0.02
+    assert visit["landmarkSet"] == "300w-lp, 68 points"
+    assert "300w-lp, 68 points" in visit["readout"]
+
+
 def test_sliders_move_the_face(visit, model):
     assert visit["modes"] == model.n_coeffs
     assert visit["changed"]["identity slider"] > 0.01
