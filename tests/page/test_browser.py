@@ -24,10 +24,11 @@ def model():
 
 @pytest.fixture(scope="module")
 def faces(model):
-    """One made-up subject as two methods see it, on a smooth made-up picture."""
+    """One made-up subject as two methods see it, on a made-up picture with marks by which a turn shows."""
     height, width = 240, 300
     y, x = np.mgrid[:height, :width]
-    photo = np.stack([120 + 100 * x / width, 90 + 90 * y / height, 140 - 60 * x / width], axis=-1).astype(np.uint8)
+    photo = np.stack([120 + 100 * x / width, 90 + 90 * y / height, 140 - 60 * x / width], axis=-1)
+    photo = (photo + 14 * (np.sin(x / 2.5) * np.sin(y / 2.5))[..., None]).astype(np.uint8)
     pose = np.array([[8.0, 0, 0, 150], [0, -8.0, 0, 120], [0, 0, 8.0, 0]])
     draws = model.sample(2, torch.Generator().manual_seed(3)).numpy()
     draws[:, model.n_identity :] = 0
