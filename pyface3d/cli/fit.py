@@ -21,6 +21,9 @@ def fit(
         str | None,
         typer.Option("--set", help="Which points these are, for example wflw98; default: by their number."),
     ] = None,
+    points_map: Annotated[
+        Path | None, typer.Option("--map", help="Where the model has these points: eos' .txt, FLAME's .pkl or .npz.")
+    ] = None,
     contour: Annotated[
         bool, typer.Option("--contour", help="Jaw points mark the visible outline (300W), not the jaw itself.")
     ] = False,
@@ -36,11 +39,12 @@ def fit(
     """
     from pyface3d.export import Mesh, save_mesh
     from pyface3d.fitting import fit_landmarks, read_landmarks
-    from pyface3d.morphable import MorphableModel, load_model
+    from pyface3d.morphable import MorphableModel, load_model, read_landmark_map
 
     points = read_landmarks(landmarks, layout)
     face_model = load_model(model) if model else MorphableModel.default()
-    found = fit_landmarks(points, face_model, landmarks=points_are, contour=contour, noise=noise, size=size)
+    placed = points_are if points_map is None else read_landmark_map(points_map, face_model)
+    found = fit_landmarks(points, face_model, landmarks=placed, contour=contour, noise=noise, size=size)
     out = out or landmarks.with_suffix(".glb")
     out.parent.mkdir(parents=True, exist_ok=True)
     fitted = found.coeffs.isfinite().all(1)

@@ -9,6 +9,7 @@ torch.Size([2, 9409, 3])
 from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix, to_arkit_matrix
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.conventions import find_landmarks
+from pyface3d.morphable.landmark_maps import read_landmark_map
 from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.laplacian import Laplacian, build_laplacian
 from pyface3d.morphable.model import MorphableModel
@@ -24,5 +25,6 @@ __all__ = [
     "find_landmarks",
     "from_arkit_matrix",
     "load_model",
+    "read_landmark_map",
     "to_arkit_matrix",
 ]
