@@ -40,9 +40,6 @@ void attribute_loss_backward(const AttributeLoss<T>& p, int64_t begin, int64_t e
     for (int64_t i = b * p.attributes; i < (b + 1) * p.attributes; ++i) p.grad_logits[i] = p.grad_loss[b] * slope[i];
 }
 
-#define PYFACE3D_KERNELS(T)                                                           \
-  template void attribute_loss_forward<T>(const AttributeLoss<T>&, int64_t, int64_t); \
-  template void attribute_loss_backward<T>(const AttributeLoss<T>&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LOOPS(attribute_loss, AttributeLoss)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -41,8 +41,5 @@ const char* attribute_loss_backward_cuda(const AttributeLoss<T>& p, void* stream
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.attributes), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                            \
-  template const char* attribute_loss_forward_cuda<T>(const AttributeLoss<T>&, void*); \
-  template const char* attribute_loss_backward_cuda<T>(const AttributeLoss<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(attribute_loss, AttributeLoss)
 }  // namespace pyface3d

@@ -20,10 +20,7 @@ struct AttributeLoss {        // contiguous, one scalar type
   int64_t batch, attributes;  // B, M
 };
 
-template <typename T>
-const char* attribute_loss_forward_cuda(const AttributeLoss<T>& p, void* stream);
-template <typename T>
-const char* attribute_loss_backward_cuda(const AttributeLoss<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(attribute_loss, AttributeLoss)
 
 PYFACE3D_EACH_ISA(
     // Samples [begin, end).

@@ -80,8 +80,5 @@ const char* interpolate_backward_cuda(const Interpolate<T>& p, void* stream) {
   return cuda_scatter(AttributesJob<T>{p}, faces, 3 * p.pixels, p.grad_attributes, p.scatter_workspace, stream);
 }
 
-#define PYFACE3D_KERNELS(T)                                                       \
-  template const char* interpolate_forward_cuda<T>(const Interpolate<T>&, void*); \
-  template const char* interpolate_backward_cuda<T>(const Interpolate<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(interpolate, Interpolate)
 }  // namespace pyface3d

@@ -22,10 +22,7 @@ struct Interpolate {                              // contiguous, one scalar type
   bool want_attributes, want_barycentrics;        // backward only: which gradients
 };
 
-template <typename T>
-const char* interpolate_forward_cuda(const Interpolate<T>& p, void* stream);
-template <typename T>
-const char* interpolate_backward_cuda(const Interpolate<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(interpolate, Interpolate)
 
 PYFACE3D_EACH_ISA(
     // Pixels [begin, end) of all faces.

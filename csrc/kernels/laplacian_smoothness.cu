@@ -94,8 +94,5 @@ const char* laplacian_smoothness_backward_cuda(const LaplacianSmoothness<T>& p, 
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                        \
-  template const char* laplacian_smoothness_forward_cuda<T>(const LaplacianSmoothness<T>&, void*); \
-  template const char* laplacian_smoothness_backward_cuda<T>(const LaplacianSmoothness<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(laplacian_smoothness, LaplacianSmoothness)
 }  // namespace pyface3d

@@ -28,10 +28,7 @@ PYFACE3D_INLINE int64_t laplacian_chunks(int64_t vertex_count) {
   return (vertex_count + kLaplacianChunk - 1) / kLaplacianChunk;
 }
 
-template <typename T>
-const char* laplacian_smoothness_forward_cuda(const LaplacianSmoothness<T>& p, void* stream);
-template <typename T>
-const char* laplacian_smoothness_backward_cuda(const LaplacianSmoothness<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(laplacian_smoothness, LaplacianSmoothness)
 
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of vertices) pairs, numbered face-major: fills their `parts`.

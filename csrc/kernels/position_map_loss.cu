@@ -75,8 +75,5 @@ const char* position_map_loss_backward_cuda(const PositionMapLoss<T>& p, void* s
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                 \
-  template const char* position_map_loss_forward_cuda<T>(const PositionMapLoss<T>&, void*); \
-  template const char* position_map_loss_backward_cuda<T>(const PositionMapLoss<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(position_map_loss, PositionMapLoss)
 }  // namespace pyface3d

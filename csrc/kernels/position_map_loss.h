@@ -24,10 +24,7 @@ struct PositionMapLoss {  // contiguous, one scalar type, I = U V pixels
 constexpr int64_t kPixelChunk = 8192;
 PYFACE3D_INLINE int64_t pixel_chunks(int64_t pixels) { return (pixels + kPixelChunk - 1) / kPixelChunk; }
 
-template <typename T>
-const char* position_map_loss_forward_cuda(const PositionMapLoss<T>& p, void* stream);
-template <typename T>
-const char* position_map_loss_backward_cuda(const PositionMapLoss<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(position_map_loss, PositionMapLoss)
 
 PYFACE3D_EACH_ISA(
     // Items are (map, chunk) pairs, numbered map-major.

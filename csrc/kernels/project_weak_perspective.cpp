@@ -63,9 +63,6 @@ void project_weak_perspective_backward(const ProjectWeakPerspective<T>& p, int64
     p.rows == 3 ? backward_chunk<T, 3>(p, chunk_of(p, item)) : backward_chunk<T, 2>(p, chunk_of(p, item));
 }
 
-#define PYFACE3D_KERNELS(T)                                                                              \
-  template void project_weak_perspective_forward<T>(const ProjectWeakPerspective<T>&, int64_t, int64_t); \
-  template void project_weak_perspective_backward<T>(const ProjectWeakPerspective<T>&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LOOPS(project_weak_perspective, ProjectWeakPerspective)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

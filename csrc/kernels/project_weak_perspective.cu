@@ -73,8 +73,5 @@ const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective<
                      : cuda_launch(project_grad_pose_kernel<T, 2>, blocks, kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                               \
-  template const char* project_weak_perspective_forward_cuda<T>(const ProjectWeakPerspective<T>&, void*); \
-  template const char* project_weak_perspective_backward_cuda<T>(const ProjectWeakPerspective<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(project_weak_perspective, ProjectWeakPerspective)
 }  // namespace pyface3d

@@ -25,10 +25,7 @@ PYFACE3D_INLINE int64_t project_chunks(int64_t vertex_count) {
   return (vertex_count + kProjectChunk - 1) / kProjectChunk;
 }
 
-template <typename T>
-const char* project_weak_perspective_forward_cuda(const ProjectWeakPerspective<T>& p, void* stream);
-template <typename T>
-const char* project_weak_perspective_backward_cuda(const ProjectWeakPerspective<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(project_weak_perspective, ProjectWeakPerspective)
 
 PYFACE3D_EACH_ISA(
     // Items are (face, chunk of vertices) pairs, numbered face-major.

@@ -224,8 +224,5 @@ const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream) {
   return cuda_scatter(BackwardJob<T>{p}, faces, pixels, p.grad_vertices, p.workspace.scatter, stream);
 }
 
-#define PYFACE3D_KERNELS(T)                                                   \
-  template const char* rasterize_forward_cuda<T>(const Rasterize<T>&, void*); \
-  template const char* rasterize_backward_cuda<T>(const Rasterize<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(rasterize, Rasterize)
 }  // namespace pyface3d

@@ -123,10 +123,7 @@ struct RasterizeScratch {  // one per thread
   uint32_t* cells;         // (N,): pixel cell, x in the low and y in the high 16 bits
 };
 
-template <typename T>
-const char* rasterize_forward_cuda(const Rasterize<T>& p, void* stream);
-template <typename T>
-const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(rasterize, Rasterize)
 
 PYFACE3D_EACH_ISA(
     // Rows [row_begin, row_end) of one face; the result does not depend on how rows are cut into bands.

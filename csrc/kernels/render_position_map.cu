@@ -47,8 +47,5 @@ const char* render_position_map_backward_cuda(const RenderPositionMap<T>& p, voi
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                     \
-  template const char* render_position_map_forward_cuda<T>(const RenderPositionMap<T>&, void*); \
-  template const char* render_position_map_backward_cuda<T>(const RenderPositionMap<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(render_position_map, RenderPositionMap)
 }  // namespace pyface3d

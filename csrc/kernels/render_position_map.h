@@ -27,10 +27,7 @@ constexpr int64_t kMapChunk = 4096;  // texels or vertices per work item of the 
 
 inline int64_t map_chunks(int64_t count) { return (count + kMapChunk - 1) / kMapChunk; }
 
-template <typename T>
-const char* render_position_map_forward_cuda(const RenderPositionMap<T>& p, void* stream);
-template <typename T>
-const char* render_position_map_backward_cuda(const RenderPositionMap<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(render_position_map, RenderPositionMap)
 
 PYFACE3D_EACH_ISA(
     // How many faces go side by side.

@@ -70,8 +70,5 @@ const char* sample_position_map_backward_cuda(const SamplePositionMap<T>& p, voi
   return cuda_scatter(MapsJob<T>{p}, faces, 4 * p.points, p.grad_maps, p.scatter_workspace, stream);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                     \
-  template const char* sample_position_map_forward_cuda<T>(const SamplePositionMap<T>&, void*); \
-  template const char* sample_position_map_backward_cuda<T>(const SamplePositionMap<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(sample_position_map, SamplePositionMap)
 }  // namespace pyface3d

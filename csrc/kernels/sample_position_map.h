@@ -70,10 +70,7 @@ inline int64_t sample_items(int64_t batch, int64_t points) {
   return sample_chunks(points) * ((batch + kSampleFaces - 1) / kSampleFaces);
 }
 
-template <typename T>
-const char* sample_position_map_forward_cuda(const SamplePositionMap<T>& p, void* stream);
-template <typename T>
-const char* sample_position_map_backward_cuda(const SamplePositionMap<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(sample_position_map, SamplePositionMap)
 
 PYFACE3D_EACH_ISA(
     // Items are (block of faces, chunk of points) pairs.

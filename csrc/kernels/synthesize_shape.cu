@@ -200,8 +200,5 @@ const char* synthesize_shape_backward_cuda(const SynthesizeShape<T>& p, void* st
   return cuda_launch(grad_model_kernel<T>, cuda_blocks(count), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                                \
-  template const char* synthesize_shape_forward_cuda<T>(const SynthesizeShape<T>&, void*); \
-  template const char* synthesize_shape_backward_cuda<T>(const SynthesizeShape<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(synthesize_shape, SynthesizeShape)
 }  // namespace pyface3d

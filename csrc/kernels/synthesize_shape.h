@@ -44,10 +44,7 @@ PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) {
 
 PYFACE3D_INLINE int64_t synthesize_moments(int64_t coeff_count) { return (coeff_count + 1) * 3 + 1; }
 
-template <typename T>
-const char* synthesize_shape_forward_cuda(const SynthesizeShape<T>& p, void* stream);
-template <typename T>
-const char* synthesize_shape_backward_cuda(const SynthesizeShape<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(synthesize_shape, SynthesizeShape)
 
 PYFACE3D_EACH_ISA(
     // Elements of T that one thread needs; `backward`: for synthesize_shape_backward.

@@ -103,8 +103,5 @@ const char* vertex_distance_backward_cuda(const VertexDistance<T>& p, void* stre
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * (p.want_target ? 2 : 1), 1), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                              \
-  template const char* vertex_distance_forward_cuda<T>(const VertexDistance<T>&, void*); \
-  template const char* vertex_distance_backward_cuda<T>(const VertexDistance<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(vertex_distance, VertexDistance)
 }  // namespace pyface3d

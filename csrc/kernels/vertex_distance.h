@@ -39,10 +39,7 @@ inline int64_t distance_scratch(int64_t columns, int64_t rows) {
   return 3 * padded_columns(columns) * rows * kDistanceFaces;
 }
 
-template <typename T>
-const char* vertex_distance_forward_cuda(const VertexDistance<T>& p, void* stream);
-template <typename T>
-const char* vertex_distance_backward_cuda(const VertexDistance<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(vertex_distance, VertexDistance)
 
 PYFACE3D_EACH_ISA(template <typename T> void vertex_distance_prepare(const VertexDistance<T>& p);
                   // Blocks [begin, end) of kDistanceFaces faces.

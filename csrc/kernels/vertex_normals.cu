@@ -102,8 +102,5 @@ const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream
   return cuda_scatter(BackwardJob<T>{p}, faces, 3 * p.triangle_count, p.grad_vertices, p.scatter_workspace, stream);
 }
 
-#define PYFACE3D_KERNELS(T)                                                            \
-  template const char* vertex_normals_forward_cuda<T>(const VertexNormals<T>&, void*); \
-  template const char* vertex_normals_backward_cuda<T>(const VertexNormals<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(vertex_normals, VertexNormals)
 }  // namespace pyface3d

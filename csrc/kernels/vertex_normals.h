@@ -18,10 +18,7 @@ struct VertexNormals {       // contiguous, one scalar type
   int64_t batch, vertex_count, triangle_count;
 };
 
-template <typename T>
-const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream);
-template <typename T>
-const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(vertex_normals, VertexNormals)
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end), each summed in the order of its triangles; triangles with a vertex that is not finite count

@@ -42,9 +42,6 @@ void wing_loss_backward(const WingLoss<T>& p, int64_t begin, int64_t end) {
   run<T, true>(p, begin, end);
 }
 
-#define PYFACE3D_KERNELS(T)                                                 \
-  template void wing_loss_forward<T>(const WingLoss<T>&, int64_t, int64_t); \
-  template void wing_loss_backward<T>(const WingLoss<T>&, int64_t, int64_t);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LOOPS(wing_loss, WingLoss)
 }  // namespace PYFACE3D_ISA
 }  // namespace pyface3d

@@ -89,8 +89,5 @@ const char* wpdc_loss_backward_cuda(const WpdcLoss<T>& p, void* stream) {
   return cuda_launch(backward_kernel<T>, cuda_blocks(p.batch * p.param_count), kCudaThreads, stream, p);
 }
 
-#define PYFACE3D_KERNELS(T)                                                  \
-  template const char* wpdc_loss_forward_cuda<T>(const WpdcLoss<T>&, void*); \
-  template const char* wpdc_loss_backward_cuda<T>(const WpdcLoss<T>&, void*);
-PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
+PYFACE3D_INSTANTIATE_LAUNCHERS(wpdc_loss, WpdcLoss)
 }  // namespace pyface3d

@@ -33,10 +33,7 @@ inline int64_t wpdc_scratch(int64_t param_count, int64_t coeff_count) {
   return kWpdcFaces * (3 * padded_columns(param_count) + coeff_count + 1) + coeff_count;
 }
 
-template <typename T>
-const char* wpdc_loss_forward_cuda(const WpdcLoss<T>& p, void* stream);
-template <typename T>
-const char* wpdc_loss_backward_cuda(const WpdcLoss<T>& p, void* stream);
+PYFACE3D_DECLARE_LAUNCHERS(wpdc_loss, WpdcLoss)
 
 PYFACE3D_EACH_ISA(
     // Faces [begin, end); wpdc_scratch elements.

@@ -62,12 +62,7 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& slope) {
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("attribute_loss(Tensor logits, Tensor labels, Tensor? pos_weight, Tensor? mask) -> (Tensor, Tensor)");
-  m.def("attribute_loss_backward(Tensor grad_loss, Tensor slope) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("attribute_loss", PYFACE3D_PROMOTED(forward));
-  m.impl("attribute_loss_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "attribute_loss(Tensor logits, Tensor labels, Tensor? pos_weight, Tensor? mask) -> (Tensor, Tensor)")
+PYFACE3D_OP(backward, "attribute_loss_backward(Tensor grad_loss, Tensor slope) -> Tensor")
 }  // namespace pyface3d

@@ -87,15 +87,9 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("interpolate(Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles) -> Tensor");
-  m.def(
-      "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor "
-      "triangles, "
-      "bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("interpolate", PYFACE3D_PROMOTED(forward));
-  m.impl("interpolate_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "interpolate(Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor triangles) -> Tensor")
+PYFACE3D_OP(backward,
+            "interpolate_backward(Tensor grad_out, Tensor attributes, Tensor triangle_ids, Tensor barycentrics, Tensor "
+            "triangles, bool want_attributes, bool want_barycentrics) -> (Tensor, Tensor)")
 }  // namespace pyface3d

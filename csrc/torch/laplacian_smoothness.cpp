@@ -112,16 +112,10 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& vertices, const Te
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "laplacian_smoothness(Tensor vertices, Tensor offsets, Tensor neighbors, Tensor? weights, Tensor? "
-      "vertex_weights) -> Tensor");
-  m.def(
-      "laplacian_smoothness_backward(Tensor grad_loss, Tensor vertices, Tensor offsets, Tensor neighbors, Tensor? "
-      "weights, Tensor? vertex_weights) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("laplacian_smoothness", PYFACE3D_PROMOTED(forward));
-  m.impl("laplacian_smoothness_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "laplacian_smoothness(Tensor vertices, Tensor offsets, Tensor neighbors, Tensor? weights, Tensor? "
+            "vertex_weights) -> Tensor")
+PYFACE3D_OP(backward,
+            "laplacian_smoothness_backward(Tensor grad_loss, Tensor vertices, Tensor offsets, Tensor neighbors, "
+            "Tensor? weights, Tensor? vertex_weights) -> Tensor")
 }  // namespace pyface3d

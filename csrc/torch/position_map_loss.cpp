@@ -64,14 +64,8 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("position_map_loss(Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor");
-  m.def(
-      "position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> "
-      "Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("position_map_loss", PYFACE3D_PROMOTED(forward));
-  m.impl("position_map_loss_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward, "position_map_loss(Tensor pred, Tensor target, Tensor weight_mask, bool squared) -> Tensor")
+PYFACE3D_OP(backward,
+            "position_map_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weight_mask, bool "
+            "squared) -> Tensor")
 }  // namespace pyface3d

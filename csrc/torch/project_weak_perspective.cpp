@@ -67,14 +67,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("project_weak_perspective(Tensor vertices, Tensor pose) -> Tensor");
-  m.def(
-      "project_weak_perspective_backward(Tensor grad_out, Tensor vertices, Tensor pose, bool want_vertices, "
-      "bool want_pose) -> (Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("project_weak_perspective", PYFACE3D_PROMOTED(forward));
-  m.impl("project_weak_perspective_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward, "project_weak_perspective(Tensor vertices, Tensor pose) -> Tensor")
+PYFACE3D_OP(backward,
+            "project_weak_perspective_backward(Tensor grad_out, Tensor vertices, Tensor pose, bool want_vertices, bool "
+            "want_pose) -> (Tensor, Tensor)")
 }  // namespace pyface3d

@@ -89,16 +89,10 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "rasterize(Tensor vertices, Tensor triangles, SymInt height, SymInt width, bool cull_backfaces) -> "
-      "(Tensor triangle_ids, Tensor barycentrics, Tensor depth)");
-  m.def(
-      "rasterize_backward(Tensor grad_barycentrics, Tensor grad_depth, Tensor vertices, Tensor triangles, "
-      "Tensor triangle_ids, Tensor barycentrics) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("rasterize", PYFACE3D_PROMOTED(forward));
-  m.impl("rasterize_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "rasterize(Tensor vertices, Tensor triangles, SymInt height, SymInt width, bool cull_backfaces) -> (Tensor "
+            "triangle_ids, Tensor barycentrics, Tensor depth)")
+PYFACE3D_OP(backward,
+            "rasterize_backward(Tensor grad_barycentrics, Tensor grad_depth, Tensor vertices, Tensor triangles, Tensor "
+            "triangle_ids, Tensor barycentrics) -> Tensor")
 }  // namespace pyface3d

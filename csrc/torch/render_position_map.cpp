@@ -125,16 +125,10 @@ static Tensor backward(const Tensor& grad_maps, const Tensor& corners, const Ten
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "render_position_map(Tensor vertices, Tensor corners, Tensor weights, Tensor reader_offsets, "
-      "Tensor reader_texels, Tensor reader_weights) -> Tensor");
-  m.def(
-      "render_position_map_backward(Tensor grad_maps, Tensor corners, Tensor weights, Tensor reader_offsets, "
-      "Tensor reader_texels, Tensor reader_weights) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("render_position_map", TORCH_BOX(&forward));
-  m.impl("render_position_map_backward", TORCH_BOX(&backward));
-}
+PYFACE3D_OP_OF_ONE_TYPE(forward,
+                        "render_position_map(Tensor vertices, Tensor corners, Tensor weights, Tensor reader_offsets, "
+                        "Tensor reader_texels, Tensor reader_weights) -> Tensor")
+PYFACE3D_OP_OF_ONE_TYPE(backward,
+                        "render_position_map_backward(Tensor grad_maps, Tensor corners, Tensor weights, Tensor "
+                        "reader_offsets, Tensor reader_texels, Tensor reader_weights) -> Tensor")
 }  // namespace pyface3d

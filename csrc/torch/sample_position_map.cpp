@@ -73,14 +73,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("sample_position_map(Tensor maps, Tensor uv) -> Tensor");
-  m.def(
-      "sample_position_map_backward(Tensor grad_out, Tensor maps, Tensor uv, bool want_maps, bool want_uv) "
-      "-> (Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("sample_position_map", PYFACE3D_PROMOTED(forward));
-  m.impl("sample_position_map_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward, "sample_position_map(Tensor maps, Tensor uv) -> Tensor")
+PYFACE3D_OP(backward,
+            "sample_position_map_backward(Tensor grad_out, Tensor maps, Tensor uv, bool want_maps, bool want_uv) -> "
+            "(Tensor, Tensor)")
 }  // namespace pyface3d

@@ -58,10 +58,7 @@ static Tensor forward(const Tensor& normals, const Tensor& triangle_ids, const T
   return out;
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "shade_surface(Tensor normals, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, Tensor? albedo, "
-      "Tensor? canvas, float[] light, float alpha=1.0) -> Tensor");
-}
-PYFACE3D_IMPL(m) { m.impl("shade_surface", TORCH_BOX(&forward)); }
+PYFACE3D_OP_OF_ONE_TYPE(forward,
+                        "shade_surface(Tensor normals, Tensor triangle_ids, Tensor barycentrics, Tensor triangles, "
+                        "Tensor? albedo, Tensor? canvas, float[] light, float alpha=1.0) -> Tensor")
 }  // namespace pyface3d

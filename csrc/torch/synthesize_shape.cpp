@@ -120,15 +120,9 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("synthesize_shape(Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices) -> Tensor");
-  m.def(
-      "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? "
-      "indices, "
-      "bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("synthesize_shape", PYFACE3D_PROMOTED(forward));
-  m.impl("synthesize_shape_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "synthesize_shape(Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, Tensor? indices) -> Tensor")
+PYFACE3D_OP(backward,
+            "synthesize_shape_backward(Tensor grad_out, Tensor mean, Tensor basis, Tensor coeffs, Tensor? pose, "
+            "Tensor? indices, bool want_params, bool want_mean, bool want_basis) -> (Tensor, Tensor, Tensor)")
 }  // namespace pyface3d

@@ -188,6 +188,11 @@ struct Promoted<function> {
 };
 #define PYFACE3D_PROMOTED(FUNCTION) TORCH_BOX(&Promoted<&FUNCTION>::call)
 
+inline std::string name_of_schema(const char* schema) {
+  const std::string whole = schema;
+  return whole.substr(0, whole.find('('));
+}
+
 // Every implementation serves both devices and asks here which loops to run. Three builds: without CUDA; with it; and,
 // for tests on machines without a GPU, with the CUDA kernels emulated on CPU tensors (tests/emulation).
 #if defined(PYFACE3D_EMULATE_CUDA)
@@ -233,13 +238,17 @@ inline Tensor scatter_workspace(const Tensor& out, int64_t faces) {
 #endif
 #define PYFACE3D_CUDA_ELSE(LAUNCHER, X, ...) PYFACE3D_CUDA_CALL_ELSE(X, LAUNCHER<T>(__VA_ARGS__, stream))
 
-// Registers implementations for every device of this build: PYFACE3D_IMPL(m) { m.impl("name", TORCH_BOX(&function)); }
+// PYFACE3D_OP(function, schema) defines an op and registers its implementation for every device of this build; the
+// name is the schema's. PYFACE3D_OP_OF_ONE_TYPE: the same without promotion.
 #if defined(PYFACE3D_WITH_CUDA) && !defined(PYFACE3D_EMULATE_CUDA)
-#define PYFACE3D_IMPL(M)                                                                              \
-  static void register_implementations(torch::stable::detail::StableLibrary& M);                      \
-  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, cpu_library) { register_implementations(cpu_library); }    \
-  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CUDA, cuda_library) { register_implementations(cuda_library); } \
-  static void register_implementations(torch::stable::detail::StableLibrary& M)
+#define PYFACE3D_REGISTER(BOXED, SCHEMA)                                                                   \
+  STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) { m.def(SCHEMA); }                                            \
+  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) { m.impl(pyface3d::name_of_schema(SCHEMA).c_str(), BOXED); } \
+  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CUDA, m) { m.impl(pyface3d::name_of_schema(SCHEMA).c_str(), BOXED); }
 #else
-#define PYFACE3D_IMPL(M) STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, M)
+#define PYFACE3D_REGISTER(BOXED, SCHEMA)                        \
+  STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) { m.def(SCHEMA); } \
+  STABLE_TORCH_LIBRARY_IMPL(pyface3d, CPU, m) { m.impl(pyface3d::name_of_schema(SCHEMA).c_str(), BOXED); }
 #endif
+#define PYFACE3D_OP(FUNCTION, SCHEMA) PYFACE3D_REGISTER(PYFACE3D_PROMOTED(FUNCTION), SCHEMA)
+#define PYFACE3D_OP_OF_ONE_TYPE(FUNCTION, SCHEMA) PYFACE3D_REGISTER(TORCH_BOX(&FUNCTION), SCHEMA)

@@ -97,16 +97,10 @@ static std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_ou
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "vertex_distance(Tensor gram, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose) "
-      "-> (Tensor, Tensor)");
-  m.def(
-      "vertex_distance_backward(Tensor grad_out, Tensor slope, Tensor coeffs, Tensor pose, Tensor target_coeffs, "
-      "Tensor target_pose, bool want_target) -> (Tensor, Tensor, Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("vertex_distance", PYFACE3D_PROMOTED(forward));
-  m.impl("vertex_distance_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "vertex_distance(Tensor gram, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose) -> "
+            "(Tensor, Tensor)")
+PYFACE3D_OP(backward,
+            "vertex_distance_backward(Tensor grad_out, Tensor slope, Tensor coeffs, Tensor pose, Tensor target_coeffs, "
+            "Tensor target_pose, bool want_target) -> (Tensor, Tensor, Tensor, Tensor)")
 }  // namespace pyface3d

@@ -66,12 +66,6 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("vertex_normals(Tensor vertices, Tensor triangles) -> Tensor");
-  m.def("vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("vertex_normals", PYFACE3D_PROMOTED(forward));
-  m.impl("vertex_normals_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward, "vertex_normals(Tensor vertices, Tensor triangles) -> Tensor")
+PYFACE3D_OP(backward, "vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor")
 }  // namespace pyface3d

@@ -50,12 +50,7 @@ static Tensor backward(const Tensor& grad_out, const Tensor& pred, const Tensor&
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def("wing_loss(Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
-  m.def("wing_loss_backward(Tensor grad_out, Tensor pred, Tensor target, float w, float epsilon) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("wing_loss", PYFACE3D_PROMOTED(forward));
-  m.impl("wing_loss_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward, "wing_loss(Tensor pred, Tensor target, float w, float epsilon) -> Tensor")
+PYFACE3D_OP(backward,
+            "wing_loss_backward(Tensor grad_out, Tensor pred, Tensor target, float w, float epsilon) -> Tensor")
 }  // namespace pyface3d

@@ -106,16 +106,10 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_loss, const Tensor
   return {scaled(grad_loss, grad_coeffs), scaled(grad_loss, grad_pose)};
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "wing_vertex_loss(Tensor mean, Tensor basis, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor "
-      "target_pose, "
-      "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, "
-      "Tensor)");
-  m.def("wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("wing_vertex_loss", PYFACE3D_PROMOTED(forward));
-  m.impl("wing_vertex_loss_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(
+    forward,
+    "wing_vertex_loss(Tensor mean, Tensor basis, Tensor coeffs, Tensor pose, Tensor target_coeffs, Tensor target_pose, "
+    "float w, float epsilon, Tensor? weights, Tensor? indices, int kind, bool want_grad) -> (Tensor, Tensor, Tensor)")
+PYFACE3D_OP(backward,
+            "wing_vertex_loss_backward(Tensor grad_loss, Tensor grad_coeffs, Tensor grad_pose) -> (Tensor, Tensor)")
 }  // namespace pyface3d

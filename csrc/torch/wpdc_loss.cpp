@@ -119,20 +119,13 @@ static Tensor backward(const Tensor& grad_loss, const Tensor& pred, const Tensor
   });
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(pyface3d, m) {
-  m.def(
-      "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, float "
-      "epsilon) "
-      "-> (Tensor, Tensor)");
-  m.def(
-      "wpdc_loss_resampled(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor shape_mean, Tensor basis, "
-      "Tensor indices, "
-      "float scale, float epsilon) -> (Tensor, Tensor)");
-  m.def("wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor");
-}
-PYFACE3D_IMPL(m) {
-  m.impl("wpdc_loss", PYFACE3D_PROMOTED(forward));
-  m.impl("wpdc_loss_resampled", PYFACE3D_PROMOTED(forward_resampled));
-  m.impl("wpdc_loss_backward", PYFACE3D_PROMOTED(backward));
-}
+PYFACE3D_OP(forward,
+            "wpdc_loss(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor axes, int points, float scale, "
+            "float epsilon) -> (Tensor, Tensor)")
+PYFACE3D_OP(forward_resampled,
+            "wpdc_loss_resampled(Tensor pred, Tensor target, Tensor mean, Tensor std, Tensor shape_mean, Tensor basis, "
+            "Tensor indices, float scale, float epsilon) -> (Tensor, Tensor)")
+PYFACE3D_OP(
+    backward,
+    "wpdc_loss_backward(Tensor grad_loss, Tensor pred, Tensor target, Tensor weights, int coeff_count) -> Tensor")
 }  // namespace pyface3d

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pyface3d import ops
-from pyface3d.losses.loss import Loss
+from pyface3d.losses.loss import Counted, Loss
 from pyface3d.morphable import Laplacian
 
 
@@ -72,7 +71,8 @@ class PositionMapLoss(Loss):
 class AttributeLoss(Loss):
     """Weighted binary cross entropy, summed over a sample's known attributes; see :func:`pyface3d.ops.attribute_loss`.
 
-    Averaged over the samples that have a known attribute.
+    ``pred`` (B, M) are logits, ``target`` (B, M) labels: 1 yes, 0 no, -1 or NaN unknown; ``mask`` is bool (B,) per
+    sample, (B, G) per group (with ``groups``) or (B, M) per attribute. Averaged over the samples that have a known one.
 
     Args:
         pos_weight: (M,) factor of the positive term, for rare attributes; None: ones.
@@ -95,31 +95,12 @@ class AttributeLoss(Loss):
         self.register_buffer("pos_weight", None if pos_weight is None else pos_weight.float(), persistent=False)
         self.register_buffer("groups", groups, persistent=False)
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        mask: Tensor | None = None,
-        *,
-        reduction: str = "mean",
-        return_terms: bool = False,
-    ) -> Any:
-        """The loss of a batch.
-
-        Args:
-            pred: (B, M) logits.
-            target: (B, M) labels: 1 yes, 0 no, -1 or NaN unknown.
-            mask: bool (B,) per sample, (B, G) per group (with ``groups``) or (B, M) per attribute; None: all.
-            reduction: see :meth:`Loss.forward`.
-            return_terms: see :meth:`Loss.forward`.
-        """
-        with torch.autocast(pred.device.type, enabled=False):
-            logits = pred if pred.dtype == torch.float64 else pred.float()
-            mask = self._per_attribute(mask, logits)
-            counted = (target >= 0) if mask is None else (target >= 0) & mask
-            pos_weight = None if self.pos_weight is None else self.pos_weight.to(logits.dtype)
-            values = ops.attribute_loss(logits, target, pos_weight, mask)  # (B,)
-            return self.total({"attributes": values}, counted.any(1), reduction, return_terms)
+    def counted_terms(self, pred: Tensor, target: Tensor, mask: Tensor | None) -> Counted:
+        """``attributes`` of logits (B, M), and which samples have a known one."""
+        mask = self._per_attribute(mask, pred)
+        counted = (target >= 0) if mask is None else (target >= 0) & mask
+        pos_weight = None if self.pos_weight is None else self.pos_weight.to(pred.dtype)
+        return {"attributes": ops.attribute_loss(pred, target, pos_weight, mask)}, counted.any(1)
 
     def _per_attribute(self, mask: Tensor | None, logits: Tensor) -> Tensor | None:
         if mask is None:

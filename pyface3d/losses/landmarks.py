@@ -1,13 +1,11 @@
 """Losses on points: Wing on any coordinates, and landmarks of predicted parameters against labeled ones."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from pyface3d import ops
 from pyface3d.camera import ParameterSpace, flip_y
-from pyface3d.losses.loss import Loss, check_wing
+from pyface3d.losses.loss import Counted, Loss, check_wing
 from pyface3d.losses.parameters import ParameterLoss
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.landmark_sets import DEFAULT
@@ -42,7 +40,9 @@ class LandmarkLoss(ParameterLoss):
     """Wing between the landmarks of predicted parameters and labeled ones in the image.
 
     The predicted landmarks are posed and flipped into crop pixels (x right, y down) as the space says; labels may be
-    flat (x, y) or deep, and some of them hidden.
+    flat (B, L, 2) or deep (B, L, 3), and some of them hidden: ``mask`` is bool (B, L), the visible points, or (B,),
+    samples. Averaged over the visible coordinates of a sample, and over the samples with a visible point; points that
+    the model lacks never count.
 
     Args:
         model: the face model.
@@ -78,24 +78,8 @@ class LandmarkLoss(ParameterLoss):
         self.points = model.landmark_basis(landmarks)
         self.model, self.w, self.epsilon = model, w, epsilon
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        mask: Tensor | None = None,
-        *,
-        reduction: str = "mean",
-        return_terms: bool = False,
-    ) -> Any:
-        """The loss of a batch, over the samples with a visible landmark; of each, the mean over visible coordinates.
-
-        Args:
-            pred: (B, P) whitened parameters.
-            target: (B, L, 2) or (B, L, 3) in crop pixels, y down; hidden ones may hold anything.
-            mask: bool (B, L), the visible points, or (B,), samples; None: all. Points that the model lacks never count.
-            reduction: see :meth:`Loss.forward`.
-            return_terms: see :meth:`Loss.forward`.
-        """
+    def counted_terms(self, pred: Tensor, target: Tensor, mask: Tensor | None) -> Counted:
+        """``landmarks`` in pixels, and which samples have a visible one."""
         n = len(self.points.mean)
         if target.dim() != 3 or target.shape[1] != n or target.shape[2] not in (2, 3):
             raise ValueError(f"LandmarkLoss: target must be (B, {n}, 2) or (B, {n}, 3), got {tuple(target.shape)}")
@@ -104,16 +88,12 @@ class LandmarkLoss(ParameterLoss):
             visible = visible & (mask[:, None] if mask.dim() == 1 else mask)
         if self.points.mask is not None:
             visible = visible & self.points.mask[:, 0]
-        with torch.autocast(pred.device.type, enabled=False):
-            params = self.space.unwhiten(pred)
-            pose, coeffs = self.space.split(params)
-            posed = self.model.landmark_points(coeffs, pose, self.points)  # (B, L, 3)
-            points = flip_y(posed, self.space.size, self.space.flip)
-            points = points[..., : target.shape[2]]
-            shown = visible[..., None]
-            target = torch.where(shown, target.to(points.dtype), torch.zeros_like(points))
-            elements = ops.wing_loss(points, target, self.w, self.epsilon)
-            elements = torch.where(shown, elements, torch.zeros_like(elements))
-            count = visible.sum(1) * target.shape[2]
-            values = elements.sum((1, 2)) / count.clamp(min=1)  # (B,)
-            return self.total({"landmarks": values}, count > 0, reduction, return_terms)
+        pose, coeffs = self.space.split(self.space.unwhiten(pred))
+        posed = self.model.landmark_points(coeffs, pose, self.points)  # (B, L, 3)
+        points = flip_y(posed, self.space.size, self.space.flip)[..., : target.shape[2]]
+        shown = visible[..., None]
+        target = torch.where(shown, target.to(points.dtype), torch.zeros_like(points))
+        elements = ops.wing_loss(points, target, self.w, self.epsilon)
+        elements = torch.where(shown, elements, torch.zeros_like(elements))
+        count = visible.sum(1) * target.shape[2]
+        return {"landmarks": elements.sum((1, 2)) / count.clamp(min=1)}, count > 0

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Counted = tuple[dict[str, Tensor], Tensor | None]  # terms by name, (B,) each, and which samples count
+
 
 class Loss(nn.Module):
     """A weighted sum of named terms, each the mean over the samples that count.
@@ -64,10 +66,15 @@ class Loss(nn.Module):
             FloatingPointError: with ``check_finite``, where a term is not finite.
         """
         with torch.autocast(pred.device.type, enabled=False):
-            pred = _wide(pred)
-            if mask is not None:
-                target = _kept(target, mask)
-            return self.total(self.terms(pred, _wide(target)), mask, reduction, return_terms)
+            terms, counted = self.counted_terms(_wide(pred), target, mask)
+            return self.total(terms, counted, reduction, return_terms)
+
+    def counted_terms(
+        self, pred: Tensor, target: Tensor, mask: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Each term's value (B,), and which samples count; losses whose mask says more than that write their own."""
+        target = target if mask is None else _kept(target, mask)
+        return self.terms(pred, _wide(target)), mask
 
     def total(self, terms: dict[str, Tensor], mask: Tensor | None, reduction: str, return_terms: bool) -> Any:
         """Reduces terms (B,) and adds them up."""

@@ -1,6 +1,7 @@
 """Joint 3D reconstruction and attribute estimation (Weng et al., ICPR 2020)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -13,8 +14,7 @@ from pyface3d.methods.attributes import CELEBA_ATTRIBUTES, CELEBA_GROUPS, RACE_G
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Method, Terms
 from pyface3d.methods.parameter_method import default_space
-from pyface3d.methods.position_map import MapScale
-from pyface3d.methods.recipe import Recipe
+from pyface3d.methods.position_map import MapScale, PositionMapNet
 from pyface3d.methods.reconstruction import Reconstruction
 from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
@@ -54,13 +54,9 @@ class JointNet(Method):
     pos_weight: Tensor
     supervision = ("position_map", "params", "attributes")
 
-    recipe = Recipe(
-        optimizer="adam",
-        learning_rate=1e-4,
+    recipe = replace(
+        PositionMapNet.recipe,
         batch_size=32,
-        epochs=60,
-        milestones=(20, 40),
-        gamma=0.5,
         data=("300W-LP", "CelebA"),
         sources={"all": "default: the paper's are unknown; half of each batch from either set"},
     )

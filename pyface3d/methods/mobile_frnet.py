@@ -1,6 +1,7 @@
 """Mobile-FRNet (Li, Wu et al., ICPR 2020) and the trunks of its ablation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -9,8 +10,8 @@ from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.parameter_method import ParameterMethod
-from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
+from pyface3d.methods.tddfa import TDDFA
 from pyface3d.morphable import MorphableModel
 
 BACKBONES: dict[str, Callable[..., nets.Trunk]] = {
@@ -43,14 +44,8 @@ class MobileFRNet(ParameterMethod):
         torch.Size([1, 62])
     """
 
-    recipe = Recipe(
-        optimizer="sgd",
-        learning_rate=0.02,
-        batch_size=512,
-        epochs=50,
-        weight_decay=5e-4,
-        milestones=(30, 40),
-        warmup_epochs=5,
+    recipe = replace(
+        TDDFA.recipe,
         sources={
             "optimizer, learning_rate, batch_size, epochs, milestones, gamma, warmup": "3DDFA's script, first phase",
             "both losses at once": "slides of the paper, read literally",

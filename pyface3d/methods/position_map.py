@@ -1,6 +1,7 @@
 """Methods that regress a UV position map: PRNet (Feng et al., ECCV 2018) and its weight mask by Shi et al. (2020)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -120,13 +121,8 @@ class PositionMapNet(Method):
 class WeightMaskNet(PositionMapNet):
     """Face Reconstruction with Specific Weight Mask (Shi et al., QShine 2020): :class:`PositionMapNet`, 16:5:4:3:0."""
 
-    recipe = Recipe(
-        optimizer="adam",
-        learning_rate=1e-4,
-        batch_size=16,
-        epochs=60,
-        milestones=(20, 40),
-        gamma=0.5,
+    recipe = replace(
+        PositionMapNet.recipe,
         sources={
             "optimizer, learning_rate, gamma": "paper",
             "milestones": "paper says 'every 20 batches'; read as epochs, because the literal reading stops learning",
@@ -140,13 +136,9 @@ class WeightMaskNet(PositionMapNet):
 class PRNet(PositionMapNet):
     """PRNet (Feng et al., ECCV 2018): :class:`PositionMapNet`, 16:4:3:0."""
 
-    recipe = Recipe(
-        optimizer="adam",
-        learning_rate=1e-4,
-        batch_size=16,
-        epochs=60,
+    recipe = replace(
+        PositionMapNet.recipe,
         milestones=tuple(range(5, 60, 5)),
-        gamma=0.5,
         sources={"optimizer, learning_rate, batch_size, milestones, gamma": "PRNet", "epochs": "default"},
     )
 

@@ -48,10 +48,8 @@ def _render(
     return ops.render_position_map(vertices, Atlas(corners, weights, offsets, texels, reader_weights))
 
 
-def _render_reference(
-    vertices: Tensor, corners: Tensor, weights: Tensor, offsets: Tensor, texels: Tensor, reader_weights: Tensor
-) -> Tensor:
-    return reference.render_position_map(vertices, Atlas(corners, weights, offsets, texels, reader_weights))
+def _render_reference(vertices: Tensor, *atlas: Tensor) -> Tensor:
+    return reference.render_position_map(vertices, Atlas(*atlas))
 
 
 def _synthesize(
@@ -69,19 +67,8 @@ def _synthesize(
     return ops.synthesize_position_map(Source(mean, basis), coeffs, pose, atlas)
 
 
-def _synthesize_reference(
-    mean: Tensor,
-    basis: Tensor,
-    coeffs: Tensor,
-    pose: Tensor | None,
-    corners: Tensor,
-    weights: Tensor,
-    offsets: Tensor,
-    texels: Tensor,
-    reader_weights: Tensor,
-) -> Tensor:
-    atlas = Atlas(corners, weights, offsets, texels, reader_weights)
-    return reference.synthesize_position_map(Source(mean, basis), coeffs, pose, atlas)
+def _synthesize_reference(mean: Tensor, basis: Tensor, coeffs: Tensor, pose: Tensor | None, *atlas: Tensor) -> Tensor:
+    return reference.synthesize_position_map(Source(mean, basis), coeffs, pose, Atlas(*atlas))
 
 
 def _build(draw: Draw, B: int, N: int, U: int, V: int) -> tuple[Tensor, ...]:

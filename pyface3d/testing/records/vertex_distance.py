@@ -1,6 +1,7 @@
 """The record of ``vertex_distance``: the Gram matrices stand beside the model that they are made of."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,18 +49,8 @@ def _distance(
     return ops.vertex_distance(Gram(gram, unposed, rows), coeffs, pose, target_coeffs, target_pose)
 
 
-def _reference(
-    gram: Tensor,
-    unposed: Tensor,
-    coeffs: Tensor,
-    pose: Tensor | None,
-    target_coeffs: Tensor,
-    target_pose: Tensor | None,
-    rows: int,
-    mean: Tensor,
-    basis: Tensor,
-    weights: Tensor,
-) -> Tensor:
+def _reference(*args: Any) -> Tensor:
+    _, _, coeffs, pose, target_coeffs, target_pose, rows, mean, basis, weights = args
     poses = [None if p is None else p[:, :rows] for p in (pose, target_pose)]
     return reference.vertex_distance(mean, basis, coeffs, poses[0], target_coeffs, poses[1], weights)
 

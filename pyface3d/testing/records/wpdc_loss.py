@@ -1,6 +1,8 @@
 """The records of ``wpdc_loss``, of its resampled form and of its weights: moments stand beside the model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,33 +41,34 @@ class Model:
     unit: str = "um"
 
 
-def _loss(
-    pred: Tensor,
-    target: Tensor,
-    param_mean: Tensor,
-    param_std: Tensor,
-    axes: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    scale: float,
-    epsilon: float,
-) -> Tensor:
-    gram = Gram(axes, mean.shape[0])
-    return ops.wpdc_loss(pred, target, Space(param_mean, param_std), gram, None, scale, epsilon)
+def _of_gram(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The op with the tensors of its space and its Gram matrix as arguments, and the model's for the reference."""
+
+    def op(
+        pred: Tensor,
+        target: Tensor,
+        param_mean: Tensor,
+        param_std: Tensor,
+        axes: Tensor,
+        mean: Tensor,
+        basis: Tensor,
+        scale: float,
+        epsilon: float,
+    ) -> Tensor:
+        gram = Gram(axes, mean.shape[0])
+        return function(pred, target, Space(param_mean, param_std), gram, None, scale, epsilon)
+
+    return op
 
 
-def _reference(
-    pred: Tensor,
-    target: Tensor,
-    param_mean: Tensor,
-    param_std: Tensor,
-    axes: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    scale: float,
-    epsilon: float,
-) -> Tensor:
-    return reference.wpdc_loss(pred, target, param_mean, param_std, mean, basis, scale, epsilon)
+def _of_model(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The reference, which has no use for the Gram matrix."""
+
+    def truth(*args: Any) -> Tensor:
+        *parameters, _, mean, basis, scale, epsilon = args
+        return function(*parameters, mean, basis, scale, epsilon)
+
+    return truth
 
 
 def _resampled(
@@ -83,48 +86,9 @@ def _resampled(
     return ops.wpdc_loss(pred, target, Space(param_mean, param_std), model, indices, scale, epsilon)
 
 
-def _resampled_reference(
-    pred: Tensor,
-    target: Tensor,
-    param_mean: Tensor,
-    param_std: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    indices: Tensor,
-    scale: float,
-    epsilon: float,
-) -> Tensor:
-    picked = mean[indices], basis[indices]
-    return reference.wpdc_loss(pred, target, param_mean, param_std, *picked, scale, epsilon)
-
-
-def _weights(
-    pred: Tensor,
-    target: Tensor,
-    param_mean: Tensor,
-    param_std: Tensor,
-    axes: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    scale: float,
-    epsilon: float,
-) -> Tensor:
-    gram = Gram(axes, mean.shape[0])
-    return ops.wpdc_weights(pred, target, Space(param_mean, param_std), gram, None, scale, epsilon)
-
-
-def _weights_reference(
-    pred: Tensor,
-    target: Tensor,
-    param_mean: Tensor,
-    param_std: Tensor,
-    axes: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    scale: float,
-    epsilon: float,
-) -> Tensor:
-    return reference.wpdc_weights(pred, target, param_mean, param_std, mean, basis, scale, epsilon)
+def _resampled_reference(*args: Any) -> Tensor:
+    *parameters, mean, basis, indices, scale, epsilon = args
+    return reference.wpdc_loss(*parameters, mean[indices], basis[indices], scale, epsilon)
 
 
 def _parameters(draw: Draw, B: int, N: int, K: int) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
@@ -153,8 +117,8 @@ _ERRORS = (
 
 RECORD = OpRecord(
     name="wpdc_loss",
-    op=_loss,
-    reference=_reference,
+    op=_of_gram(ops.wpdc_loss),
+    reference=_of_model(reference.wpdc_loss),
     build=_build,
     sizes={"B": 3, "N": 6, "K": 4},
     differentiable=("pred", "target"),
@@ -177,8 +141,8 @@ RESAMPLED = OpRecord(
 )
 WEIGHTS = OpRecord(
     name="wpdc_weights",
-    op=_weights,
-    reference=_weights_reference,
+    op=_of_gram(ops.wpdc_weights),
+    reference=_of_model(reference.wpdc_weights),
     build=_build,
     sizes={"B": 3, "N": 6, "K": 4},
     edges={"B": (1,), "K": (1, 17)},
