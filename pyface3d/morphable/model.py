@@ -138,16 +138,10 @@ class MorphableModel(ModelContent):
         kept = slice(None) if points.mask is None else points.mask[:, 0]
         identity, expression = points.basis[kept].tensor_split([self.n_identity], dim=2)
         return MorphableModel(
-            points.mean[kept],
-            identity,
-            expression,
-            self.triangles[:0],
-            identity_std=self.identity_std,
-            expression_std=self.expression_std,
-            expression_names=self.expression_names,
-            unit=self.unit,
+            points.mean[kept], identity, expression, self.triangles[:0], identity_std=self.identity_std,
+            expression_std=self.expression_std, expression_names=self.expression_names, unit=self.unit,
             name=f"{self.name} at {name}",
-        )
+        )  # fmt: skip
 
     def with_landmarks(self, sets: Mapping[str, LandmarkSet]) -> "MorphableModel":
         """The same model with these landmark sets beside its own, or in their place.

@@ -193,16 +193,6 @@ def test_mixed_sets_are_asked_in_batches():
     assert torch.equal(samples[0]["image"], mixed.datasets[2][1]["image"])
 
 
-def test_every_epoch_is_a_permutation_and_any_step_can_be_the_first():
-    steps = list(StepSampler([10, 4], [3, 1], seed=2, steps=9))
-    first = [index for rows in steps[:3] for index in rows[:3]]
-    assert len(set(first)) == 9 and max(first) < 10
-    assert all(rows[3] >= 10 for rows in steps)
-    assert list(StepSampler([10, 4], [3, 1], seed=2, steps=9).starting(5)) == steps[5:]
-    halves = [list(StepSampler([10, 4], [3, 1], seed=2, steps=9, rank=rank, world=2)) for rank in range(2)]
-    assert [sorted(a + b) for a, b in zip(*halves)] == [sorted(rows) for rows in steps]
-
-
 def test_landmarks_alone_and_mixed_with_parameters(tmp_path):
     method = train(Tiny(), Faces(landmarks=True), tmp_path / "alone", **quiet(epochs=8))
     curve = losses(tmp_path / "alone")
