@@ -70,6 +70,16 @@ def test_autocast_and_half_predictions_use_float32(all_losses, space, faces, nam
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_float64_predictions_on_float32_models_are_computed_in_float64(all_losses, space, faces, name):
+    loss_of, (pred, target) = all_losses[name], faces(space)
+    wide = pred.detach().double().requires_grad_()
+    loss = loss_of(wide, target)
+    (grad,) = torch.autograd.grad(loss, wide)
+    assert loss.dtype == grad.dtype == torch.float64 and grad.isfinite().all()
+    torch.testing.assert_close(loss.detach().float(), loss_of(pred, target).detach(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_compiles_as_one_graph(all_losses, space, faces, name):
     torch._dynamo.reset()
     loss_of, (pred, target) = all_losses[name], faces(space)
