@@ -93,6 +93,9 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
     @functools.wraps(function)
     def run(*args: Any, json: bool, quiet: bool, debug: bool, limits: str, **options: Any) -> None:
         screen.quiet = quiet or json
+        for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks ends no run
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         if not debug:
             warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
         try:

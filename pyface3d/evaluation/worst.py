@@ -44,7 +44,8 @@ class WorstImages:
 
     def wants(self, error: float) -> bool:
         """Whether an image of this error would be kept; NaN never."""
-        return error == error and (len(self._heap) < self.count or error > self._heap[0][0])
+        kept = len(self._heap) < self.count or (self.count > 0 and error > self._heap[0][0])
+        return kept and error == error
 
     def add(self, thumbnail: Thumbnail) -> None:
         """Offers an image."""

@@ -38,6 +38,10 @@ def attribute_loss(
         tensor([1.3863, 0.0000])
     """
     if mask is not None:
+        fits = mask.ndim <= logits.ndim and all(m in (1, n) for m, n in zip(mask.shape[::-1], logits.shape[::-1]))
+        if not fits:
+            wanted, got = tuple(logits.shape), tuple(mask.shape)
+            raise RuntimeError(f"attribute_loss: mask must be bool {wanted} or broadcastable to it, got {got}")
         mask = torch.broadcast_to(mask, logits.shape)
     if not labels.is_floating_point():
         labels = labels.to(logits.dtype)

@@ -73,9 +73,9 @@ class PlacedFace:
         return self.model.landmark_points(self.coeffs[None], pose, name, threads=self.threads)[0]
 
     @property
-    def angles(self) -> NDArray:
-        """(3,) pitch, yaw and roll in radians, as ``pyface3d.camera.pose_to_angles`` gives them."""
-        return crops.pose_to_angles(self.pose)
+    def angles(self) -> dict[str, float]:
+        """Pitch, yaw and roll in degrees, in 300W-LP's convention, as ``pyface3d.Reconstructor``'s faces have them."""
+        return dict(zip(("pitch", "yaw", "roll"), np.degrees(crops.pose_to_angles(self.pose)).tolist()))
 
     def render(self, photo: NDArray | None = None, size: tuple[int, int] | None = None, **options: Any) -> NDArray:
         """Draws the face over its photo, or on white.

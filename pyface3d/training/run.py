@@ -99,6 +99,9 @@ def train(
         >>> method = pyface3d.create_method("mobile_frnet", space=parameter_space())  # doctest: +SKIP
         >>> train(method, SyntheticFaces(seed=1), "runs/frnet", epochs=1)  # doctest: +SKIP
     """
+    for name, own in _NAMED_OTHERWISE.items():
+        if name in trainer:
+            raise ValueError(f"train: {name} of Lightning's trainer is {own} here")
     for name, minutes in (("save_minutes", save_minutes), ("max_minutes", 0 if max_minutes is None else max_minutes)):
         if not isinstance(minutes, (int, float)) or not minutes >= 0:  # NaN is neither
             raise ValueError(f"train: {name} must be a number of at least 0, got {minutes!r}")
@@ -143,6 +146,10 @@ def train(
     return method.eval()
 
 
+_NAMED_OTHERWISE = {
+    "max_steps": "steps", "max_epochs": "epochs", "max_time": "max_minutes",
+    "gradient_clip_val": "gradient_clip of the recipe",
+}  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "accelerator": "auto",
     "devices": 1,
