@@ -4,6 +4,7 @@ from pyface3d.fitting.calibration import Calibration, calibrate_landmarks
 from pyface3d.fitting.contour import contour_candidates
 from pyface3d.fitting.landmark_tables import read_landmarks
 from pyface3d.fitting.landmarks import LandmarkFit, fit_landmarks
+from pyface3d.fitting.perspective import PerspectiveFit, fit_perspective
 from pyface3d.fitting.placing import place_on_surface
 from pyface3d.fitting.pose import fit_pose
 from pyface3d.fitting.shape import fit_shape
@@ -11,9 +12,11 @@ from pyface3d.fitting.shape import fit_shape
 __all__ = [
     "Calibration",
     "LandmarkFit",
+    "PerspectiveFit",
     "calibrate_landmarks",
     "contour_candidates",
     "fit_landmarks",
+    "fit_perspective",
     "fit_pose",
     "fit_shape",
     "place_on_surface",
