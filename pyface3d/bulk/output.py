@@ -60,15 +60,16 @@ class Parts:
             return
 
 
-def problems_of(place: str, most: int = 1000) -> list[tuple[str, str]]:
-    """Photos without a face in a finished folder, and why; the first ``most`` of them."""
+def problems_of(place: str, most: int = 1000) -> tuple[int, list[tuple[str, str]]]:
+    """How many photos of a folder, of earlier runs too, gave no face; and the first ``most``, with the reason."""
     parts = Parts(place)
     found: list[tuple[str, str]] = []
+    count = 0
     for key in sorted(parts.keys()):
         with parts.files.open_input_file(f"{parts.folder}/part-{key}.parquet") as stream:
-            table = parquet.read_table(stream, columns=["path", "error"])
-        rows = table.filter(table["error"].is_valid()).to_pylist()
-        found += [(row["path"], row["error"]) for row in rows]
-        if len(found) >= most:
-            break
-    return found[:most]
+            table = parquet.read_table(stream, columns=["path", "error"] if len(found) < most else ["error"])
+        bad = table.filter(table["error"].is_valid())
+        count += len(bad)
+        if len(found) < most:
+            found += [(row["path"], row["error"]) for row in bad.to_pylist()]
+    return count, found[:most]

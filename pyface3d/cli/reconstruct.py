@@ -163,12 +163,13 @@ def _reconstruct_bulk(
     if counts["skipped"]:
         screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
     _say_passed_over(counts["passed_over"])
-    if counts["errors"]:
-        done = counts["faces"] or counts["skipped"]
-        sentence = f"{counts['errors']} photos gave no face"
-        for name, problem in problems_of(out):
+    failed, named = problems_of(out)  # of all parts: a run that was started again tells what the first one met
+    if failed:
+        for name, problem in named:
             typer.echo(f"pyface3d: {problem if problem.startswith(name) else f'{name}: {problem}'}", err=True)
-        raise CommandError(sentence, SOME_FAILED if done else NOTHING_DONE, result)
+        more = f"; {failed - len(named)} more are named in the column error of {out}" if failed > len(named) else ""
+        done = counts["faces"] or counts["skipped"]
+        raise CommandError(f"{failed} photos gave no face{more}", SOME_FAILED if done else NOTHING_DONE, result)
     return result
 
 

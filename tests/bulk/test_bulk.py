@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 pa = pytest.importorskip("pyarrow")
 pytest.importorskip("ray")
 import pyarrow.parquet as parquet  # noqa: E402
 
 import pyface3d  # noqa: E402
-from pyface3d.bulk import SCHEMA, reconstruct_all  # noqa: E402
+from pyface3d.bulk import SCHEMA, problems_of, reconstruct_all  # noqa: E402
+from pyface3d.bulk.output import Parts  # noqa: E402
 from pyface3d.bulk.reading import sources_of  # noqa: E402
 from pyface3d.bulk.units import find_units  # noqa: E402
+from pyface3d.cli import app  # noqa: E402
 
 
 def jpeg(seed: int) -> bytes:
@@ -140,6 +143,19 @@ def test_two_actors_give_the_rows_of_the_plain_reconstructor(inputs, settings, t
         reconstruct_all([str(inputs)], inputs / "out", settings)
     with pytest.raises(ValueError, match="do not fit into"):
         reconstruct_all([str(inputs)], tmp_path / "other", settings, actors=2, gpus=100)
+
+
+def test_a_run_that_was_started_again_names_what_the_first_one_met(tmp_path, monkeypatch):
+    parts = Parts(str(tmp_path / "out"))
+    for key, bad in (("0" * 12, 3), ("1" * 12, 0), ("2" * 12, 2)):
+        errors = [{"path": f"{key[0]}-{i}.jpg", "error": "the file is empty"} for i in range(bad)]
+        parts.write(key, [{"path": f"good-{key}.jpg", "face": 0}, *errors])
+    assert problems_of(str(tmp_path / "out"), 4)[0] == 5 and len(problems_of(str(tmp_path / "out"), 4)[1]) == 4
+    counts = {"units": 3, "skipped": 3, "photos": 0, "faces": 0, "errors": 0, "passed_over": {}}
+    monkeypatch.setattr("pyface3d.bulk.reconstruct_all", lambda *given, **options: dict(counts))
+    done = CliRunner().invoke(app, ["reconstruct", "photos", "--engine", "ray", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 3 and done.stderr.count("the file is empty") == 5
+    assert "5 photos gave no face" in done.stderr
 
 
 DRIVER = """
