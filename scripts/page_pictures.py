@@ -38,7 +38,8 @@ def position_map(face: Face, model: MorphableModel) -> list[np.ndarray]:
     texels = atlas.render(torch.from_numpy(face.vertices)[None])[0].numpy()
     weights = atlas.weight_mask("specific").numpy()
     inside = np.stack([scaled(channel) for channel in texels], -1) * (np.abs(texels).sum(0) > 0)[..., None]
-    texture = render.extract_texture(face.photo.pixels, face.vertices, face.triangles, model.uv, model.uv_triangles)
+    chart = (face.triangles, model.uv, model.uv_triangles)
+    texture = render.extract_texture(face.photo.pixels, face.vertices, *chart, landmarks=face.landmarks)
     return [face.photo.pixels, inside.astype(np.uint8), np.repeat(scaled(weights**0.5)[..., None], 3, 2), texture.image]
 
 
@@ -54,7 +55,7 @@ def landmarks(face: Face, model: MorphableModel) -> list[np.ndarray]:
 def main() -> None:
     """Writes one picture for each page that has one."""
     model = MorphableModel.default()
-    face = Reconstructor()(demo_picture())[0]
+    face = Reconstructor()(demo_picture("portrait"))[0]
     for draw in (rendering, position_map, landmarks):
         panels = np.concatenate([panel(np.asarray(picture)) for picture in draw(face, model)], 1)
         render.save_picture(FOLDER / f"{draw.__name__.replace('_', '-')}.jpg", panels)
