@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_TINY = torch.finfo(torch.float32).tiny  # of a constant map: its standard deviation then has zero gradient, not NaN
+from pyface3d.nets.group_enhance import EPSILON, TINY, GroupEnhance
 
 
 class SqueezeExcitation(nn.Module):
@@ -56,6 +56,8 @@ class SpatialGroupEnhance(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scales x (B, C, H, W) by one gate for each sample, group and pixel."""
+        if self._learns_channels_last(x):
+            return GroupEnhance.apply(x, self.weight, self.bias)
         means = self._grouped(self.pool(x))  # (B, blocks, size, G / blocks, 1, 1)
         grouped = self._grouped(x)  # (B, blocks, size, G / blocks, H, W)
         similarity = -means.square().sum(2)  # minus the mean of m: m comes out centered
@@ -63,10 +65,17 @@ class SpatialGroupEnhance(nn.Module):
             similarity = torch.addcmul(similarity, grouped[:, :, i], means[:, :, i])
         freedom = torch.sym_max(x.shape[2] * x.shape[3] - 1, 1)  # a map of one pixel deviates by nothing, not by 0 / 0
         variance = similarity.square().sum((3, 4), keepdim=True) / freedom
-        std = variance.clamp(min=_TINY).sqrt()
+        std = variance.clamp(min=TINY).sqrt()
         weight, bias = (p.view(self.blocks, -1, 1, 1) for p in (self.weight, self.bias))
-        gate = torch.addcmul(bias, similarity, weight / (std + 1e-5)).sigmoid()  # (B, blocks, G / blocks, H, W)
+        gate = torch.addcmul(bias, similarity, weight / (std + EPSILON)).sigmoid()  # (B, blocks, G / blocks, H, W)
         return (grouped * gate[:, :, None]).flatten(1, 3)
+
+    def _learns_channels_last(self, x: Tensor) -> bool:
+        """Whether the written-out gradient is for this call: a training step as the trainer lays maps out."""
+        if torch.compiler.is_compiling() or not (self.training and torch.is_grad_enabled()):
+            return False
+        plain = x.dtype == self.weight.dtype and not torch.is_autocast_enabled(x.device.type)
+        return plain and self.blocks == len(self.weight) and x.is_contiguous(memory_format=torch.channels_last)
 
     def _grouped(self, x: Tensor) -> Tensor:
         return x.unflatten(1, (self.blocks, self.size, -1))

@@ -3,6 +3,7 @@ import torch
 from safetensors.torch import save_file
 
 from pyface3d import nets
+from pyface3d.nets.group_enhance import GroupEnhance
 
 TRUNKS = [
     nets.resnet34,
@@ -122,10 +123,36 @@ def test_group_enhance_follows_its_definition():
     torch.testing.assert_close(layer(x.contiguous(memory_format=torch.channels_last)), expected)
 
 
-def test_group_enhance_survives_constant_maps():
+@pytest.mark.parametrize("shape", [(2, 6, 5, 4), (3, 6, 1, 1), (1, 9, 2, 3)])
+def test_group_enhance_learns_as_autograd_would(shape):
+    """The written-out gradient of channels-last maps is that of the definition, and of finite differences."""
+    torch.manual_seed(0)
+    layer = nets.SpatialGroupEnhance(shape[1], 3).double()
+    torch.nn.init.normal_(layer.weight)
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(shape, dtype=torch.double).contiguous(memory_format=torch.channels_last).requires_grad_()
+    upstream = torch.randn(shape, dtype=torch.double)
+    found = []
+    for plain in (False, True):
+        x.grad = None
+        layer.zero_grad()
+        if plain:
+            layer._learns_channels_last = lambda _: False
+        y = layer(x)
+        assert plain == ("GroupEnhance" not in type(y.grad_fn).__name__)
+        y.backward(upstream)
+        found.append([y.detach(), x.grad.clone(), layer.weight.grad.clone(), layer.bias.grad.clone()])
+    for own, autograd in zip(*found):
+        torch.testing.assert_close(own, autograd, atol=1e-9, rtol=1e-9)
+    if shape[2] > 1:
+        assert torch.autograd.gradcheck(GroupEnhance.apply, (x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_group_enhance_survives_constant_maps(layout):
     layer = nets.SpatialGroupEnhance(4, 2)
     for side in (3, 1):  # a map of one pixel has no standard deviation
-        x = torch.ones(1, 4, side, side, requires_grad=True)
+        x = torch.ones(1, 4, side, side).contiguous(memory_format=layout).requires_grad_()
         y = layer(x)
         y.sum().backward()
         assert x.grad.isfinite().all()
