@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as parquet
 from pyarrow import fs
 
-from pyface3d.foreign.archives import open_zip, walk
+from pyface3d.foreign.archives import entry_names, open_zip, walk
 from pyface3d.foreign.names import printable
 from pyface3d.foreign.regular import open_regular
 from pyface3d.images.sources import ARCHIVES, PICTURES
@@ -126,7 +126,7 @@ def _cut_folder(
 def _cut_zip(uri: str, length: int, size: int, passed_over: Counter[str]) -> Iterator[Unit]:
     try:
         with open_input(uri) as stream, open_zip(stream) as archive:
-            listed = {entry.filename for entry in archive.infolist() if not entry.is_dir()}
+            listed = entry_names(archive)
     except (OSError, ValueError):
         yield Unit("zip", uri, size=length)  # its reader says what is wrong, in the result
         return

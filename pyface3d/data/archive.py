@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyface3d.foreign.archives import open_zip, read_entry, walk
+from pyface3d.foreign.archives import entry_names, open_zip, read_entry, walk
 from pyface3d.foreign.arrays import parse_npy
 from pyface3d.foreign.damage import one_line
 from pyface3d.foreign.names import printable
@@ -48,7 +48,7 @@ class Archive:
         else:
             try:
                 with open_regular(self.path), open_zip(self.path) as archive:
-                    found = sorted({info.filename for info in archive.infolist() if not info.is_dir()})
+                    found = entry_names(archive)
             except ValueError as error:
                 raise ValueError(f"Archive: {self.path} is neither a folder nor a zip ({error})") from None
         self._stored = {printable(name): name for name in found}

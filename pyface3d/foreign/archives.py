@@ -31,6 +31,12 @@ def read_entry(archive: zipfile.ZipFile, entry: str) -> bytes:
         raise ValueError(f"the entry cannot be read ({one_line(error)})") from None
 
 
+def entry_names(archive: zipfile.ZipFile) -> list[str]:
+    """The names of the files in a zip, each once, sorted; entries without a name are none."""
+    names = {info.filename for info in archive.infolist()}
+    return sorted(name for name in names if name and not name.endswith("/"))
+
+
 def tar_entries(stream: IO[bytes]) -> Iterator[tuple[str, bytes | ValueError]]:
     """The files in a tar (plain, gzip, bzip2 or xz), in its order, each as its name and content, or what is wrong.
 

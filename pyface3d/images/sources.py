@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pyface3d.foreign.archives import open_zip, read_entry, tar_entries, walk
+from pyface3d.foreign.archives import entry_names, open_zip, read_entry, tar_entries, walk
 from pyface3d.foreign.damage import one_line
 from pyface3d.foreign.names import file_stem, printable
 from pyface3d.foreign.regular import open_regular, read_stream
@@ -143,7 +143,7 @@ def _zip(path: Path, name: str, stem: str, passed_over: Counter[str]) -> Iterato
     try:
         with open_regular(path):
             archive = open_zip(path)  # stays open until the last of its sources is gone
-        entries = sorted({entry.filename for entry in archive.infolist() if not entry.is_dir()})
+        entries = entry_names(archive)
     except (OSError, ValueError) as error:
         yield _broken(name, f"{name}: the archive cannot be read ({one_line(error)})", str(path))
         return

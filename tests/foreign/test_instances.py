@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from pyface3d import ops
+from pyface3d.data.archive import Archive
 from pyface3d.evaluation.worst import Thumbnail, WorstImages
 from pyface3d.foreign.archives import open_zip, read_entry
 from pyface3d.foreign.matlab import read_mat
@@ -63,6 +64,18 @@ def test_broken_entries_are_reported_and_the_rest_is_read(tmp_path):
             outcomes[source.stem] = str(error)
     assert outcomes["a"] == outcomes["c"] == (32, 32, 3)
     assert all(f"photos.zip/{name}.jpg: the entry cannot be read" in outcomes[name] for name in "bd")
+
+
+def test_entries_without_a_name(tmp_path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x.jpg", "a.jpg", "folder/"):
+            archive.writestr(name, jpeg() if name[-1] != "/" else b"")
+    content = path.read_bytes()
+    headers = content.index(b"PK\x01\x02")
+    path.write_bytes(content[:headers] + content[headers:].replace(b"x.jpg", b"\0.jpg", 1))  # a name ends at its zero
+    assert [source.read().pixels.shape for source in find_sources(path)] == [(32, 32, 3)]
+    assert Archive(path).names == ["a.jpg"]
 
 
 @pytest.mark.parametrize("mode", ["P", "1", "I;16"])
