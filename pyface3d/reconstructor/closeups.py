@@ -149,7 +149,7 @@ class Closeups:
             rest: (68, 3) landmarks of the person at rest, in the model frame.
         """
         gray, pose = _gray_around(pixels, pose, rest)
-        right, left = (self._answer("eye", gray, pose, rest, other) for other in (False, True))
+        right, left = self._answer("eye", gray, pose, rest, (False, True))
         turn = turned(pose)[0]
         if abs(turn) > _HIDDEN:  # the near eye speaks for both
             right, left = (left, left) if turn > 0 else (right, right)
@@ -157,15 +157,20 @@ class Closeups:
         for name, weight in zip(REGIONS["eye"].names, left.tolist()):
             other_name = name.replace("Right", "Left")
             eyes[other_name] = weight if other_name != name else (weight + eyes[name]) / 2
-        mouth = self._answer("mouth", gray, pose, rest)
+        mouth = self._answer("mouth", gray, pose, rest, (False,))[0]
         return np.concatenate([[eyes[name] for name in EYE_NAMES], mouth])
 
     def _answer(
-        self, region: str, gray: np.ndarray, pose: np.ndarray, rest: np.ndarray, other: bool = False
+        self, region: str, gray: np.ndarray, pose: np.ndarray, rest: np.ndarray, sides: tuple[bool, ...]
     ) -> np.ndarray:
-        cut = cut_region(gray, pose, rest, REGIONS[region], other)
-        inputs = np.concatenate([cut.ravel(), turned(pose, other)]).astype(np.float32)
-        return self.networks[region](torch.from_numpy(inputs)[None])[0].clamp(0, 1).numpy()
+        """(S, O) weights of the region's sides, all at once."""
+        rows = [
+            np.concatenate([cut_region(gray, pose, rest, REGIONS[region], other).ravel(), turned(pose, other)])
+            for other in sides
+        ]
+        inputs = torch.from_numpy(np.stack(rows).astype(np.float32))
+        with torch.inference_mode():
+            return self.networks[region](inputs).clamp(0, 1).numpy()
 
 
 def merge_weights(fitted: Mapping[str, float], seen: np.ndarray) -> dict[str, float]:

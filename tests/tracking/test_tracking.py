@@ -1,5 +1,6 @@
 import csv
 import json
+import weakref
 
 import cv2
 import numpy as np
@@ -97,6 +98,21 @@ def test_largest_is_one_face_and_a_stream_is_lazy(clip):
     first = [next(stream) for _ in range(3)]
     assert all(len(frame.faces) == 1 for frame in first)
     assert len(taken) == 3 + 5 and first[2].seconds == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize("smooth", ["one-euro", "zero-phase"])
+def test_frames_are_let_go(reconstructor, clip, smooth):
+    kept, most = [], 0
+
+    def frames():
+        for image in clip["images"][:40]:
+            frame = image.copy()
+            kept.append(weakref.ref(frame))
+            yield frame
+
+    for _ in reconstructor.track(frames(), smooth=smooth):
+        most = max(most, sum(ref() is not None for ref in kept))
+    assert most <= 10  # the window and the frames at hand, whatever the length
 
 
 def test_bad_frames_and_methods_are_refused(reconstructor):
