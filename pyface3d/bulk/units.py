@@ -126,7 +126,7 @@ def _cut_folder(
 def _cut_zip(uri: str, length: int, size: int, passed_over: Counter[str]) -> Iterator[Unit]:
     try:
         with open_input(uri) as stream, open_zip(stream) as archive:
-            listed = entry_names(archive)
+            listed = set(entry_names(archive))
     except (OSError, ValueError):
         yield Unit("zip", uri, size=length)  # its reader says what is wrong, in the result
         return
