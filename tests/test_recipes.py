@@ -26,6 +26,7 @@ SHORT = {  # what makes a command of the page a matter of seconds
 FILES = {
     "300W-LP": "300wlp/samples", "AFLW2000-3D": "aflw2000", "AFLW/train.npz": "aflw/train.npz", "CelebA": "celeba",
     "portraits.zip": "portraits/us_congress_225x275.zip", "photo.jpg": "photos/one_face.jpg",
+    "01_MorphableModel.mat": "tddfa/keypoint_basis.npz",  # the 68 points of the same face
 }  # fmt: skip
 METHODS = ("tddfa", "marn", "mobile_frnet", "weight_mask", "joint")
 

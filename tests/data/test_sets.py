@@ -24,6 +24,8 @@ from pyface3d.data import (
 )
 from pyface3d.data.labeled import label_faces
 from pyface3d.methods import create_method
+from pyface3d.training.job import make_method
+from pyface3d.training.module import MethodModule
 from pyface3d.training.sources import open_source
 
 
@@ -149,6 +151,28 @@ def test_every_folder_of_the_data_folder_is_what_it_is(data_folder, folder):
         assert sample["image"].shape == (3, 64, 64) and len(faces) > 0
         seen = sample["landmarks"][sample["visible"]] if "landmarks" in sample else torch.zeros(1)
         assert seen[..., :2].min() > -16 and seen[..., :2].max() < 80
+
+
+@pytest.fixture(scope="module")
+def learner():
+    method = make_method("mobile_frnet")
+    return MethodModule(method.train(), steps_per_epoch=1)
+
+
+@pytest.mark.parametrize("folder", EXPECTED)
+def test_training_learns_from_every_folder_or_says_why_not(data_folder, folder, learner):
+    """A finite loss on two samples of each set that is no test set; else a sentence."""
+    path, method = data_folder / folder, learner.method
+    if all(kind.endswith("*") for kind in EXPECTED[folder]):
+        with pytest.raises(ValueError, match="holds sets for testing alone|holds no set that is known"):
+            open_source(str(path), method)
+        return
+    for faces in open_source(str(path), method):
+        assert "test" not in faces.title
+        samples = [Tolerant(faces)[row] for row in range(2)]
+        assert all(sample.get("face_model", method.model.hash()) == method.model.hash() for sample in samples)
+        loss, terms = learner.compute_loss(collate(samples))
+        assert bool(loss.isfinite()) and 0 < float(loss.detach()) < 1e4, terms
 
 
 @pytest.mark.parametrize("name", ["weight_mask", "position_map_small", "joint", "compact"])
