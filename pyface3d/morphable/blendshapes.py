@@ -49,14 +49,12 @@ class Blendshapes:
     def _nearest(self, coeffs: Tensor, combinations: np.ndarray) -> Tensor:
         """Weights (B, J) in [0, 1] of combinations (J, M) of the blendshapes."""
         self._check(coeffs, "coeffs", self.directions.shape[1])
-        from scipy.optimize import lsq_linear  # here: it takes as long to import as the face to load
-
         factor = np.linalg.cholesky(self.gram).T  # |factor v| = |D v|
         targets = coeffs.detach().cpu().numpy().astype(np.float64) @ self.directions.T @ factor.T  # (B, M)
         if not np.isfinite(targets).all():
             raise ValueError("blendshapes_from_expression: coeffs must be finite, got NaN or infinity")
         columns = factor @ combinations.T
-        weights = [lsq_linear(columns, target, (0.0, 1.0), method="bvls").x for target in targets]
+        weights = [_bounded(columns, target) for target in targets]
         solved = np.stack(weights) if weights else np.zeros((0, len(combinations)))
         return torch.as_tensor(solved, dtype=coeffs.dtype, device=coeffs.device)
 
@@ -108,3 +106,13 @@ class Blendshapes:
     def _check(tensor: Tensor, argument: str, width: int) -> None:
         if tensor.ndim != 2 or tensor.shape[1] != width:
             raise ValueError(f"Blendshapes: {argument} must be (B, {width}), got {tuple(tensor.shape)}")
+
+
+def _bounded(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The x in [0, 1] that minimizes |columns x - target|."""
+    from scipy.optimize import lsq_linear, nnls  # here: they take as long to import as the face to load
+
+    found = nnls(columns, target)[0]
+    if found.max(initial=0.0) <= 1:  # the upper bound does not matter: this is the solution, in a tenth of the time
+        return found
+    return lsq_linear(columns, target, (0.0, 1.0), method="bvls").x
