@@ -11,7 +11,7 @@ from pyface3d.render.zones import Zones
 
 _FULL = 0.35  # of sight: as much makes a texel the photo's own
 _DOUBT = 0.15  # of likeness: less is none
-_ALONE = 0.999  # of trust
+_ALONE, _MOSTLY = 0.999, 0.7  # of trust
 _NEAR = 2  # levels: details are continued over gaps of about four texels
 _UNPAINTED = 2.0  # texels of lips seen from which their tone is half believed
 _SOME = 1e-4
@@ -65,8 +65,8 @@ def composed(photo: Tensor, base: Tensor, trust: Tensor, mirror: bool) -> Tensor
 
 
 def photographed(trust: Tensor, size: int) -> Tensor:
-    """(size, size) bool: texels of ``composed`` that are the photo's alone."""
-    return _resized(trust[..., None], size)[..., 0] >= _ALONE
+    """(size, size) bool: texels of ``composed`` that are the photo's, but for little at the rim."""
+    return _resized(trust[..., None], size)[..., 0] >= _MOSTLY
 
 
 def trust_of(sight: Tensor, likeness: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ class ExtractedTexture(NamedTuple):
     """A face's texture and where the photo showed it."""
 
     image: Any  # uint8 RGB, size x size, row 0 at v = 1
-    visible: Any  # bool, texels that are the photo's alone
+    visible: Any  # bool, texels that are the photo's, but for little at the rim
 
 
 def extract_texture(
@@ -54,7 +54,7 @@ def extract_texture(
         landmarks: (68, 3) of the face in the frame of ``vertices``, iBUG order; None: all that is seen is the face.
 
     Returns:
-        The texture (uint8 RGB, NumPy or torch as ``vertices``) and the mask of texels that are the photo's alone.
+        The texture (uint8 RGB, NumPy or torch as ``vertices``) and the mask of texels that are the photo's, but for little.
 
     Raises:
         ValueError: a shape or dtype is not one of these, or ``vertices`` is a batch.
