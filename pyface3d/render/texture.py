@@ -54,7 +54,7 @@ def extract_texture(
         landmarks: (68, 3) of the face in the frame of ``vertices``, iBUG order; None: all that is seen is the face.
 
     Returns:
-        The texture (uint8 RGB, NumPy or torch as ``vertices``) and the mask of texels that are the photo's, but for little.
+        The texture (uint8 RGB, NumPy or torch as ``vertices``) and the mask of texels that are mostly the photo's.
 
     Raises:
         ValueError: a shape or dtype is not one of these, or ``vertices`` is a batch.
