@@ -213,7 +213,7 @@ def test_one_path_is_one_input_and_wrong_types_are_named(reconstructor, portrait
         with pytest.raises(TypeError, match="source must be a path"):
             reconstructor(source)
     with pytest.raises(TypeError, match="method must be a name"):
-        Reconstructor(None)
+        Reconstructor(5)
     with pytest.raises(TypeError, match="detector must be"):
         Reconstructor(reconstructor.method, detector=5)
     with pytest.raises(ValueError, match="left < right"):
