@@ -147,6 +147,8 @@ def method_of(weights: str | os.PathLike[str] | None) -> str:
     path = Path(weights)
     card = read_card(path) if path.is_file() else None
     if card is None:
+        if path.is_file():
+            read_state(path)  # a file of something else is told so
         raise ValueError(f"{weights}: no weight file with a card that names its method; name the method")
     return card.method
 

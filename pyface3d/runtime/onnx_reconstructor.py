@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyface3d.foreign.damage import reading
 from pyface3d.images.detection import Detector, load_detector
 from pyface3d.runtime import crops
 from pyface3d.runtime.card import CROP_RULES, Card
@@ -129,5 +130,6 @@ def read_network(
         ValueError: the file is damaged, or carries no model card.
     """
     session = open_session(path, "runtime.OnnxReconstructor", threads, providers)
-    metadata = session.get_modelmeta().custom_metadata_map
+    with reading(path, "runtime.OnnxReconstructor"):  # names and values that are no UTF-8
+        metadata = session.get_modelmeta().custom_metadata_map
     return session, Card.read(metadata, os.fspath(path))

@@ -144,7 +144,7 @@ def test_full_disk_keeps_the_previous_checkpoint(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # the checkpoint is larger: as on a full disk
     try:
-        with pytest.warns(UserWarning, match="the last one stays"):
+        with pytest.warns(UserWarning, match="last.ckpt stays"):
             train(Tiny(), Faces(), tmp_path, **quiet(steps=8))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
