@@ -7,13 +7,10 @@
 
 // Before a loop whose arrays must stay in registers: an index known only at run time would move them to memory.
 // The second: before an inner loop whose copies would take more registers than there are.
-// A function that stays one copy of code: every caller gets the same bits of it.
 #ifdef __CUDACC__
-#define PYFACE3D_ONE_COPY __noinline__
 #define PYFACE3D_UNROLL _Pragma("unroll")
 #define PYFACE3D_NO_UNROLL _Pragma("unroll 1")
 #else
-#define PYFACE3D_ONE_COPY __attribute__((noinline))
 #define PYFACE3D_UNROLL
 #define PYFACE3D_NO_UNROLL
 #endif

@@ -75,22 +75,6 @@ __device__ __forceinline__ TrianglePlane<T> plane_of(const Rasterize<T>& p, int6
   return TrianglePlane<T>(v + int64_t{3} * n.n0, v + int64_t{3} * n.n1, v + int64_t{3} * n.n2);
 }
 
-template <typename T>
-__device__ PYFACE3D_ONE_COPY T depth_found_again(const Rasterize<T>& p, int64_t face, int64_t id, int32_t x,
-                                                 int32_t y) {
-  const TrianglePlane<T> plane = plane_of<T>(p, face, id);
-  return plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y)));
-}
-
-// Depth of a triangle at a pixel. In float64 the second pass compares with the first one's bits, and no compiler
-// promises that two inlined copies contract the same multiplications and additions.
-template <typename T>
-__device__ __forceinline__ T depth_at(const Rasterize<T>& p, const TrianglePlane<T>& plane, int64_t face, int64_t id,
-                                      int32_t x, int32_t y) {
-  if (sizeof(T) == 8) return depth_found_again(p, face, id, x, y);
-  return plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y)));
-}
-
 // How a triangle bids for a pixel. kFindId: the second pass of float64, in which the nearest bid their ids.
 template <typename T, bool kFindId>
 __device__ __forceinline__ void bid(const Rasterize<T>& p, int64_t pixel, int64_t id, T z) {
@@ -127,7 +111,8 @@ __global__ void small_kernel(Rasterize<T> p) {
     for (int32_t y = triangle.y0; y < triangle.y1; ++y)
       for (int32_t x = triangle.x0; x < triangle.x1; ++x)
         if (triangle.owns(x, y))
-          bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id, depth_at(p, plane, face, id, x, y));
+          bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
+                          plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
   }
 }
 
@@ -144,7 +129,8 @@ __global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize<T
       const Triangle triangle(p, face, id);
       if (!triangle.owns(x, y)) continue;
       const TrianglePlane<T> plane = plane_of<T>(p, face, id);
-      bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id, depth_at(p, plane, face, id, x, y));
+      bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
+                      plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
     }
   }
 }

@@ -72,6 +72,16 @@ struct Barycentric {
   T b0, b1, b2;
 };
 
+// a * b. On a GPU rounded by itself in float64: two passes compare depths bit by bit, and no compiler promises to fuse
+// the same multiplications and additions in both.
+template <typename T>
+PYFACE3D_INLINE T product(T a, T b) {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(T) == 8) return __dmul_rn(a, b);
+#endif
+  return a * b;
+}
+
 // A triangle's corner 0 and its two edges from there.
 template <typename T>
 struct TrianglePlane {
@@ -88,23 +98,24 @@ struct TrianglePlane {
         x2(v2[0] - x),
         y2(v2[1] - y),
         z2(v2[2] - z) {
-    const T area = x1 * y2 - y1 * x2, least = static_cast<T>(1) / (kSubpixels * kSubpixels);
+    const T area = product(x1, y2) - product(y1, x2), least = static_cast<T>(1) / (kSubpixels * kSubpixels);
     inverse_area = area > least || area < -least ? 1 / area : 0;
   }
 
   // Of a pixel that snapping put inside the triangle, the true barycentrics can lie a hair outside: they are clamped.
   PYFACE3D_INLINE Barycentric<T> at(T px, T py) const {
     const T dx = px - x, dy = py - y;
-    T b1 = (dx * y2 - dy * x2) * inverse_area, b2 = (x1 * dy - y1 * dx) * inverse_area, b0 = 1 - b1 - b2;
+    T b1 = product(product(dx, y2) - product(dy, x2), inverse_area);
+    T b2 = product(product(x1, dy) - product(y1, dx), inverse_area), b0 = 1 - b1 - b2;
     if (b0 < 0 || b1 < 0 || b2 < 0) {
       b0 = b0 > 0 ? b0 : 0, b1 = b1 > 0 ? b1 : 0, b2 = b2 > 0 ? b2 : 0;
       const T scale = 1 / (b0 + b1 + b2);
-      b0 *= scale, b1 *= scale, b2 *= scale;
+      b0 = product(b0, scale), b1 = product(b1, scale), b2 = product(b2, scale);
     }
     return {b0, b1, b2};
   }
 
-  PYFACE3D_INLINE T depth(const Barycentric<T>& b) const { return z + b.b1 * z1 + b.b2 * z2; }
+  PYFACE3D_INLINE T depth(const Barycentric<T>& b) const { return z + product(b.b1, z1) + product(b.b2, z2); }
 
   // vjp of at() and depth(): adds to the gradients of the three vertices.
   PYFACE3D_INLINE void backward(const Barycentric<T>& b, const T* grad_b, T grad_z, T* grad_v0, T* grad_v1,

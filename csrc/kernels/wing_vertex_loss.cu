@@ -90,7 +90,7 @@ __device__ T entry_of_tile(const WingVertexLoss<T>& p, const Tile<T>& tile, int 
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads) slab_kernel(WingVertexLoss<T> p) {
+__global__ void __launch_bounds__(kThreads, 1) slab_kernel(WingVertexLoss<T> p) {
   __shared__ Tile<T> tile;
   const int64_t slab = wing_vertex_slab(p.vertex_count), slabs = wing_vertex_slabs(p.vertex_count);
   const int64_t width = kValues + p.coeff_count, wanted = p.want_grad ? width : 1,

@@ -21,6 +21,7 @@ struct Face {
   __device__ T share_of_square(int d, int64_t j) const {  // thread j's part of q^T axes_d q
     const int64_t size = p.coeff_count + 1;
     T sum = 0;
+    PYFACE3D_NO_UNROLL
     for (int64_t i = 0; i < size; ++i) sum += q(i) * axes[(d * size + i) * size + j];
     return sum * q(j);
   }
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(WpdcLoss<T> p) {
   for (int64_t b = blockIdx.x; b < p.batch; b += gridDim.x) {
     const Face<T> face(p, b);
     T* w = p.weights + b * p.param_count;
+    PYFACE3D_NO_UNROLL
     for (int d = 0; d < 3; ++d) {
       T part = 0;
       for (int64_t j = threadIdx.x; j <= p.coeff_count; j += kCudaThreads) part += face.share_of_square(d, j);
