@@ -18,10 +18,16 @@
 namespace pyface3d {
 constexpr int kCudaThreads = 256;
 
-// Blocks of kCudaThreads for `count` items, at most 2^20: kernels stride over what is left (64-bit indices).
+#ifdef PYFACE3D_EMULATE_CUDA
+inline int64_t most_blocks() { return emulation::most_blocks(); }
+#else
+constexpr int64_t most_blocks() { return 1 << 20; }
+#endif
+
+// Blocks of kCudaThreads for `count` items, a bounded number: kernels stride over what is left (64-bit indices).
 inline unsigned cuda_blocks(int64_t count, int64_t per_block = kCudaThreads) {
-  const int64_t blocks = (count + per_block - 1) / per_block;
-  return static_cast<unsigned>(blocks<1 ? 1 : blocks>(1 << 20) ? (1 << 20) : blocks);
+  const int64_t blocks = (count + per_block - 1) / per_block, most = most_blocks();
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > most ? most : blocks);
 }
 
 // The first item and the stride of this thread in a loop over all items of a one-dimensional grid.

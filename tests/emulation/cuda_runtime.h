@@ -3,6 +3,7 @@
 // With PYFACE3D_EMULATION_SEED=N in the environment blocks come in random order, threads too between two barriers,
 // shared memory starts as NaN in each block, and shadow.cpp watches every access: a launch in which two threads touch
 // one byte, one of them writing, with no barrier between, answers with a sentence in place of nullptr.
+// With PYFACE3D_EMULATION_BLOCKS=N there are at most N blocks, so that each does the work of several.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -34,6 +35,7 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream
 namespace emulation {
 void barrier(const char* file, int line);
 const char* launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel);
+int64_t most_blocks();
 void note_atomic(void* at, size_t bytes);  // atomics do not race with one another
 }  // namespace emulation
 
