@@ -61,8 +61,8 @@ __global__ void __launch_bounds__(kCudaThreads)
         shared[threadIdx.x] = shared[threadIdx.x + half];
       __syncthreads();
     }
+    // no barrier before the next turn: shared[0] is read and then written by thread 0 alone
     if (threadIdx.x == 0 && shared[0]) atomicMax(workspace + face, shared[0]);
-    __syncthreads();  // before the next use of `shared`
   }
 }
 
