@@ -21,7 +21,7 @@ else # no wheel: build here, for this GPU alone; without a toolkit that is an er
   PYFACE3D_CUDA=1 TORCH_CUDA_ARCH_LIST=${TORCH_CUDA_ARCH_LIST:-9.0} \
     "$python" -m pip install -q --no-deps --no-build-isolation --target "$site" . || exit 1
 fi
-export PYTHONPATH=$site PYTHONSAFEPATH=1 # not the source tree, whose kernels are not built
+export PYTHONPATH=$site:$PWD/benchmarks PYTHONSAFEPATH=1 # not the source tree, whose kernels are not built
 "$python" -c "
 import torch, pyface3d.ops
 print(torch.__version__, torch.cuda.get_device_name() if '$device' == 'cuda' else 'emulated', pyface3d.__file__)" || exit 1
