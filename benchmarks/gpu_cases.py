@@ -97,7 +97,7 @@ def mesh_cases(device, small) -> Iterator[Case]:
     ):
         op, slow = (lambda v, m=module, n=name, a=arguments: getattr(m, n)(v, *a) for module in (ops, reference))
         yield from both(name, op, slow, (vertices,), moved + vertices.nbytes, forward=True)
-    light = torch.tensor([0.0, 0.0, 1.0], device=device)
+    light = torch.tensor([0.0, 0.0, 1.0, 0.4, 0.5, 0.1, 20.0], device=device)
     normals = ops.vertex_normals(vertices.detach(), triangles)
     albedo = torch.rand(batch, side, side, 3, device=device)
     yield Case(
