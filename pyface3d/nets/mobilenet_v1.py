@@ -45,7 +45,7 @@ class WeightedPool(nn.Module):
     Args:
         channels: of the map.
         kernels: weightings of each channel; the first starts as the mean, so that weights trained with a mean still
-            fit.
+            fit. As many as the map has places: each starts as one place, and the features are the whole map.
         side: of the map.
 
     Example:
@@ -58,6 +58,8 @@ class WeightedPool(nn.Module):
         self.conv = nn.Conv2d(channels, channels * kernels, side, groups=channels, bias=False)
         with torch.no_grad():
             self.conv.weight.mul_(0.3)[::kernels] = 1 / side**2
+            if kernels == side**2:
+                self.conv.weight.copy_(torch.eye(kernels).reshape(kernels, 1, side, side).repeat(channels, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, side, side) -> (B, channels * kernels, 1, 1)."""

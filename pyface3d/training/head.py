@@ -37,17 +37,45 @@ def regress_head(method: Method, batches: Iterable[Mapping[str, Any]], penalty: 
     if not isinstance(network, Trunk) or not isinstance(network.head, nn.Linear) or space is None:
         raise ValueError(f"regress_head: {method.name} has no linear head that answers parameters")
     network.eval()
-    parts = [_pair(method, network, batch) for batch in batches]
-    features, targets = (torch.cat(column).double() for column in zip(*parts)) if parts else (torch.zeros(0, 0),) * 2
-    if not len(features):
+    sums = _Sums(network.num_features, space.n_params)
+    for batch in batches:
+        sums.add(*_pair(method, network, batch))
+    if not sums.count:
         raise ValueError("regress_head: no sample has params to solve the head for")
-    mean, level = features.mean(0), targets.mean(0)
-    centered = features - mean
-    normal = centered.T @ centered + penalty * torch.eye(len(mean), dtype=torch.float64)
-    weight = torch.linalg.solve(normal, centered.T @ (targets - level)).T  # (P, features)
+    weight, bias = sums.solve(penalty)
     network.head.weight.copy_(weight)
-    network.head.bias.copy_(level - weight @ mean)
-    return len(features)
+    network.head.bias.copy_(bias)
+    return sums.count
+
+
+class _Sums:
+    """The normal equations of a ridge regression, summed batch by batch: a whole map's features fill the memory."""
+
+    def __init__(self, features: int, outputs: int) -> None:
+        self.count, self.first = 0, torch.zeros(0)
+        self.gram = torch.zeros(features, features, dtype=torch.float64)
+        self.cross = torch.zeros(features, outputs, dtype=torch.float64)
+        self.totals = torch.zeros(features, dtype=torch.float64), torch.zeros(outputs, dtype=torch.float64)
+
+    def add(self, features: Tensor, targets: Tensor) -> None:
+        """Rows (B, features) and (B, outputs)."""
+        x, y = features.double(), targets.double()
+        if not self.count and len(x):
+            self.first = x.mean(0)  # sums about a place near the mean keep their digits
+        x = x - self.first if len(x) else x
+        self.count += len(x)
+        self.gram.addmm_(x.T, x)
+        self.cross.addmm_(x.T, y)
+        for total, values in zip(self.totals, (x, y)):
+            total += values.sum(0)
+
+    def solve(self, penalty: float) -> tuple[Tensor, Tensor]:
+        """Weight (outputs, features) and bias (outputs,) of the linear layer."""
+        mean, level = (total / self.count for total in self.totals)
+        normal = self.gram - self.count * torch.outer(mean, mean)
+        normal.diagonal().add_(penalty)
+        weight = torch.linalg.solve(normal, self.cross - self.count * torch.outer(mean, level)).T
+        return weight, level - weight @ (mean + self.first)
 
 
 def _pair(method: Method, network: Trunk, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

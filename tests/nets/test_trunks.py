@@ -176,3 +176,9 @@ def test_weighted_pool_starts_as_the_mean():
         pooled = trunk.pool(features).flatten(1)
     assert pooled.shape == (1, trunk.num_features) == (1, 1536)
     torch.testing.assert_close(pooled[:, ::3], features.mean((2, 3)))
+
+
+def test_as_many_kernels_as_places_are_the_whole_map():
+    pool = nets.mobilenet_v1(width=0.5, kernels=16, size=120).pool
+    maps = torch.rand(2, 512, 4, 4)
+    torch.testing.assert_close(pool(maps).flatten(1), maps.flatten(1))
