@@ -45,8 +45,7 @@ class OpenSeeFace:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.session, self.input = _run(path, (3, self.size, self.size), self.name)
-        known = torch.tensor([k for k in range(68) if k not in _OUTER_CORNERS])
-        self.places = known
+        self.places = torch.tensor([k for k in range(68) if k not in _OUTER_CORNERS])
 
     def __call__(self, crops: Tensor) -> Tensor:
         """See :class:`pyface3d.teachers.Teacher`."""
