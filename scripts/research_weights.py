@@ -72,6 +72,7 @@ def main() -> None:
     if not (weights.parent / "last.ckpt").exists():
         start_from(method, options.start)
         regress_head(method, batches(data, changes, options.copies), PENALTY)
+        save_weights(method, weights.with_name("closed_form.safetensors"), training=about)
     changed = {**RECIPE, "steps": options.steps, "learning_rate": options.rate, "objective": OBJECTIVE}
     recipe = replace(method.recipe, **changed)
     train(method, data, options.out, recipe=recipe, seed=options.seed, augment=changes, workers=0, on_save=keep)

@@ -17,7 +17,8 @@ def label(
     source: Annotated[
         Path,
         typer.Argument(
-            help="300W-LP's images with .mat files; with --teacher photos or a data set.", show_default=False
+            help="300W-LP's images with .mat files; with --teacher photos, a set or synthetic:COUNT.",
+            show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for crops, labels, maps and the report.")],

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from pyface3d.data import FaceDataset, FoundSet, Report, UnreadableError, find_sets
 from pyface3d.data.sample import Sample
+from pyface3d.data.synthetic import SyntheticFaces
 from pyface3d.images import Photo, find_sources
 from pyface3d.images.detection import Detector, find_faces
 from pyface3d.reconstructor.given_places import Places, find_places
+
+PORTRAITS_SEED = 1  # the set that training renders too; those for testing have others
 
 
 @dataclass
@@ -71,13 +74,37 @@ def _of_sample(small: FaceDataset, large: FaceDataset, index: int) -> FaceToLabe
     sample = small.load(index)
     seen_large: Sample = sample if large is small else large.load(index)
     pixels = seen_large["image"]
-    face = FaceToLabel(sample["name"], pixels, torch.tensor([0.0, 0.0, pixels.shape[2], pixels.shape[1]]))
+    face = FaceToLabel(sample["name"], pixels, _whole(pixels))
     face.crop, face.box = sample["image"], sample.get("box")
     if "landmarks" in sample and small.landmark_set:  # without a convention nobody marked them: CelebA's alignment
         face.points, face.points_set = seen_large["landmarks"][:, :2], small.landmark_set
         face.seen = sample.get("visible", torch.ones(len(face.points), dtype=torch.bool))
     face.kept = {key: value for key, value in sample.items() if key == "attributes"}
     return face
+
+
+def faces_of_portraits(count: int, report: Report, size: int, largest: int) -> Iterator[FaceToLabel]:
+    """Rendered portraits, of which teachers are to say what they would say of photos: their own labels are left out.
+
+    A renderer paints brows and lips where the face model has them, labels of photos are where people saw them.
+
+    Args:
+        count: number of portraits.
+        report: counts.
+        size: side of the crops that the labels keep.
+        largest: side at which teachers look.
+    """
+    small = SyntheticFaces(size=size, seed=PORTRAITS_SEED)
+    large = small if largest <= size else SyntheticFaces(size=largest, seed=PORTRAITS_SEED)
+    for index in range(count):
+        report.total += 1
+        image = small[index]["image"]
+        pixels = image if large is small else large[index]["image"]
+        yield FaceToLabel(f"portrait-{index:06d}", pixels, _whole(pixels), image)
+
+
+def _whole(pixels: Tensor) -> Tensor:
+    return torch.tensor([0.0, 0.0, pixels.shape[2], pixels.shape[1]])
 
 
 def faces_of_photos(
@@ -122,6 +149,20 @@ def _given(face: FaceToLabel, place: Places, photo: Photo) -> np.ndarray:
     face.seen = torch.ones(len(points), dtype=torch.bool)
     assert rois is not None
     return photo.to_memory(rois)
+
+
+def portraits_of(source: str | os.PathLike) -> int | None:
+    """How many rendered portraits a source asks for, or None where it is a path.
+
+    Raises:
+        ValueError: ``synthetic:`` without a number.
+    """
+    kind, colon, count = os.fspath(source).partition(":")
+    if kind != "synthetic" or not colon:
+        return None
+    if not count.isdecimal():
+        raise ValueError(f"label: synthetic:COUNT wants a number, got {count!r}")
+    return int(count)
 
 
 def sets_of(source: str | os.PathLike) -> list[FoundSet]:

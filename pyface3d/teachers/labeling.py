@@ -19,7 +19,14 @@ from pyface3d.landmarks import box_size
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.conventions import find_landmarks, joined
 from pyface3d.reconstructor.given_places import Places
-from pyface3d.teachers.faces import FaceToLabel, faces_of_photos, faces_of_sets, sets_of
+from pyface3d.teachers.faces import (
+    FaceToLabel,
+    faces_of_photos,
+    faces_of_portraits,
+    faces_of_sets,
+    portraits_of,
+    sets_of,
+)
 from pyface3d.teachers.head_pose import HeadPose, angles_between
 from pyface3d.teachers.looking import Lookers, look_at_pose
 from pyface3d.teachers.teacher import Teacher
@@ -144,7 +151,8 @@ def label_photos(
     ``landmark_weights`` repeat it. In a data set the faces and what people marked are the set's own.
 
     Args:
-        source: photos, a folder or an archive of them, or a data set (:func:`pyface3d.data.find_sets`).
+        source: photos, a folder or an archive of them, a data set (:func:`pyface3d.data.find_sets`), or
+            ``synthetic:COUNT`` for rendered portraits.
         out: label folder to write.
         teachers: with what each counts.
         model: face model of the labels; None: the embedded face.
@@ -178,8 +186,10 @@ def label_photos(
     named = Path(source).is_file() and Path(source).suffix != ".zip"  # a set's own file: asked for
     if found and not named and all(one.test for one in found):
         raise ValueError(f"label: {source} is for testing alone; name the file of the set to label it all the same")
-    if found:
-        largest = max(teacher.size for teacher, _ in lookers.teachers)
+    largest, portraits = max(teacher.size for teacher, _ in lookers.teachers), portraits_of(source)
+    if portraits is not None:
+        faces = faces_of_portraits(min(portraits, limit or portraits), report, size, largest)
+    elif found:
         found = [one for one in found if named or not one.test]
         faces = faces_of_sets(found, report, size, largest, limit)
     else:

@@ -126,6 +126,19 @@ def test_the_command_labels_a_set_with_its_points_maps_and_attributes(data_folde
     assert torch.equal(celeba[1]["attributes"], found.open(120)[1]["attributes"]) and celeba[1]["yaw"] < 90
 
 
+def test_rendered_portraits_get_the_labels_that_teachers_would_give_photos(tmp_path):
+    report = label_photos("synthetic:3", tmp_path, [load_teacher("compact")], views=1, limit=2)
+    assert (report.total, report.refused) == (2, {})
+    portraits, faces = SyntheticFaces(seed=1), LabeledFaces(tmp_path)
+    for row, sample in enumerate(faces.load(row) for row in range(2)):
+        own = portraits[row]
+        assert sample["image"].float().sub(own["image"].float()).abs().mean() < 8  # kept as a JPEG
+        off = (sample["landmarks"] - own["landmarks"])[:, :2].norm(dim=1).mean() / box_size(own["landmarks"][None])[0]
+        assert 0.001 < off < 0.1  # what the teacher sees, not what was rendered
+    with pytest.raises(ValueError, match="synthetic:COUNT wants a number, got 'many'"):
+        label_photos("synthetic:many", tmp_path, [load_teacher("compact")])
+
+
 def test_test_sets_are_not_labeled_unasked(data_folder, tmp_path):
     with pytest.raises(ValueError, match="is for testing alone; name the file"):
         label_photos(data_folder / "aflw2000", tmp_path, [load_teacher("compact")])
