@@ -30,10 +30,9 @@ from pyface3d.foreign.child import kept_readers  # noqa: E402
 LONGEST = 5.0  # seconds of the processor for one file
 PATIENCE = 60.0  # seconds of the clock, on a machine that is busy with other things
 MEMORY = 1 << 30  # bytes beyond what the libraries take
+MOST = 1000  # MB of a process, whatever it had loaded before
 LARGEST_CORPUS = 300
 FOLLOWED, EVERY = 500, 32  # lines are followed in the first files and then in some: it takes most of the time
-
-_MEASURED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 class Corpus:
@@ -182,6 +181,8 @@ class Run:
         return ""
 
     def _note(self, told: dict, scratch: str) -> None:
+        if told["peak"] > MOST >= self.peak:  # a peak stays: the first file that reaches it is to blame
+            self._fail(f"a process of {told['peak']} MB", scratch, told["index"])
         self.slowest, self.peak = max(self.slowest, told["seconds"]), max(self.peak, told["peak"])
         self.longest = max(self.longest, told["clock"])
         if told["outcome"] == "read":

@@ -85,7 +85,10 @@ def _parse_png(path: Path, content: bytes) -> np.ndarray:
     low, high = map(float, content[at + 4 + len(_KEYWORD) + 1 : at + 4 + length].split())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("its range is not finite")
-    return (picture[..., ::-1] * ((high - low) / 65535) + low).astype(np.float32)
+    values = np.empty(picture.shape, np.float32)
+    for row, levels in zip(values, picture):  # in doubles, but not the whole map at once
+        row[:] = levels[:, ::-1] * ((high - low) / 65535) + low
+    return values
 
 
 def _channels_last(position_map: Array) -> np.ndarray:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -48,6 +49,17 @@ def test_smooth_exr_is_smaller_than_its_values(tmp_path):
 def test_constant_map(tmp_path):
     save_position_map(tmp_path / "map.png", np.full((4, 4, 3), 7.5))
     np.testing.assert_allclose(load_position_map(tmp_path / "map.png"), 7.5)
+
+
+def test_a_large_png_takes_little_more_than_its_values(tmp_path):
+    save_position_map(
+        tmp_path / "map.png", np.linspace(0, 255, 2048 * 2048 * 3, dtype=np.float32).reshape(2048, 2048, 3)
+    )
+    tracemalloc.start()
+    values = load_position_map(tmp_path / "map.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * values.nbytes
 
 
 def test_bad_input_is_one_sentence(tmp_path, position_map):
