@@ -12,7 +12,7 @@ from torch import Tensor
 from pyface3d.camera import ParameterSpace, crop, flip_y, image_to_crop, pose_to_angles, roi_from_landmarks
 from pyface3d.data import Report, Sample
 from pyface3d.data.labeled import MOST_ERROR, write_labels
-from pyface3d.data.synthetic import parameter_space
+from pyface3d.data.synthetic import prior_space
 from pyface3d.fitting import fit_landmarks
 from pyface3d.images.detection import Detector, load_detector
 from pyface3d.landmarks import box_size
@@ -178,7 +178,7 @@ def label_photos(
         >>> label_photos("photos", "labels", [load_teacher("compact")])  # doctest: +SKIP
     """
     model = MorphableModel.default() if model is None else model
-    space = labels_space(model, size)
+    space = prior_space(model, size)
     lookers = Lookers(teachers, views)
     labeler = Labeler(lookers, model, space, head_pose, marked, atlas, least_confidence)
     report, found = Report(), sets_of(source)
@@ -215,13 +215,3 @@ def _labels(
             names.add(sample["name"])
             yield sample
         progress()
-
-
-def labels_space(model: MorphableModel, size: int) -> ParameterSpace:
-    """Layout and crop of labels of a model, with the prior of its coefficients."""
-    known = parameter_space()
-    if model.hash() in {MorphableModel.default(parts).hash() for parts in ("face", "head")}:
-        mean, std = known.mean, known.std
-    else:
-        mean, std = None, torch.cat([torch.ones(12), model.std.float().cpu()])
-    return ParameterSpace(mean, std, n_identity=model.n_identity, n_expression=model.n_expression, size=size)

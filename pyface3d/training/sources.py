@@ -11,7 +11,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.data import FaceDataset, LabeledFaces, Pool, open_sets
 from pyface3d.data.archive import read_map
 from pyface3d.data.mat import MatFaces
-from pyface3d.data.synthetic import SyntheticFaces, parameter_space
+from pyface3d.data.synthetic import SyntheticFaces, prior_space
 from pyface3d.data.translated import Translated, belongs, cache_folder
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
@@ -97,7 +97,8 @@ def _of_model(
         faces.face_model = model.hash()
         return faces
     follows = int(os.environ.get("RANK", 0)) > 0
-    translated = Translated(faces, model, _prior(method, space), cache, follows, labels_model)
+    prior = method.space or prior_space(model, space.size, space.flip)
+    translated = Translated(faces, model, prior, cache, follows, labels_model)
     tell(translated.summary())
     return translated
 
@@ -113,17 +114,6 @@ def _fitting(own: ParameterSpace, wanted: ParameterSpace) -> ParameterSpace:
     fits = wanted.n_identity <= 199 and wanted.n_expression <= 29
     sizes = (wanted.n_identity, wanted.n_expression) if fits else (own.n_identity, own.n_expression)
     return ParameterSpace(n_identity=sizes[0], n_expression=sizes[1], size=own.size, flip=wanted.flip)
-
-
-def _prior(method: Method, space: ParameterSpace) -> ParameterSpace:
-    """The space with mean and deviation of the coefficients, for their prior."""
-    if method.space is not None:
-        return method.space
-    known = parameter_space()
-    if (known.n_identity, known.n_expression) == (space.n_identity, space.n_expression):
-        layout = {"n_identity": space.n_identity, "n_expression": space.n_expression}
-        return ParameterSpace(known.mean, known.std, **layout, size=space.size, flip=space.flip)
-    return space
 
 
 def _pooled(folder: str | os.PathLike, name: str, faces: Any) -> Pool:

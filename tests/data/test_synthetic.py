@@ -1,10 +1,12 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from pyface3d.camera import flip_y, pose_to_angles
 from pyface3d.data import Pool
-from pyface3d.data.synthetic import SyntheticFaces, measure_space, parameter_space, synth_2000
+from pyface3d.data.synthetic import SyntheticFaces, measure_space, parameter_space, prior_space, synth_2000
 from pyface3d.data.synthetic.draws import Draws
 from pyface3d.morphable import MorphableModel
 
@@ -189,3 +191,14 @@ def test_pool_says_when_nobody_renders(tmp_path, faces, monkeypatch):
     monkeypatch.setattr("pyface3d.data.pool.WAIT", 0.0)
     with pytest.raises(RuntimeError, match="nobody fills chunk 0"):
         Pool(tmp_path, faces, 1)[0]
+
+
+def test_the_prior_of_another_model_of_the_same_sizes_is_its_own():
+    model = MorphableModel.default()
+    other = copy.deepcopy(model)
+    other.mean.mul_(2)
+    own, foreign = prior_space(model), prior_space(other, size=64, flip="3ddfa")
+    torch.testing.assert_close(own.std, parameter_space().std)
+    torch.testing.assert_close(foreign.std[12:], other.std)
+    assert not torch.equal(own.std[12:], other.std)
+    assert (foreign.n_params, foreign.size, foreign.flip) == (own.n_params, 64, "3ddfa")
