@@ -3,7 +3,16 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
+
+try:
+    import torch
+
+    from pyface3d import _ext  # noqa: F401
+except ImportError as error:  # one sentence, not one for every file of tests
+    raise SystemExit(
+        "pyface3d's tests need the package, built and installed: run \"pip install -e '.[test]' --no-build-isolation\" "
+        f"in {Path(__file__).parents[1]} ({str(error).partition(';')[0]})"
+    ) from None
 
 
 @pytest.fixture(scope="session")

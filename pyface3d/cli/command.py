@@ -70,7 +70,7 @@ class Screen:
     def _console() -> Any:
         from rich.console import Console
 
-        return Console()
+        return Console(width=None if sys.stdout.isatty() else 10_000)  # a file's lines are never folded
 
 
 def _cell(value: Any) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -20,6 +22,7 @@ from pyface3d.evaluation.curves import area_under_curve, draw_curves, failure_ra
 from pyface3d.evaluation.published import PublishedRow, published_rows
 from pyface3d.evaluation.worst import Thumbnail, draw_contact_sheet
 
+UNBOUNDED = 10_000  # columns of what is no terminal: a file's lines are never folded
 _HEADINGS = {"mean": "Mean", "std": "Std", "per_image_mean": "per image", "per_image_std": "Std over images"}
 
 
@@ -93,18 +96,37 @@ class EvaluationReport:
         return ["Method", "Source", *(_HEADINGS.get(column, column) for column in self.columns)]
 
     def table(self) -> Table:
-        """The paper-style table for a terminal."""
-        head = f"{self.title} ({self.unit})" if self.unit else self.title
-        table = Table(title=head, caption=self._caption(), box=box.SIMPLE_HEAD, pad_edge=False)
+        """The paper-style table for a terminal that is wide enough."""
+        table = Table(title=self._head(), caption=self._caption(), box=box.SIMPLE_HEAD, pad_edge=False)
+        rows = self.rows()
         for i, heading in enumerate(self.headings()):
-            table.add_column(heading.replace("[", r"\["), justify="left" if i < 2 else "right", no_wrap=i >= 2)
-        for row in self.rows():
-            table.add_row(*row, style="bold" if row[1] == "this run" else None)
+            if i < 2:  # text may go on in the next line, but words are whole
+                longest = max(len(word) for row in rows for word in [heading, *row[i].split()])
+                table.add_column(escape(heading), min_width=longest)
+            else:
+                table.add_column(escape(heading), justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*map(escape, row), style="bold" if row[1] == "this run" else None)
+        return table
+
+    def stacked(self) -> Table:
+        """The same figures one below the other, for a terminal that is narrower than the table."""
+        table = Table(title=self._head(), caption=self._caption(), box=box.SIMPLE, pad_edge=False, show_header=False)
+        table.add_column(overflow="fold")
+        table.add_column(justify="right", no_wrap=True)
+        for method, source, *cells in self.rows():
+            table.add_row(escape(f"{method} ({source})" if method else source), style="bold")
+            for heading, cell in zip(self.headings()[2:], cells):
+                table.add_row(escape(heading), cell)
+            table.add_section()
         return table
 
     def print(self, console: Console | None = None) -> None:
-        """Prints the table."""
-        (console or Console()).print(self.table())
+        """Prints the table; no figure is cut, however narrow the terminal, and where there is none, no row is folded."""
+        console = console or Console(width=None if sys.stdout.isatty() else UNBOUNDED)
+        table = self.table()
+        least = console.measure(table, options=console.options.update(width=UNBOUNDED)).minimum
+        console.print(table if least <= console.width else self.stacked())
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures as JSON-able values; what is not a number is null."""
@@ -183,6 +205,9 @@ class EvaluationReport:
             draw_contact_sheet(self.worst, folder / "worst.png", unit=self.unit)
             written.append(folder / "worst.png")
         return written
+
+    def _head(self) -> str:
+        return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def _caption(self) -> str:
         parts = [f"{self.figures['images']:.0f} images" if "images" in self.figures else ""]

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from pyface3d.cli import app
-from pyface3d.cli.command import CommandError, register
+from pyface3d.cli.command import CommandError, Screen, register
 
 COMMANDS = "demo reconstruct fit train evaluate label export convert count models doctor".split()
 
@@ -102,3 +102,13 @@ def test_closed_stdin_and_closed_pipe():
     assert closed.returncode == 0, closed.stderr
     piped = subprocess.run(f"{' '.join(command)} | head -1", shell=True, capture_output=True, text=True)
     assert "Traceback" not in piped.stderr
+
+
+def test_rows_of_a_table_are_lines_of_a_file(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ["a name", "many words " * 20 + "end", 1234567, 0.5]
+    Screen().table(["name", "about", "count", "part"], [row])
+    assert any(
+        all(cell in line for cell in ("a name", row[1], "1,234,567", "0.500"))
+        for line in capsys.readouterr().out.splitlines()
+    )

@@ -1,5 +1,7 @@
+import io
 import json
 
+import pytest
 import torch
 from PIL import Image
 from rich.console import Console
@@ -44,6 +46,25 @@ def test_printed_table(oracle, portraits):
         "AUC",
     ):
         assert expected in text
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 72, 80, 100])
+def test_no_figure_is_cut_on_a_narrow_terminal(oracle, portraits, width):
+    report = evaluate(oracle(shift=3.0), "aflw2000-3d/2d-68", portraits[2], draws=50)
+    console = Console(file=io.StringIO(), width=width)
+    report.print(console)
+    text = console.file.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    figures = [cell for row in report.rows() for cell in row[2:] if cell not in ("", "-")]
+    assert all(text.count(figure) >= figures.count(figure) for figure in figures)
+
+
+def test_no_row_is_folded_in_a_file(oracle, portraits, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    report = evaluate(oracle(shift=3.0), "aflw2000-3d/2d-68", portraits[2], name="a name of " + 9 * "many words ")
+    report.print()
+    lines = capsys.readouterr().out.splitlines()
+    assert any(all(cell in line for cell in report.rows()[-2]) for line in lines)
 
 
 def test_papers_figures_of_other_columns(oracle, portraits):
