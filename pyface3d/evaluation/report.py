@@ -122,7 +122,7 @@ class EvaluationReport:
         return table
 
     def print(self, console: Console | None = None) -> None:
-        """Prints the table; no figure is cut, however narrow the terminal, and where there is none, no row is folded."""
+        """Prints the table: no figure is cut, however narrow the terminal; in a file no row is folded."""
         console = console or Console(width=None if sys.stdout.isatty() else UNBOUNDED)
         table = self.table()
         least = console.measure(table, options=console.options.update(width=UNBOUNDED)).minimum
