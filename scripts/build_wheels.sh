@@ -18,7 +18,7 @@ git clone -q . "$work/source" # what git does not track must not be needed, and 
 CXX="${CXX:-c++} -L$work/glibc" "$python" -m pip wheel -q --no-deps -w "$work/raw" "$work/source"
 
 # torch's libraries are torch's: found when torch was imported, never copied into the wheel
-PATH="$work/tools/bin:$PATH" auditwheel repair --plat "manylinux_2_28_$(uname -m)" --exclude 'libtorch*' --exclude 'libc10*' -w "$out" "$work"/raw/*.whl 2>"$work/auditwheel.log" ||
+PATH="$work/tools/bin:$PATH" auditwheel repair -z 9 --plat "manylinux_2_28_$(uname -m)" --exclude 'libtorch*' --exclude 'libc10*' -w "$out" "$work"/raw/*.whl 2>"$work/auditwheel.log" ||
   (cat "$work/auditwheel.log" && exit 1)
 wheel=$(ls -t "$out"/*.whl | head -1)
 "$work/tools/bin/abi3audit" --strict "$wheel"

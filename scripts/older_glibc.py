@@ -12,6 +12,7 @@ from pathlib import Path
 
 TARGET = f"{platform.machine()}-linux-gnu.2.28"
 LIBRARIES = {"c": "libc.so.6", "m": "libm.so.6", "pthread": "libpthread.so.0", "dl": "libdl.so.2", "rt": "librt.so.1"}
+LOADER = ("libc_nonshared.a", "libld.so.2")
 NEWER = """
 #include <new>
 #include <sstream>
@@ -32,7 +33,7 @@ def stubs(folder: Path) -> list[Path]:
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr)
-    words = [folder / word for word in run.stderr.split() if word.endswith((*LIBRARIES.values(), "libc_nonshared.a"))]
+    words = [folder / word for word in run.stderr.split() if word.endswith((*LIBRARIES.values(), *LOADER))]
     return [path for path in words if path.is_file()]
 
 
@@ -42,7 +43,8 @@ def main(folder: Path) -> None:
     found = {path.name: path for path in stubs(folder)}
     for name, library in LIBRARIES.items():
         (folder / f"lib{name}.so").write_text(f"INPUT({found[library]})\n")
-    (folder / "libc.so").write_text(f"INPUT({found['libc.so.6']} {found['libc_nonshared.a']})\n")
+    archive, loader = (found[name] for name in LOADER)
+    (folder / "libc.so").write_text(f"INPUT({found['libc.so.6']} {archive} AS_NEEDED({loader}))\n")
     (folder / "newer.cpp").write_text(NEWER)
     subprocess.run(["c++", "-std=c++17", "-O2", "-fPIC", "-c", "newer.cpp", "-o", "newer.o"], cwd=folder, check=True)
     ask = subprocess.run(["c++", "-print-file-name=libstdc++.so"], capture_output=True, text=True, check=True)
