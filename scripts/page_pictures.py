@@ -14,8 +14,9 @@ SIDE = 320  # pixels of each panel
 
 
 def panel(picture: np.ndarray) -> np.ndarray:
-    """A picture as a panel of the same size as the others."""
-    return np.asarray(Image.fromarray(picture).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    """A picture as a panel as high as the others."""
+    width = round(SIDE * picture.shape[1] / picture.shape[0])
+    return np.asarray(Image.fromarray(picture).convert("RGB").resize((width, SIDE), Image.Resampling.LANCZOS))
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
@@ -52,11 +53,37 @@ def landmarks(face: Face, model: MorphableModel) -> list[np.ndarray]:
     return [np.asarray(framed), face.render("landmarks")]
 
 
+def synthetic_portraits(face: Face, model: MorphableModel) -> list[np.ndarray]:
+    """Six portraits of one seed, and the same with their landmarks."""
+    from pyface3d.data.synthetic import SyntheticFaces
+
+    batch = SyntheticFaces(seed=1, size=SIDE // 2).render(range(6))
+    pictures = [image.permute(1, 2, 0).numpy() for image in batch["image"]]
+    marked = [render.draw_landmarks(picture, points.numpy()) for picture, points in zip(pictures, batch["landmarks"])]
+    return [np.concatenate([pictures[i], marked[i]], 0) for i in range(6)]
+
+
+def embedded_face(face: Face, model: MorphableModel) -> list[np.ndarray]:
+    """The mean, the first identity to either side, a smile, a jaw that opens."""
+    import torch
+
+    named = MorphableModel.default("head", expression="blendshapes")
+    first, jaw = named.n_identity, named.n_identity + named.blendshapes.names.index("jawOpen")
+    smile = [first + named.blendshapes.names.index(f"mouthSmile_{side}") for side in "LR"]
+    coeffs = torch.zeros(5, named.n_coeffs)
+    coeffs[1, 0], coeffs[2, 0] = 2.5, -2.5
+    coeffs[3, smile] = 1.0
+    coeffs[4, jaw] = 0.8
+    scale, center = torch.tensor([9.5, -9.5, 9.5]), torch.tensor([SIDE / 2, SIDE / 2, 0.0])
+    vertices = (named.synthesize(coeffs) * scale + center).numpy()
+    return [render.shade(points, named.triangles.numpy(), SIDE, SIDE) for points in vertices]
+
+
 def main() -> None:
     """Writes one picture for each page that has one."""
     model = MorphableModel.default()
     face = Reconstructor()(demo_picture("portrait"))[0]
-    for draw in (rendering, position_map, landmarks):
+    for draw in (rendering, position_map, landmarks, synthetic_portraits, embedded_face):
         panels = np.concatenate([panel(np.asarray(picture)) for picture in draw(face, model)], 1)
         render.save_picture(FOLDER / f"{draw.__name__.replace('_', '-')}.jpg", panels)
         print(FOLDER / f"{draw.__name__.replace('_', '-')}.jpg")

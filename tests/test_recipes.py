@@ -31,11 +31,16 @@ FILES = {
 METHODS = ("tddfa", "marn", "mobile_frnet", "weight_mask", "joint")
 
 
+def lines(block):
+    """The commands of a block, those of several lines whole."""
+    return block.replace("\\\n", " ").splitlines()
+
+
 def recipes():
     """Method -> the words of each of its commands, as the page has them."""
     found = {}
     for section in SECTION.finditer(PAGE.read_text("utf-8")):
-        commands = [shlex.split(line) for block in BLOCK.findall(section["text"]) for line in block.splitlines()]
+        commands = [shlex.split(line) for block in BLOCK.findall(section["text"]) for line in lines(block)]
         trained = [words[2] for words in commands if words[:2] == ["pyface3d", "train"]]
         if trained:
             found[trained[0]] = commands
