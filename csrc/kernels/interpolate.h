@@ -28,6 +28,6 @@ PYFACE3D_EACH_ISA(
     // Pixels [begin, end) of all faces.
     template <typename T> void interpolate_forward(const Interpolate<T>& p, int64_t begin, int64_t end);
     template <typename T> void interpolate_grad_barycentrics(const Interpolate<T>& p, int64_t begin, int64_t end);
-    // Faces [begin, end), each summed in pixel order.
-    template <typename T> void interpolate_grad_attributes(const Interpolate<T>& p, int64_t begin, int64_t end);)
+    // All gradients of faces [begin, end), each summed in pixel order; scratch (N, 4) per thread.
+    template <typename T> void interpolate_backward(const Interpolate<T>& p, int64_t begin, int64_t end, T* scratch);)
 }  // namespace pyface3d

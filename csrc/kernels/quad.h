@@ -22,6 +22,21 @@ inline void load_point(const T* from, bool fourth, Quad<T>& out) {
     out = Quad<T>{from[0], from[1], from[2], 0};
 }
 
+// Sums of points lie in rows of four, the fourth idle: a point is added in one load and one store.
+template <typename T>
+inline void add_point(T* sums, int64_t n, const Quad<T>& v) {
+  Quad<T> sum;
+  __builtin_memcpy(&sum, sums + n * 4, sizeof(sum));
+  sum += v;
+  __builtin_memcpy(sums + n * 4, &sum, sizeof(sum));
+}
+
+template <typename T>
+inline void store_sums(const T* sums, int64_t count, T* points) {  // (N, 4) to (N, 3)
+  for (int64_t n = 0; n < count; ++n)
+    for (int64_t d = 0; d < 3; ++d) points[n * 3 + d] = sums[n * 4 + d];
+}
+
 struct PickNext {  // y, z, x
   static constexpr int at(int i) { return i == 3 ? 3 : (i + 1) % 3; }
 };

@@ -50,18 +50,18 @@ __global__ void normalise_kernel(VertexNormals<T> p) {
   T* normals = p.normals;
   for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
     const Vector3<T> s = load_row(normals, n);
-    store_row(normals, n, s * inverse_length(s));
+    const T inverse = inverse_length(s);
+    store_row(normals, n, s * inverse);
+    if (p.want_inverse_lengths) p.inverse_lengths[n] = inverse;
   }
 }
 
 template <typename T>
-__global__ void grad_sums_kernel(VertexNormals<T> p) {  // the sums become their own gradients
-  T* sums = p.sums;
+__global__ void grad_sums_kernel(VertexNormals<T> p) {
+  T* grad_sums = p.grad_sums;
   for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
-    const Vector3<T> s = load_row(sums, n), grad = load_row(p.grad_normals, n);
-    const T inverse = inverse_length(s);
-    const Vector3<T> normal = s * inverse;
-    store_row(sums, n, (grad - normal * normal.dot(grad)) * inverse);
+    const Vector3<T> normal = load_row(p.saved_normals, n), grad = load_row(p.grad_normals, n);
+    store_row(grad_sums, n, (grad - normal * normal.dot(grad)) * p.saved_inverse_lengths[n]);
   }
 }
 
@@ -72,31 +72,26 @@ struct BackwardJob {
   __device__ void operator()(int64_t i, Add& add) const {
     const Edges<T> e(p, i);
     if (!e.counts) return;
-    const T* sums = p.sums;
+    const T* sums = p.grad_sums;
     const Vector3<T> grad_c = load_row(sums, e.v0) + load_row(sums, e.v1) + load_row(sums, e.v2);
     const Vector3<T> grad_1 = e.e2.cross(grad_c), grad_2 = grad_c.cross(e.e1);
     add_row(add, e.v1, grad_1), add_row(add, e.v2, grad_2), add_row(add, e.v0, (grad_1 + grad_2) * T(-1));
   }
 };
 
-template <typename T>
-const char* sum_triangles(const VertexNormals<T>& p, T* sums, void* stream) {
-  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
-  return cuda_scatter(SumJob<T>{p}, faces, 3 * p.triangle_count, sums, p.scatter_workspace, stream);
-}
 }  // namespace
 
 template <typename T>
 const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream) {
-  const char* error = sum_triangles(p, p.normals, stream);
+  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
+  const char* error = cuda_scatter(SumJob<T>{p}, faces, 3 * p.triangle_count, p.normals, p.scatter_workspace, stream);
   return error ? error
                : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
 }
 
 template <typename T>
 const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream) {
-  const char* error = sum_triangles(p, p.sums, stream);
-  if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  const char* error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   if (error) return error;
   const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
   return cuda_scatter(BackwardJob<T>{p}, faces, 3 * p.triangle_count, p.grad_vertices, p.scatter_workspace, stream);

@@ -52,8 +52,8 @@ static Tensor forward(const Tensor& attributes, const Tensor& triangle_ids, cons
 template <typename T>
 static void run_backward(const Interpolate<T>& p) {
   if (p.want_attributes)
-    torch::stable::parallel_for(0, p.batch, 1, [&](int64_t begin, int64_t end) {
-      PYFACE3D_DISPATCH(interpolate_grad_attributes<T>(p, begin, end));
+    return parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+      PYFACE3D_DISPATCH(interpolate_backward<T>(p, begin, end, scratch));
     });
   if (p.want_barycentrics)
     torch::stable::parallel_for(0, p.batch * p.pixels, kPixelsPerTask, [&](int64_t begin, int64_t end) {

@@ -28,44 +28,56 @@ static void run_forward(const VertexNormals<T>& p) {
 
 template <typename T>
 static void run_backward(const VertexNormals<T>& p) {
-  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 8, [&](T* scratch, int64_t begin, int64_t end) {
     PYFACE3D_DISPATCH(vertex_normals_backward<T>(p, begin, end, scratch));
   });
 }
 
-static Tensor forward(const Tensor& vertices, const Tensor& triangles) {
+// Also what the backward needs of it: 1 / |s|, (B, N); empty where no gradient is wanted.
+static std::tuple<Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, bool want_grad) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
   return by_type(v, [&](auto zero) {
     using T = decltype(zero);
     VertexNormals<T> p = problem<T>(v, t);
     Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
+    Tensor inverse_lengths = want_grad ? new_tensor(v, {p.batch, p.vertex_count}) : new_tensor(v, {0});
     Tensor workspace = scatter_workspace(normals, p.batch);
-    p.normals = output<T>(normals), p.scatter_workspace = workspace.mutable_data_ptr();
+    p.normals = output<T>(normals), p.inverse_lengths = output<T>(inverse_lengths), p.want_inverse_lengths = want_grad;
+    p.scatter_workspace = workspace.mutable_data_ptr();
     PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
     run_forward<T>(p);
-    return normals;
+    return std::make_tuple(normals, inverse_lengths);
   });
 }
 
-static Tensor backward(const Tensor& grad_normals, const Tensor& vertices, const Tensor& triangles) {
+static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const Tensor& inverse_lengths,
+                       const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
-  check_grad(kOp, "grad_normals", grad_normals, {vertices.size(0), vertices.size(1), 3}, "(B, N, 3)", "vertices",
-             vertices);
-  const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals);
+  const int64_t batch = vertices.size(0), rows = vertices.size(1);
+  check_grad(kOp, "grad_normals", grad_normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
+  check_grad(kOp, "normals", normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
+  check_grad(kOp, "inverse_lengths", inverse_lengths, {batch, rows}, "(B, N)", "vertices", vertices);
+  const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals), n = packed(normals),
+               i = packed(inverse_lengths);
   return by_type(v, [&](auto zero) {
     using T = decltype(zero);
     VertexNormals<T> p = problem<T>(v, t);
     Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
-    p.grad_normals = pointer<T>(g), p.grad_vertices = output<T>(grad_vertices);
+    p.grad_normals = pointer<T>(g), p.saved_normals = pointer<T>(n), p.saved_inverse_lengths = pointer<T>(i);
     Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices, p.batch);
-    p.sums = output<T>(sums), p.scatter_workspace = workspace.mutable_data_ptr();
+    p.grad_vertices = output<T>(grad_vertices), p.grad_sums = output<T>(sums);
+    p.scatter_workspace = workspace.mutable_data_ptr();
     PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
     run_backward<T>(p);
     return grad_vertices;
   });
 }
 
-PYFACE3D_OP(forward, "vertex_normals(Tensor vertices, Tensor triangles) -> Tensor")
-PYFACE3D_OP(backward, "vertex_normals_backward(Tensor grad_normals, Tensor vertices, Tensor triangles) -> Tensor")
+PYFACE3D_OP(
+    forward,
+    "vertex_normals(Tensor vertices, Tensor triangles, bool want_grad) -> (Tensor normals, Tensor inverse_lengths)")
+PYFACE3D_OP(backward,
+            "vertex_normals_backward(Tensor grad_normals, Tensor normals, Tensor inverse_lengths, Tensor vertices, "
+            "Tensor triangles) -> Tensor")
 }  // namespace pyface3d

@@ -33,23 +33,30 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
         >>> pyface3d.ops.vertex_normals(corners, torch.tensor([[0, 1, 2]]))[0, 0].tolist()
         [0.0, 0.0, 1.0]
     """
-    return _ops.vertex_normals.default(vertices, triangles)
+    want_grad = torch.is_grad_enabled() and vertices.requires_grad
+    return _ops.vertex_normals.default(vertices, triangles, want_grad)[0]
 
 
-def _fake(vertices: Tensor, triangles: Tensor) -> Tensor:
-    return vertices.new_empty(vertices.shape)
+def _fake(vertices: Tensor, triangles: Tensor, want_grad: bool) -> tuple[Tensor, Tensor]:
+    return vertices.new_empty(vertices.shape), vertices.new_empty(vertices.shape[:2] if want_grad else 0)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: tuple[Tensor, Tensor]) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*output, *inputs[:2])
 
 
-def _backward(ctx: Any, saved: tuple[Any, ...], grad_normals: Tensor) -> tuple[Tensor | None, None]:
-    wanted = ctx.needs_input_grad[0]
-    return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None
+def _backward(
+    ctx: Any, saved: tuple[Any, ...], grad_normals: Tensor | None, _: None
+) -> tuple[Tensor | None, None, None]:
+    wanted = grad_normals is not None and ctx.needs_input_grad[0]
+    return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None, None
 
 
-def _backward_fake(grad_normals: Tensor, vertices: Tensor, triangles: Tensor) -> Tensor:
+def _backward_fake(
+    grad_normals: Tensor, normals: Tensor, inverse_lengths: Tensor, vertices: Tensor, triangles: Tensor
+) -> Tensor:
     return vertices.new_empty(vertices.shape)
 
 
