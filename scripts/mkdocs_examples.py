@@ -1,4 +1,4 @@
-"""Griffe reads "Examples:" as code; this library writes "Example:", as there is one."""
+"""Docstrings as Griffe and Markdown read them: "Example:" as code, and names without Sphinx's roles."""
 
 import re
 
@@ -6,9 +6,10 @@ import griffe
 
 
 class ExamplesAsCode(griffe.Extension):
-    """Gives the section "Example:" of Google docstrings the name that Griffe knows."""
+    """Gives the section "Example:" of Google docstrings the name that Griffe knows; ":func:`x`" is `x`."""
 
     def on_instance(self, *, obj: griffe.Object, **_: object) -> None:
-        """Renames the section of every object that has a docstring."""
+        """Changes the docstring of every object that has one."""
         if obj.docstring:
-            obj.docstring.value = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            obj.docstring.value = re.sub(r":(?:func|class|mod|meth|attr|data):`~?([^`]+)`", r"`\1`", text)

@@ -9,7 +9,11 @@ from pyface3d.atomic import atomic_write
 from pyface3d.testing import RECORDS, OpRecord
 
 PAGE = Path(__file__).parents[1] / "docs" / "api" / "ops-table.md"
-INTRODUCTION = """# What every op keeps
+INTRODUCTION = """---
+hide: [toc]
+---
+
+# What every op keeps
 
 Printed from the ops' records by `scripts/ops_table.py`; `tests/ops/test_records.py` holds each cell.
 *refuses*: an error that says so and names the way out, never a silent zero. *mixed*: float32 and float64 together.
