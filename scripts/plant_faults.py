@@ -113,7 +113,7 @@ FAULTS = (
     Fault("attribute_loss", "wish", f"{BINDINGS}/attribute_loss.cpp", "p.mask = pointer<bool>(m)", "p.mask = nullptr"),
     Fault("attribute_loss", "check", f"{BINDINGS}/attribute_loss.cpp", '  check_grad(kOp, "grad_loss"',
           '  if (false) check_grad(kOp, "grad_loss"'),
-    Fault("position_map_loss", "gradient", f"{KERNELS}/position_map_loss.cpp", "factor[i] = 2 * g", "factor[i] = g"),
+    Fault("position_map_loss", "gradient", f"{KERNELS}/position_map_loss.cpp", "kSquared ? 2 * g", "kSquared ? g"),
     _python_wish("position_map_loss", 1),
     Fault("position_map_loss", "check", f"{BINDINGS}/position_map_loss.cpp", '  check_grad(kOp, "grad_loss"',
           '  if (false) check_grad(kOp, "grad_loss"'),
