@@ -50,6 +50,12 @@ inline Shape sizes_of(const Tensor& x) {
   return sizes;
 }
 
+inline bool same_shape(const Tensor& x, const Tensor& y) {
+  bool same = x.dim() == y.dim();
+  for (int64_t i = 0; same && i < x.dim(); ++i) same = x.size(i) == y.size(i);
+  return same;
+}
+
 inline std::string shape_of(const Tensor& x) { return shape_text(sizes_of(x)); }  // "(2, 3)"
 
 // Checks x against `sizes` (-1: any size); `wanted` is the shape as the documentation writes it, e.g. "(B, N, 3)".

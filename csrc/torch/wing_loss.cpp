@@ -6,8 +6,8 @@ namespace pyface3d {
 static constexpr const char* kOp = "wing_loss";
 
 static void check_same_shape(const char* name, const Tensor& x, const Tensor& pred) {
-  PYFACE3D_CHECK(sizes_of(x) == sizes_of(pred), kOp, ": ", name, " must have the shape of pred ", shape_of(pred),
-                 ", got ", shape_of(x));
+  PYFACE3D_CHECK(same_shape(x, pred), kOp, ": ", name, " must have the shape of pred ", shape_of(pred), ", got ",
+                 shape_of(x));
 }
 
 static void check(const Tensor& pred, const Tensor& target, double w, double epsilon) {

@@ -31,10 +31,11 @@ def _differentiable(name: str, setup_context: Callable[..., None], backward: Cal
     What ``torch.library.register_autograd`` does, less what our schemas have no use for (defaults, keyword-only
     arguments, lists of tensors): that costs 20 us a call, more than a small op itself.
     """
-    op = getattr(torch.ops.pyface3d, name).default
+    op = getattr(torch.ops.pyface3d, name).default._op
+    below_autograd = torch._C._AutoDispatchBelowAutograd
 
     def forward(ctx: Any, *args: Any) -> Any:
-        with torch._C._AutoDispatchBelowAutograd():
+        with below_autograd():
             output = op(*args)
             setup_context(ctx, args, output)
         return output
@@ -43,7 +44,7 @@ def _differentiable(name: str, setup_context: Callable[..., None], backward: Cal
         saved = ctx.saved_tensors  # outside of the guard: checkpointing runs the forward anew to unpack them
         if torch.is_grad_enabled():  # create_graph: gradients of this are wanted
             return backward(ctx, saved, *grads)
-        with torch._C._AutoDispatchBelowAutograd():
+        with below_autograd():
             return backward(ctx, saved, *grads)
 
     methods = {"forward": staticmethod(forward), "backward": staticmethod(run_backward)}
@@ -51,15 +52,20 @@ def _differentiable(name: str, setup_context: Callable[..., None], backward: Cal
     # not Function.apply: torch.func's transforms are at work above this kernel, which differentiates one level
     apply = super(torch.autograd.Function, function).apply
 
-    def call(*args: Any) -> Any:
+    def differentiate(*args: Any) -> Any:
+        if not torch._C._are_functorch_transforms_active():
+            return apply(*args)
+        with enable_single_level_autograd_function():
+            return apply(*args)
+
+    def call(*args: Any) -> Any:  # every call of the op: no generator, no wrapper of torch._ops
         if forward_ad._current_level >= 0:
             _refuse_tangents(name, args)
-        if torch.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
-            if not torch._C._are_functorch_transforms_active():
-                return apply(*args)
-            with enable_single_level_autograd_function():
-                return apply(*args)
-        with torch._C._AutoDispatchBelowAutograd():
+        if torch.is_grad_enabled():
+            for a in args:
+                if isinstance(a, Tensor) and a.requires_grad:
+                    return differentiate(*args)
+        with below_autograd():
             return op(*args)
 
     _LIBRARY.impl(name, call, "Autograd")
