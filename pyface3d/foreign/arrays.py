@@ -4,6 +4,7 @@ import io
 import math
 import os
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
@@ -33,7 +34,7 @@ def checked_array(content: bytes | memoryview, dtype: np.dtype, shape: object, o
     """The array that ``content`` holds; a copy.
 
     Raises:
-        ValueError: the shape is none, or does not have the length of the bytes.
+        ValueError: the shape is none, or does not have the length of the bytes; or strings are none.
     """
     if not isinstance(shape, (tuple, list)) or any(type(n) is not int or n < 0 for n in shape) or len(shape) > 32:
         raise ValueError(f"{str(shape)[:60]} is no shape of an array")
@@ -43,6 +44,8 @@ def checked_array(content: bytes | memoryview, dtype: np.dtype, shape: object, o
         raise ValueError(f"an array {tuple(shape)} of {dtype.str} needs {wanted} bytes, there are {len(content)}")
     if not wanted:
         return np.zeros(shape, dtype)
+    if dtype.kind == "U" and np.frombuffer(content, dtype.byteorder.replace("|", "=") + "u4").max() > sys.maxunicode:
+        raise ValueError("its strings hold characters that do not exist")  # NumPy believes them until they are read
     return np.frombuffer(content, dtype).reshape(shape, order="F" if order == "F" else "C").copy(order="K")
 
 

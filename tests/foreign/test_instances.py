@@ -16,6 +16,7 @@ from pyface3d import ops
 from pyface3d.data.archive import Archive
 from pyface3d.evaluation.worst import Thumbnail, WorstImages
 from pyface3d.foreign.archives import open_zip, read_entry
+from pyface3d.foreign.arrays import read_npz
 from pyface3d.foreign.matlab import read_mat
 from pyface3d.foreign.pickles import load_pickle
 from pyface3d.images import find_sources, read_photo
@@ -160,3 +161,16 @@ def test_a_contact_sheet_of_none():
     worst = WorstImages(0)
     worst.add(Thumbnail(3.0, "a", torch.zeros(3, 4, 4, dtype=torch.uint8)))
     assert not worst.wants(1.0) and worst.sorted() == []
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_strings_of_characters_that_do_not_exist_are_refused(tmp_path, order):
+    np.savez(tmp_path / "names.npz", names=np.array(["ab", "c"], f"{order}U2"))
+    content = (tmp_path / "names.npz").read_bytes()
+    assert read_npz(tmp_path / "names.npz")["names"].tolist() == ["ab", "c"]
+    letter, none = (int.to_bytes(code, 4, "little" if order == "<" else "big") for code in (ord("c"), 0x110000))
+    stored = zipfile.ZipFile(io.BytesIO(content)).read("names.npy").replace(letter, none)
+    with zipfile.ZipFile(tmp_path / "names.npz", "w") as changed:
+        changed.writestr("names.npy", stored)
+    with pytest.raises(ValueError, match="names.npz.*characters that do not exist"):
+        read_npz(tmp_path / "names.npz")
