@@ -90,7 +90,7 @@ def test_sources_that_are_not_there():
         open_source("nowhere", method)
 
 
-@pytest.mark.parametrize("name", ["mobile_frnet_synthetic", "position_map_small_synthetic"])
+@pytest.mark.parametrize("name", ["mobile_frnet_synthetic", "mobile_frnet_taught"])
 def test_the_recipes_of_the_embedded_weights_run_whole_and_in_parts(name, tmp_path, monkeypatch):
     """The same bits whole and stopped by the clock, over a change of the picture's size, from a kept pool."""
     monkeypatch.setattr("pyface3d.data.pool.CHUNK", 4)
