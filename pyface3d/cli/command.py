@@ -37,6 +37,11 @@ class CommandError(Exception):
         self.result = result
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 face", "2 faces"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Screen:
     """Where commands write: results to standard output, progress and errors to standard error."""
 

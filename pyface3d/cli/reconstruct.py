@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pyface3d.cli.arguments import Layout, Model, Space, Weights
-from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
+from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, counted, screen
 from pyface3d.cli.progress import progress
 from pyface3d.cli.tracking import track_videos
 
@@ -159,7 +159,8 @@ def _reconstruct_bulk(
     seconds = time.perf_counter() - start
     result = {"folder": out, **counts, "seconds": round(seconds, 3)}
     rate = counts["photos"] / max(seconds, 1e-9)
-    screen.say(f"{counts['faces']} faces in {counts['photos']} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
+    found = f"{counted(counts['faces'], 'face')} in {counted(counts['photos'], 'photo')}"
+    screen.say(f"{found}, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
     if counts["skipped"]:
         screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
     _say_passed_over(counts["passed_over"])
@@ -183,7 +184,8 @@ def _report(result: dict[str, Any]) -> dict[str, Any]:
     """Says what was done, and raises where photos gave no face."""
     photos, faces, skipped, seconds = (result[key] for key in ("photos", "faces", "skipped", "seconds"))
     rate = photos / max(seconds, 1e-9)
-    screen.say(f"{faces} faces in {photos} photos, {seconds:.1f} s ({rate:.1f} photos/s), in {result['folder']}")
+    found = f"{counted(faces, 'face')} in {counted(photos, 'photo')}"
+    screen.say(f"{found}, {seconds:.1f} s ({rate:.1f} photos/s), in {result['folder']}")
     if skipped:
         screen.say(f"{skipped} photos were complete already")
     if result["dropped"]:

@@ -67,6 +67,12 @@ def test_everything_is_written_and_a_second_run_skips(photos, weights, tmp_path)
     assert (other["photos"], other["skipped"]) == (1, 0)  # other settings are another reconstruction
 
 
+def test_what_was_done_is_said_in_words(photos, weights, tmp_path):
+    options = ("--weights", weights, "--detector", "whole", "--save", "csv", "--out")
+    assert "1 face in 1 photo, " in run(photos / "a.png", *options, tmp_path / "one").output
+    assert "3 faces in 3 photos, " in run(photos, *options, tmp_path / "all").output
+
+
 def test_bad_files_are_named_and_the_rest_is_done(photos, weights, tmp_path):
     (photos / "letter.jpg").write_text("dear all")
     (photos / "nothing.jpg").write_bytes(b"")
