@@ -150,6 +150,20 @@ inline void transpose(V (&rows)[L]) {
   }
 }
 
+// rows[0] becomes the sums of the rows' lanes, row i's in lane i: the transpose, with halves added on the way.
+template <int H = 1, typename V, int L>
+inline void sum_rows(V (&rows)[L]) {
+  if constexpr (H < L) {
+    for (int i = 0; i < L; i += 2 * H) {
+      V low, high;
+      shuffle_lanes<PickLow<L, H>>(rows[i], rows[i + H], low, std::make_integer_sequence<int, L>{});
+      shuffle_lanes<PickHigh<L, H>>(rows[i], rows[i + H], high, std::make_integer_sequence<int, L>{});
+      rows[i] = low + high;
+    }
+    sum_rows<2 * H>(rows);
+  }
+}
+
 template <typename T>
 inline T lane_sum(Vec<T> v) {  // fixed order
   T sum = 0;

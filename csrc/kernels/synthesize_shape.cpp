@@ -27,6 +27,17 @@ void pack_block(const SynthesizeShape<T>& p, const Model<T>& m, int64_t first, i
     pack_tile<T>(m.mean, m.basis, p.indices, m.K, n, last, scratch + (n - first) / kLanes<T> * tile_size<T>(m.K));
 }
 
+template <typename T>
+void finish_tile(const SynthesizeShape<T>& p, const Model<T>& m, int64_t face, int64_t n, int64_t last,
+                 const Vec<T> (&shape)[3]) {
+  T* to = p.out + (face * m.N + n) * 3;
+  const int present = static_cast<int>(smaller(last - n, kLanes<T>));
+  if (!m.pose) return store_vertices<T>(to, present, shape);
+  Vec<T> posed[3];
+  pose_tile<T>(m.pose + face * 12, shape, posed);
+  store_vertices<T>(to, present, posed);
+}
+
 // F faces from `face` on, over the packed vertices [first, last).
 template <typename T, int F>
 void synthesize_faces(const SynthesizeShape<T>& p, const Model<T>& m, const T* packed, int64_t face, int64_t first,
@@ -34,17 +45,38 @@ void synthesize_faces(const SynthesizeShape<T>& p, const Model<T>& m, const T* p
   for (int64_t n = first; n < last; n += kLanes<T>) {
     Vec<T> shape[F][3];
     synthesize_tile<T, F>(packed + (n - first) / kLanes<T> * tile_size<T>(m.K), m.K, m.coeffs + face * m.K, m.K, shape);
-    for (int f = 0; f < F; ++f) {
-      T* to = p.out + ((face + f) * m.N + n) * 3;
-      const int present = static_cast<int>(smaller(last - n, kLanes<T>));
-      if (m.pose) {
-        Vec<T> posed[3];
-        pose_tile<T>(m.pose + (face + f) * 12, shape[f], posed);
-        store_vertices<T>(to, present, posed);
-      } else {
-        store_vertices<T>(to, present, shape[f]);
+    for (int f = 0; f < F; ++f) finish_tile(p, m, face + f, n, last, shape[f]);
+  }
+}
+
+// The only face: rows of the basis are multiplied as they lie, in that order, which is less than packing them; wide
+// loads of rows that begin anywhere want them fetched ahead. K >= kLanes.
+template <typename T>
+void synthesize_alone(const SynthesizeShape<T>& p, const Model<T>& m, int64_t first, int64_t last) {
+  constexpr int L = kLanes<T>;
+  T rest[L] = {}, is_rest[L] = {};  // the coefficients that fill no vector, at the end of one
+  for (int64_t k = m.K - m.K % L; k < m.K; ++k) rest[k - m.K + L] = m.coeffs[k], is_rest[k - m.K + L] = 1;
+  const Vec<T> last_coeffs = load<T>(rest), counts = load<T>(is_rest);
+  for (int64_t n = first; n < last; n += L) {
+    Vec<T> shape[3], products[3][L];
+    T mean[3][L];
+    for (int i = 0; i < L; ++i) {
+      const int64_t at = smaller(n + i, last - 1), row = p.indices ? p.indices[at] : at;
+      for (int d = 0; d < 3; ++d) {
+        const T* basis = m.basis + (row * 3 + d) * m.K;
+        for (int64_t k = 0; k < m.K; k += L) __builtin_prefetch(basis + 16 * m.K + k);
+        Vec<T> sum{};
+        for (int64_t k = 0; k + L <= m.K; k += L) sum += load<T>(basis + k) * load<T>(m.coeffs + k);
+        const Vec<T> more = load<T>(basis + m.K - L) * last_coeffs;
+        products[d][i] = counts == 0 ? sum : sum + more;
+        mean[d][i] = m.mean[row * 3 + d];
       }
     }
+    for (int d = 0; d < 3; ++d) {
+      sum_rows(products[d]);
+      shape[d] = load<T>(mean[d]) + products[d][0];
+    }
+    finish_tile(p, m, 0, n, last, shape);
   }
 }
 
@@ -110,6 +142,10 @@ void synthesize_shape_forward(const SynthesizeShape<T>& p, T* scratch, int64_t b
   const Model<T> m(p);
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kSynthesizeBlock, last = smaller(first + kSynthesizeBlock, m.N);
+    if (p.batch == 1 && m.K >= kLanes<T>) {
+      synthesize_alone(p, m, first, last);
+      continue;
+    }
     pack_block<T>(p, m, first, last, scratch);
     int64_t face = 0;
     for (; face + 4 <= p.batch; face += 4) synthesize_faces<T, 4>(p, m, scratch, face, first, last);

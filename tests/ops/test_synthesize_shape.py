@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from pyface3d import ops
@@ -15,7 +16,28 @@ def arguments(batch=2, vertices=5, count=3, posed=True, indices=None, grads=(Fal
     return mean, basis, coeffs, pose, indices
 
 
-# sizes around the tiles, blocks, chunks and face groups of the kernel
+# coefficients around the vectors of each instruction set, and vertices around its tiles
+@pytest.mark.parametrize("count", [3, 4, 7, 8, 16, 17, 31, 50])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_face_alone_is_the_same_as_among_others(count, dtype):
+    for vertices in (1, 15, 16, 17, 67):
+        for posed in (False, True):
+            for indices in (None, torch.arange(vertices).flip(0).repeat(2)):
+                mean, basis, coeffs, pose, _ = arguments(3, vertices, count, posed)
+                mean, basis, coeffs = mean.to(dtype), basis.to(dtype), coeffs.to(dtype)
+                pose = None if pose is None else pose.to(dtype)
+                together = ops.synthesize_shape(mean, basis, coeffs, pose, indices)
+                for b in range(3):
+                    own = None if pose is None else pose[b : b + 1]
+                    alone = ops.synthesize_shape(mean, basis, coeffs[b : b + 1], own, indices)
+                    torch.testing.assert_close(alone[0], together[b], rtol=1e-5, atol=1e-5)
+
+
+def test_a_basis_that_is_not_finite_spoils_its_own_vertex_alone():
+    mean, basis, coeffs, _, _ = arguments(1, 40, 50, posed=False)
+    basis[7, 1, 49], basis[8, 2, 3] = float("inf"), float("nan")
+    out = ops.synthesize_shape(mean, basis, coeffs)[0]
+    assert out[7, 1].isinf() and out[8, 2].isnan() and out.isfinite().sum() == out.numel() - 2
 
 
 def test_nan_coefficients_stay_in_their_face():
