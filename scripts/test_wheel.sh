@@ -13,6 +13,7 @@ for python in "$@"; do
   "$work/venv/bin/pip" check
   (
     cd "$work"
+    "$work/venv/bin/pyface3d" doctor | grep -E '^  (python|torch|loaded|cuda kernels): '
     "$work/venv/bin/pyface3d" demo --out demo --quiet
     ls demo/face.glb demo/face.html >/dev/null
     "$work/venv/bin/python" -W error::RuntimeWarning -c "
