@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 NOTHING_DONE, SOME_FAILED, INTERRUPTED = 1, 3, 130
+LONGEST_NAME = 32  # a longer word in a table is folded
 
 _SHARED = {
     "json": Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, nothing else.")],
@@ -54,7 +55,7 @@ class Screen:
             self._console().print(text, style=style, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def table(self, columns: list[str], rows: list[list[Any]], title: str | None = None) -> None:
-        """Print a table; cells that are numbers are set to the right."""
+        """Print a table; cells that are numbers are set to the right, names stay whole where there is room."""
         if self.quiet:
             return
         from rich import box
@@ -66,7 +67,8 @@ class Screen:
         )
         for i, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+            name_like = all(" " not in str(row[i]) and len(str(row[i])) <= LONGEST_NAME for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name_like)
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self._console().print(table)

@@ -18,11 +18,12 @@ def show(paths: Files = None) -> dict[str, Any]:
     [bold]Example:[/bold] pyface3d weights list
     """
     found = [_described(weights) for weights in _weights(paths)]
-    columns = ["name", "method", "MB", "sha256", "license", "trained on"]
-    rows = [[w["name"], w["method"], w["bytes"] / 1e6, w["sha256"][:12], w["license"], _data(w)] for w in found]
-    screen.table(columns, rows, title="weights")
+    rows = [[w["name"], w["method"], w["bytes"] / 1e6, w["sha256"][:12]] for w in found]
+    screen.table(["name", "method", "MB", "sha256"], rows)
     for one in found:
-        screen.say(f"{one['name']}: {_figures(one['numbers'])}")
+        screen.say(f"{one['name']}: {one['license']}")
+        screen.say(f"  trained on {_data(one)}")
+        screen.say(f"  {_figures(one['numbers'])}")
     return {"weights": found}
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -112,3 +113,11 @@ def test_rows_of_a_table_are_lines_of_a_file(capsys, monkeypatch):
         all(cell in line for cell in ("a name", row[1], "1,234,567", "0.500"))
         for line in capsys.readouterr().out.splitlines()
     )
+
+
+def test_names_stay_whole_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    Screen().table(["name", "license", "data"], [["mobile_frnet_synthetic", "many words " * 9, "many words " * 9]])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert any("mobile_frnet_synthetic" in line for line in lines) and max(map(len, lines)) <= 60
