@@ -3,6 +3,7 @@
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -77,18 +78,28 @@ def _parse_png(path: Path, content: bytes) -> np.ndarray:
     width, height, depth, kind = struct.unpack(">IIBB", content[16:26].ljust(10, b"\0"))
     if width * height > 4096**2 or (depth, kind) != (16, 2) or content[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError(f"load_position_map: {path} is not a position map of save_position_map (.npy or .png)")
-    at = content.find(b"tEXt" + _KEYWORD + b"\0")
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if at >= 0 else None
+    texts = [data for kind, data in _chunks(content) if kind == b"tEXt" and data.startswith(_KEYWORD + b"\0")]
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if texts else None
     if picture is None or picture.dtype != np.uint16:
         raise ValueError(f"load_position_map: {path} is not a position map of save_position_map (.npy or .png)")
-    (length,) = struct.unpack(">I", content[at - 4 : at])
-    low, high = map(float, content[at + 4 + len(_KEYWORD) + 1 : at + 4 + length].split())
+    low, high = map(float, texts[0][len(_KEYWORD) + 1 :].split())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("its range is not finite")
     values = np.empty(picture.shape, np.float32)
     for row, levels in zip(values, picture):  # in doubles, but not the whole map at once
         row[:] = levels[:, ::-1] * ((high - low) / 65535) + low
     return values
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and data of each part of a PNG file. OpenCV makes room for as many bytes as a part says that it has."""
+    at = _SIGNATURE
+    while at + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", content[at : at + 8])
+        if length > len(content) - at - 12:
+            raise ValueError(f"a part of {length} bytes goes beyond its end")
+        yield kind, content[at + 8 : at + 8 + length]
+        at += 12 + length
 
 
 def _channels_last(position_map: Array) -> np.ndarray:

@@ -62,6 +62,15 @@ def test_a_large_png_takes_little_more_than_its_values(tmp_path):
     assert peak < 2.5 * values.nbytes
 
 
+def test_a_part_that_says_it_is_larger_than_the_file_is_refused(tmp_path, position_map):
+    save_position_map(tmp_path / "map.png", position_map)
+    content = (tmp_path / "map.png").read_bytes()
+    at = content.index(b"IDAT") - 4
+    (tmp_path / "map.png").write_bytes(content[:at] + (900_000_000).to_bytes(4, "big") + content[at + 4 :])
+    with pytest.raises(ValueError, match="map.png.*a part of 900000000 bytes goes beyond its end"):
+        load_position_map(tmp_path / "map.png")
+
+
 def test_bad_input_is_one_sentence(tmp_path, position_map):
     with pytest.raises(ValueError, match=r"must end in .npy, .exr, .png"):
         save_position_map(tmp_path / "map.tiff", position_map)
