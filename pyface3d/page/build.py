@@ -21,17 +21,8 @@ from pyface3d.morphable import MorphableModel
 from pyface3d.page.payload import QUANTUM, RADIUS, Payload
 from pyface3d.page.shape import SKIN, PageModel
 
-_SHADERS = (
-    "square.vert",
-    "synthesize.frag",
-    "normals.frag",
-    "anchor.frag",
-    "face.vert",
-    "face.frag",
-    "point.vert",
-    "point.frag",
-)
-_SCRIPTS = ("payload.js", "matrix.js", "program.js", "renderer.js", "views.js", "controls.js", "meshes.js", "main.js")
+_SHADERS = "square.vert synthesize.frag normals.frag anchor.frag face.vert face.frag point.vert point.frag".split()
+_SCRIPTS = "payload.js matrix.js program.js shared.js renderer.js views.js controls.js meshes.js main.js".split()
 _LARGEST = 50  # radii of a head, beyond which a vertex is no part of one
 _LEAST_PIXELS = 8  # of a photo, and of a face in it
 _PHOTO_SIZE = 640  # pixels of the longer side of a photo on the page
@@ -64,23 +55,15 @@ class PageFace:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_page(
-    path: str | os.PathLike[str],
-    faces: Sequence[PageFace],
-    model: MorphableModel,
-    *,
-    title: str = "pyface3d",
-    layout: Literal["viewer", "gallery"] = "viewer",
-    still: np.ndarray | None = None,
-) -> Path:
-    """Write an interactive page; arguments as in ``build_page``.
+def write_page(path: str | os.PathLike[str], faces: Sequence[PageFace], model: MorphableModel, **options: Any) -> Path:
+    """Write an interactive page; faces, model and ``options`` as in :func:`build_page`.
 
     Example:
         >>> model = MorphableModel.default("head", expression="blendshapes")
         >>> write_page("face.html", [PageFace("mean face", np.zeros(model.n_coeffs))], model)
     """
     path = Path(path)
-    text = build_page(faces, model, title=title, layout=layout, still=still)
+    text = build_page(faces, model, **options)
     with atomic_write(path) as stream:
         stream.write(text.encode("utf-8"))
     return path

@@ -72,7 +72,7 @@ function tabs(list, panels) {
   const buttons = panels.map(({ id, title, panel }) => {
     const button = element("button", { role: "tab", id: `tab-${id}`, "aria-controls": panel.id, onclick: () => choose(id) }, title);
     panel.setAttribute("role", "tabpanel");
-    panel.setAttribute("aria-labeledby", button.id);
+    panel.setAttribute("aria-labelledby", button.id);
     list.append(button);
     return { id, button, panel };
   });

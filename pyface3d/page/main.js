@@ -1,45 +1,6 @@
-// Puts the page together: reads the payload, makes the renderer, connects the controls.
+// Puts the page together: makes the renderer, connects the controls.
 
 const byId = (id) => document.getElementById(id);
-
-function modelOf(scene, arrays) {
-  const model = {
-    ...scene.model,
-    mean: arrays.mean,
-    basis: arrays.basis,
-    triangles: Uint32Array.from(arrays.triangles.values),
-    mirror: arrays.mirror.values,
-    landmarkCorners: arrays.landmarkCorners.values,
-    landmarkWeights: arrays.landmarkWeights.values,
-    places: arrays.places && arrays.places.values,
-    onChart: arrays.onChart && arrays.onChart.values,
-    tint: arrays.tint.values,
-    skin: arrays.skin.values,
-  };
-  model.vertexCount = arrays.mean.shape[0];
-  model.modeCount = model.modes.length;
-  return model;
-}
-
-async function facesOf(scene, arrays) {
-  const photos = await Promise.all(scene.photos.map(async (photo) => ({ ...photo, element: await pictureOf(photo.source) })));
-  const textures = await Promise.all(scene.faces.map((face) => face.texture && pictureOf(face.texture)));
-  return scene.faces.map((face, i) => ({
-    ...face,
-    texture: textures[i],
-    photo: face.photo === null ? null : photos[face.photo],
-    residual: face.residual ? arrays[face.residual] : null,
-    fitted: face.coefficients,
-    coefficients: face.coefficients.slice(),
-  }));
-}
-
-async function pictureOf(source) {
-  const picture = new Image();
-  picture.src = source;
-  await picture.decode();
-  return picture;
-}
 
 class Page {
   constructor(scene, model, faces, renderer) {

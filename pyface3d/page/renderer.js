@@ -1,7 +1,6 @@
 // Draws faces with WebGL2. Positions and normals are synthesized from coefficients into textures, one texel per vertex;
 // drawing reads them by vertex number. One renderer serves every view: it draws off screen, views copy the picture.
 
-const TEXEL_WIDTH = 256;
 const SURFACES = { clay: 0, photo: 1, normals: 2 };
 
 class Renderer {
@@ -11,7 +10,7 @@ class Renderer {
     if (!gl || !gl.getExtension("EXT_color_buffer_float")) throw new Error("This browser has no WebGL2.");
     this.gl = gl;
     this.model = model;
-    this.height = Math.ceil((model.vertexCount + 1) / TEXEL_WIDTH);
+    this.shared = new Shared(gl, model);
     this.programs = {};
     for (const name of ["synthesize", "normals", "anchor"]) {
       this.programs[name] = new Program(gl, shaders["square.vert"], shaders[`${name}.frag`]);
@@ -19,100 +18,7 @@ class Renderer {
     this.programs.point = new Program(gl, shaders["point.vert"], shaders["point.frag"]);
     this.programs.face = new Program(gl, shaders["face.vert"], shaders["face.frag"]);
     this.noFaces = gl.createVertexArray();
-    this.basis = this.uploadBasis();
-    this.uploadRing();
-    this.uploadMesh();
     this.states = new Map();
-  }
-
-  // --- what every face shares
-
-  uploadBasis() {
-    const { gl, model } = this;
-    const texture = gl.createTexture();
-    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, gl.RGB16F, TEXEL_WIDTH, this.height, Math.max(1, model.modeCount));
-    const layer = new Float32Array(TEXEL_WIDTH * this.height * 3);
-    for (let k = 0; k < model.modeCount; ++k) {
-      const start = k * model.vertexCount * 3;
-      for (let i = 0; i < model.vertexCount * 3; ++i) layer[i] = model.basis.values[start + i] * model.basis.scale;
-      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, k, TEXEL_WIDTH, this.height, 1, gl.RGB, gl.FLOAT, layer);
-    }
-    nearest(gl, gl.TEXTURE_2D_ARRAY);
-    return texture;
-  }
-
-  // For each vertex the two other corners of every triangle around it, grouped by a counting sort.
-  uploadRing() {
-    const { vertexCount, triangles } = this.model;
-    const starts = new Uint32Array(TEXEL_WIDTH * this.height);
-    for (const vertex of triangles) starts[vertex + 1] += 1;
-    for (let i = 1; i <= vertexCount; ++i) starts[i] += starts[i - 1];
-    const width = 1024;
-    const height = Math.ceil(triangles.length / width);
-    const pairs = new Uint32Array(width * height * 2);
-    const next = starts.slice();
-    for (let i = 0; i < triangles.length; ++i) {
-      const corner = i % 3;
-      const entry = next[triangles[i]]++;
-      pairs[entry * 2] = triangles[i - corner + ((corner + 1) % 3)];
-      pairs[entry * 2 + 1] = triangles[i - corner + ((corner + 2) % 3)];
-    }
-    const { gl } = this;
-    this.ringStarts = texture2D(gl, gl.R32UI, TEXEL_WIDTH, this.height, gl.RED_INTEGER, gl.UNSIGNED_INT, starts);
-    this.ring = texture2D(gl, gl.RG32UI, width, height, gl.RG_INTEGER, gl.UNSIGNED_INT, pairs);
-  }
-
-  uploadMesh() {
-    const { gl, model } = this;
-    this.parts = {
-      surface: this.indexed(model.triangles, gl.TRIANGLES),
-      wire: this.indexed(edgesOf(model.triangles, model.skin), gl.LINES),
-      landmarks: this.points(),
-    };
-  }
-
-  indexed(indices, primitive) {
-    const { gl, model } = this;
-    const array = gl.createVertexArray();
-    gl.bindVertexArray(array);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indices, gl.STATIC_DRAW);
-    this.attribute(0, model.tint);
-    gl.vertexAttribPointer(0, 4, gl.UNSIGNED_BYTE, true, 0, 0);
-    this.attribute(1, Uint32Array.from(model.mirror));
-    gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_INT, 0, 0);
-    this.attribute(2, model.skin);
-    gl.vertexAttribPointer(2, 1, gl.UNSIGNED_BYTE, false, 0, 0);
-    if (model.places) {
-      this.attribute(3, model.places);
-      gl.vertexAttribPointer(3, 2, gl.SHORT, true, 0, 0);
-      this.attribute(4, model.onChart);
-      gl.vertexAttribPointer(4, 1, gl.UNSIGNED_BYTE, false, 0, 0);
-    }
-    gl.bindVertexArray(null);
-    return { array, primitive, count: indices.length };
-  }
-
-  // The landmarks, each between three vertices.
-  points() {
-    const { gl, model } = this;
-    const array = gl.createVertexArray();
-    gl.bindVertexArray(array);
-    this.attribute(0, Uint32Array.from(model.landmarkCorners));
-    gl.vertexAttribIPointer(0, 3, gl.UNSIGNED_INT, 0, 0);
-    this.attribute(1, model.landmarkWeights);
-    gl.vertexAttribPointer(1, 3, gl.FLOAT, false, 0, 0);
-    gl.bindVertexArray(null);
-    return { array, count: model.landmarkWeights.length / 3 };
-  }
-
-  attribute(location, values) {
-    const { gl } = this;
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
-    gl.enableVertexAttribArray(location);
   }
 
   // --- what each face has: its rest shape, its textures, its photo
@@ -132,7 +38,7 @@ class Renderer {
 
   newState(face) {
     const { gl, model } = this;
-    const rest = new Float32Array(TEXEL_WIDTH * this.height * 4);
+    const rest = new Float32Array(TEXEL_WIDTH * this.shared.height * 4);
     const residual = face.residual;
     for (let i = 0; i < model.vertexCount; ++i) {
       for (let c = 0; c < 3; ++c) {
@@ -141,9 +47,9 @@ class Renderer {
       }
     }
     const state = { drawn: null };
-    state.rest = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, rest);
+    state.rest = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.shared.height, gl.RGBA, gl.FLOAT, rest);
     for (const name of ["positions", "normals", "anchors"]) {
-      state[name] = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, null);
+      state[name] = texture2D(gl, gl.RGBA32F, TEXEL_WIDTH, this.shared.height, gl.RGBA, gl.FLOAT, null);
     }
     state.photo = this.uploadPhoto(face.photo && face.photo.element);
     state.texture = this.uploadPhoto(face.texture);
@@ -170,13 +76,13 @@ class Renderer {
     const modes = [];
     coefficients.forEach((value, k) => { if (value) modes.push(k, value); });
     this.fill(this.programs.synthesize, state.positions, (program) => {
-      program.texture("rest", state.rest).texture("basis", this.basis, this.gl.TEXTURE_2D_ARRAY);
+      program.texture("rest", state.rest).texture("basis", this.shared.basis, this.gl.TEXTURE_2D_ARRAY);
       if (modes.length) this.gl.uniform2fv(program.at("modes"), modes);
       this.gl.uniform1i(program.at("modeCount"), modes.length / 2);
     });
     this.fill(this.programs.normals, state.normals, (program) => {
       program.texture("positions", state.positions);
-      program.texture("ringStarts", this.ringStarts).texture("ring", this.ring);
+      program.texture("ringStarts", this.shared.ringStarts).texture("ring", this.shared.ring);
     });
     state.drawn = coefficients.join();
   }
@@ -199,7 +105,7 @@ class Renderer {
     this.frame = this.frame || gl.createFramebuffer();
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, target, 0);
-    gl.viewport(0, 0, TEXEL_WIDTH, this.height);
+    gl.viewport(0, 0, TEXEL_WIDTH, this.shared.height);
     gl.disable(gl.DEPTH_TEST);
     gl.disable(gl.BLEND);
     program.use();
@@ -254,14 +160,14 @@ class Renderer {
     gl.uniform1f(program.at("lift"), 0.004);
     gl.uniform1f(program.at("pointSize"), 7 * style.scale);
     gl.uniform4fv(program.at("flatColor"), style.landmarks);
-    gl.bindVertexArray(this.parts.landmarks.array);
-    gl.drawArrays(gl.POINTS, 0, this.parts.landmarks.count);
+    gl.bindVertexArray(this.shared.parts.landmarks.array);
+    gl.drawArrays(gl.POINTS, 0, this.shared.parts.landmarks.count);
   }
 
   part(name, surface, lift, color) {
     const { gl } = this;
     const program = this.programs.face;
-    const part = this.parts[name];
+    const part = this.shared.parts[name];
     gl.uniform1i(program.at("surface"), surface);
     gl.uniform1f(program.at("lift"), lift);
     gl.uniform4fv(program.at("flatColor"), color);
@@ -278,8 +184,8 @@ class Renderer {
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
     for (const name of ["positions", "normals", "anchors"]) {
       gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, state[name], 0);
-      out[name] = new Float32Array(TEXEL_WIDTH * this.height * 4);
-      gl.readPixels(0, 0, TEXEL_WIDTH, this.height, gl.RGBA, gl.FLOAT, out[name]);
+      out[name] = new Float32Array(TEXEL_WIDTH * this.shared.height * 4);
+      gl.readPixels(0, 0, TEXEL_WIDTH, this.shared.height, gl.RGBA, gl.FLOAT, out[name]);
     }
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     return out;

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 import subprocess
 import zlib
@@ -100,3 +101,10 @@ def test_demo_pictures():
     assert demo_picture().name == "astronaut.jpg" and demo_picture("portrait").pixels.shape == (480, 480, 3)
     with pytest.raises(ValueError, match="must be 'astronaut' or 'portrait', got 'me'"):
         demo_picture("me")
+
+
+def test_attributes_for_screen_readers_are_aria_s():
+    known = "controls hidden label labelledby pressed selected valuemax valuemin valuenow valuetext".split()
+    files = [file for file in resources.files("pyface3d.page").iterdir() if file.name.endswith((".html", ".js"))]
+    used = {name for file in files for name in re.findall(r"aria-(\w+)", file.read_text())}
+    assert used == set(known)
