@@ -17,7 +17,6 @@ class PositionMapLoss(Loss):
         weight_mask: (U, V) weight of each pixel, not negative; ``UVAtlas.weight_mask`` builds the published ones.
         squared: squared distances (L_shape of the joint network) instead of plain ones (Shi et al. 2020, PRNet).
         pixels: what the sum is divided by; None: U V.
-        check_finite: see :class:`Loss`.
         smoothness: factor of the bumps of the error: its :func:`pyface3d.ops.laplacian_smoothness` on the mesh that is
             read from the maps, mean over vertices. Nothing where a map has its truth's bumps.
         laplacian: of that mesh (:func:`pyface3d.morphable.build_laplacian`); needed with ``smoothness``.
@@ -40,13 +39,12 @@ class PositionMapLoss(Loss):
         weight_mask: Tensor,
         squared: bool = False,
         pixels: float | None = None,
-        check_finite: bool = False,
         *,
         smoothness: float = 0.0,
         laplacian: Laplacian | None = None,
         vertex_uv: Tensor | None = None,
     ):
-        super().__init__({"position_map": 1.0} | ({"smoothness": smoothness} if smoothness else {}), check_finite)
+        super().__init__({"position_map": 1.0} | ({"smoothness": smoothness} if smoothness else {}))
         if weight_mask.dim() != 2 or not bool(((weight_mask >= 0) & weight_mask.isfinite()).all()):
             raise ValueError("PositionMapLoss: weight_mask must be (U, V), finite and not negative")
         if not bool(weight_mask.any()):
@@ -77,7 +75,6 @@ class AttributeLoss(Loss):
     Args:
         pos_weight: (M,) factor of the positive term, for rare attributes; None: ones.
         groups: int64 (M,) group of each attribute, for masks per group; None: masks are per attribute.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -88,8 +85,8 @@ class AttributeLoss(Loss):
     pos_weight: Tensor | None
     groups: Tensor | None
 
-    def __init__(self, pos_weight: Tensor | None = None, groups: Tensor | None = None, check_finite: bool = False):
-        super().__init__({"attributes": 1.0}, check_finite)
+    def __init__(self, pos_weight: Tensor | None = None, groups: Tensor | None = None):
+        super().__init__({"attributes": 1.0})
         if pos_weight is not None and not bool((pos_weight >= 0).all() and pos_weight.any()):
             raise ValueError("AttributeLoss: pos_weight must be (M,), not negative and not all zero")
         self.register_buffer("pos_weight", None if pos_weight is None else pos_weight.float(), persistent=False)
@@ -122,7 +119,6 @@ class JointLoss(Loss):
         shape: loss of the position maps.
         attributes: loss of the attributes.
         weights: factors of both.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -132,18 +128,9 @@ class JointLoss(Loss):
         tensor(0.)
     """
 
-    def __init__(
-        self,
-        shape: PositionMapLoss,
-        attributes: AttributeLoss,
-        weights: Sequence[float] = (1.0, 0.01),
-        check_finite: bool = False,
-    ):
-        if len(weights) != 2:
-            raise ValueError(f"JointLoss: weights must be two (shape, attributes), got {len(weights)}")
-        super().__init__(dict(zip(("position_map", "attributes"), weights)), check_finite)
+    def __init__(self, shape: PositionMapLoss, attributes: AttributeLoss, weights: Sequence[float] = (1.0, 0.01)):
+        super().__init__(self.factors(("position_map", "attributes"), weights))
         self.shape, self.attributes = shape, attributes
-        shape.check_finite = attributes.check_finite = check_finite
 
     def forward(  # type: ignore[override]  # two predictions, two labels
         self,
@@ -163,5 +150,7 @@ class JointLoss(Loss):
             reduction: see :meth:`Loss.forward`.
             return_terms: see :meth:`Loss.forward`.
         """
+        if self.check_finite:
+            self.shape.check_finite = self.attributes.check_finite = True
         tasks = zip(("position_map", "attributes"), (self.shape, self.attributes), pred, target, mask)
         return self.sum_up({name: loss(*part, reduction=reduction) for name, loss, *part in tasks}, return_terms)

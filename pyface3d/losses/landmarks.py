@@ -17,7 +17,6 @@ class WingLoss(Loss):
     Args:
         w: where the logarithm turns into a line, in the units of the predictions.
         epsilon: curvature of the logarithm, in the same units.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -25,8 +24,8 @@ class WingLoss(Loss):
         tensor(6.9315)
     """
 
-    def __init__(self, w: float = 10.0, epsilon: float = 2.0, check_finite: bool = False):
-        super().__init__({"wing": 1.0}, check_finite)
+    def __init__(self, w: float = 10.0, epsilon: float = 2.0):
+        super().__init__({"wing": 1.0})
         check_wing(self, w, epsilon)
         self.w, self.epsilon = w, epsilon
 
@@ -47,10 +46,9 @@ class LandmarkLoss(ParameterLoss):
     Args:
         model: the face model.
         space: layout and whitening of the parameters.
+        landmarks: which points are labeled: a set of the model, or what follows from one (``"aflw21"``, ``"wflw98"``).
         w: where the penalty turns into a line, in pixels.
         epsilon: curvature of the logarithm, in pixels.
-        check_finite: see :class:`Loss`.
-        landmarks: which points are labeled: a set of the model, or what follows from one (``"aflw21"``, ``"wflw98"``).
 
     Raises:
         ValueError: the model has no such landmarks.
@@ -68,12 +66,11 @@ class LandmarkLoss(ParameterLoss):
         self,
         model: MorphableModel,
         space: ParameterSpace,
+        landmarks: str = DEFAULT,
         w: float = 10.0,
         epsilon: float = 2.0,
-        check_finite: bool = False,
-        landmarks: str = DEFAULT,
     ):
-        super().__init__(model, space, {"landmarks": 1.0}, check_finite)
+        super().__init__(model, space, {"landmarks": 1.0})
         check_wing(self, w, epsilon)
         self.points = model.landmark_basis(landmarks)
         self.model, self.w, self.epsilon = model, w, epsilon

@@ -1,7 +1,7 @@
 """What all losses share: named terms, their weighted sum, missing samples, finiteness."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,17 +14,21 @@ class Loss(nn.Module):
     """A weighted sum of named terms, each the mean over the samples that count.
 
     Subclasses write :meth:`terms`. The forward runs in float32 or wider also under autocast, has no graph breaks
-    (``check_finite=True`` excepted) and no state of its own: nothing of it enters a ``state_dict``.
+    (``check_finite`` excepted) and no state of its own: nothing of it enters a ``state_dict``.
 
     Args:
         weights: factor of each term, by name.
-        check_finite: whether to raise where a sample's loss is not finite, naming it (waits for the device).
+
+    Attributes:
+        check_finite: set it to raise where a sample's loss is not finite, naming it (waits for the device).
 
     Raises:
         ValueError: a weight is negative or not finite, or all are zero.
     """
 
-    def __init__(self, weights: Mapping[str, float], check_finite: bool = False):
+    check_finite = False
+
+    def __init__(self, weights: Mapping[str, float]):
         super().__init__()
         name = type(self).__name__
         for term, weight in weights.items():
@@ -33,7 +37,13 @@ class Loss(nn.Module):
         if not any(weights.values()):
             raise ValueError(f"{name}: weights are all zero; leave out the loss instead")
         self.weights = dict(weights)
-        self.check_finite = check_finite
+
+    @classmethod
+    def factors(cls, terms: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+        """Weights by the names of their terms; ValueError where there are more or fewer."""
+        if len(weights) != len(terms):
+            raise ValueError(f"{cls.__name__}: weights must be {len(terms)} ({', '.join(terms)}), got {len(weights)}")
+        return dict(zip(terms, weights))
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Each term's value (B,) per sample."""

@@ -33,7 +33,6 @@ class MARNLoss(ParameterLoss):
         space: layout and whitening of the parameters.
         weights: factors of identity, expression, pose and landmarks.
         calibrated: whether to divide by the expectations.
-        check_finite: see :class:`Loss`.
 
     Raises:
         ValueError: the model has no landmarks, or differs from the space in coefficients; weights negative or all zero.
@@ -55,11 +54,8 @@ class MARNLoss(ParameterLoss):
         space: ParameterSpace,
         weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         calibrated: bool = True,
-        check_finite: bool = False,
     ):
-        if len(weights) != 4:
-            raise ValueError(f"MARNLoss: weights must be four ({', '.join(TERMS)}), got {len(weights)}")
-        super().__init__(model, space, dict(zip(TERMS, weights)), check_finite)
+        super().__init__(model, space, self.factors(TERMS, weights))
         if DEFAULT not in model.landmark_sets:
             raise ValueError(f"MARNLoss: {model.name} has no landmarks; build it with landmarks=")
         self.dense = model.gram(rows=2)

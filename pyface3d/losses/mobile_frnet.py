@@ -21,14 +21,14 @@ class MobileFRNetLoss(ParameterLoss):
         weights: factors of WPDC and Wing.
         w: where Wing's logarithm turns into a line, in pixels.
         epsilon: curvature of the logarithm, in pixels.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
         >>> from pyface3d import MorphableModel, ParameterSpace
         >>> loss = MobileFRNetLoss(MorphableModel.default(), ParameterSpace())
-        >>> loss(torch.zeros(2, 62), torch.zeros(2, 62))
-        tensor(0.)
+        >>> _, terms = loss(torch.zeros(2, 62), torch.zeros(2, 62), return_terms=True)
+        >>> list(terms)
+        ['wpdc', 'wing']
     """
 
     def __init__(
@@ -38,12 +38,9 @@ class MobileFRNetLoss(ParameterLoss):
         weights: Sequence[float] = (1.0, 0.1),
         w: float = 10.0,
         epsilon: float = 2.0,
-        check_finite: bool = False,
     ):
-        if len(weights) != 2:
-            raise ValueError(f"MobileFRNetLoss: weights must be two (WPDC, Wing), got {len(weights)}")
-        super().__init__(model, space, dict(zip(("wpdc", "wing"), weights)), check_finite)
-        self.wpdc, self.wing = WPDCLoss(model, space), WingVertexLoss(model, space, w, epsilon)
+        super().__init__(model, space, self.factors(("wpdc", "wing"), weights))
+        self.wpdc, self.wing = WPDCLoss(model, space), WingVertexLoss(model, space, "wing", w, epsilon)
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
         """``wpdc`` (whitened) and ``wing`` (pixels)."""

@@ -19,16 +19,13 @@ class ParameterLoss(Loss):
         model: the face model of the labels.
         space: their layout and whitening.
         weights: see :class:`Loss`.
-        check_finite: see :class:`Loss`.
 
     Raises:
         ValueError: model and space differ in coefficients.
     """
 
-    def __init__(
-        self, model: MorphableModel, space: ParameterSpace, weights: dict[str, float], check_finite: bool = False
-    ):
-        super().__init__(weights, check_finite)
+    def __init__(self, model: MorphableModel, space: ParameterSpace, weights: dict[str, float]):
+        super().__init__(weights)
         counts = (space.n_identity, space.n_expression), (model.n_identity, model.n_expression)
         if counts[0] != counts[1]:
             raise ValueError(
@@ -59,7 +56,6 @@ class VDCLoss(ParameterLoss):
         space: layout and whitening of the parameters.
         vertex_weights: (N,), or (L,) with ``indices``; None: ones.
         indices: int64 (L,) vertices that count; None: all.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -75,9 +71,8 @@ class VDCLoss(ParameterLoss):
         space: ParameterSpace,
         vertex_weights: Tensor | None = None,
         indices: Tensor | None = None,
-        check_finite: bool = False,
     ):
-        super().__init__(model, space, {"vertices": 1.0}, check_finite)
+        super().__init__(model, space, {"vertices": 1.0})
         self.gram = model.gram(vertex_weights, indices)
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -99,7 +94,6 @@ class WPDCLoss(ParameterLoss):
         generator: source of the random vertices, on the CPU; None: torch's.
         scale: pixels per model unit; None: 3DDFA's constant, converted to the model's unit and the crop's size.
         epsilon: added to the weights.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -119,9 +113,8 @@ class WPDCLoss(ParameterLoss):
         generator: torch.Generator | None = None,
         scale: float | None = None,
         epsilon: float = 1e-6,
-        check_finite: bool = False,
     ):
-        super().__init__(model, space, {"wpdc": 1.0}, check_finite)
+        super().__init__(model, space, {"wpdc": 1.0})
         if resample is not None and (model.landmarks is None or resample < 0):
             raise ValueError(f"WPDCLoss: resample must be a count and needs landmarks in {model.name}, got {resample}")
         self.shapes = model.gram() if resample is None else model
@@ -148,7 +141,6 @@ class PDCLoss(Loss):
 
     Args:
         space: layout and whitening of the parameters.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -157,8 +149,8 @@ class PDCLoss(Loss):
         tensor(1.)
     """
 
-    def __init__(self, space: ParameterSpace, check_finite: bool = False):
-        super().__init__({"parameters": 1.0}, check_finite)
+    def __init__(self, space: ParameterSpace):
+        super().__init__({"parameters": 1.0})
         self.space = without_state(space)
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -175,12 +167,11 @@ class WingVertexLoss(ParameterLoss):
     Args:
         model: the face model.
         space: layout and whitening of the parameters.
+        kind: ``"wing"``, ``"l1"``, ``"smooth_l1"`` or ``"l2"``.
         w: where the penalty turns into a line, in pixels.
         epsilon: curvature of the logarithm, in pixels.
         vertex_weights: (N,), or (L,) with ``indices``; None: ones.
         indices: int64 (L,) vertices that count; None: all.
-        kind: ``"wing"``, ``"l1"``, ``"smooth_l1"`` or ``"l2"``.
-        check_finite: see :class:`Loss`.
 
     Example:
         >>> import torch
@@ -197,14 +188,13 @@ class WingVertexLoss(ParameterLoss):
         self,
         model: MorphableModel,
         space: ParameterSpace,
+        kind: str = "wing",
         w: float = 10.0,
         epsilon: float = 2.0,
         vertex_weights: Tensor | None = None,
         indices: Tensor | None = None,
-        kind: str = "wing",
-        check_finite: bool = False,
     ):
-        super().__init__(model, space, {"wing": 1.0}, check_finite)
+        super().__init__(model, space, {"wing": 1.0})
         check_wing(self, w, epsilon)
         self.model, self.w, self.epsilon, self.kind = model, w, epsilon, kind
         self.register_buffer("vertex_weights", vertex_weights, persistent=False)

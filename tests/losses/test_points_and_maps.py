@@ -109,6 +109,18 @@ def test_joint_and_attribute_losses_reduce_by_sample():
     torch.testing.assert_close(each, torch.stack(alone))
 
 
+@pytest.mark.parametrize("part", ["position_map", "attributes"])
+def test_a_joint_loss_names_the_samples_that_are_not_finite(part):
+    joint = losses.JointLoss(losses.PositionMapLoss(torch.rand(4, 5)), losses.AttributeLoss())
+    pred = {"position_map": torch.rand(4, 3, 4, 5), "attributes": torch.randn(4, 6)}
+    target = torch.rand(4, 3, 4, 5), torch.randint(0, 2, (4, 6)).float()
+    pred[part][2, 0] = torch.nan
+    assert not joint(tuple(pred.values()), target).isfinite()
+    joint.check_finite = True
+    with pytest.raises(FloatingPointError, match=rf"term {part} is not finite for samples \[2\] of the batch"):
+        joint(tuple(pred.values()), target)
+
+
 def test_smoothness_counts_the_bumps_of_the_error_only():
     atlas = pyface3d.UVAtlas.from_model(model := pyface3d.MorphableModel.default(), 32)
     rest = model.mean[atlas.vertex_ids]
