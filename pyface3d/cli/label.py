@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pyface3d.cli.arguments import Detector
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
 from pyface3d.cli.progress import progress
 
@@ -36,7 +37,7 @@ def label(
     views: Annotated[int, typer.Option(min=1, help="Crops of each face; each is seen mirrored, too.")] = 7,
     points: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and landmarks by people.")] = None,
     points_weight: Annotated[float, typer.Option(min=0, help="What such a point counts; a teacher's counts 1.")] = 3.0,
-    detector: Annotated[str, typer.Option(help="yunet; whole (photos are crops); a YuNet .onnx file.")] = "yunet",
+    detector: Detector = "yunet",
     size: Annotated[int, typer.Option(min=16, help="Side of the crops of teachers' labels in pixels.")] = 120,
     least_confidence: Annotated[float, typer.Option(min=0, max=1, help="Labels below are refused.")] = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos, of teachers' labels.")] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pyface3d.cli.arguments import Model, Space, Weights
+from pyface3d.cli.arguments import Detector, MethodOption, Model, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
 from pyface3d.cli.progress import progress
 
@@ -30,18 +30,15 @@ def profile(
     ] = 0.3,
     landmarks: Annotated[
         Path | None,
-        typer.Option(help="CSV, JSON or npz: name and landmarks (68, 478, ...); photos it lacks are left out."),
+        typer.Option(
+            help="CSV, JSON or npz: name and landmarks (68, 478, ...), of photos that count; default: by --method."
+        ),
     ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="Method that finds the landmarks, where none are given; default: as reconstruct's."),
-    ] = None,
+    method: MethodOption = None,
     weights: Weights = None,
     model: Model = None,
     space: Space = None,
-    detector: Annotated[
-        str, typer.Option(help="yunet; whole (photos are crops); another YuNet .onnx file; hub:owner/name.")
-    ] = "yunet",
+    detector: Detector = "yunet",
     size: Annotated[int, typer.Option(min=16, help="Side of the crops in pixels.")] = 120,
     seed: Annotated[int, typer.Option(min=0, help="Of yaws, pitches and crops.")] = 0,
     sheet: Annotated[Path | None, typer.Option(help="Also draw the first photos' views to this picture.")] = None,

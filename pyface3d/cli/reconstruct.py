@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pyface3d.cli.arguments import Layout, Model, Space, Weights
+from pyface3d.cli.arguments import Detector, Layout, MethodOption, Model, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, counted, screen
 from pyface3d.cli.progress import progress
 from pyface3d.cli.tracking import track_videos
@@ -29,17 +29,12 @@ def reconstruct(
             "followed: blendshapes (CSV), parquet, glb (animated), overlay (MP4)."
         ),
     ] = DEFAULT_KINDS,
-    method: Annotated[
-        str | None,
-        typer.Option(help="See `pyface3d models`; default: that of the card of --weights, or compact."),
-    ] = None,
+    method: MethodOption = None,
     weights: Weights = None,
     model: Model = None,
     space: Space = None,
     faces: Annotated[Literal["largest", "all"], typer.Option(help="Which faces of a photo.")] = "largest",
-    detector: Annotated[
-        str, typer.Option(help="yunet; whole (photos are crops); another YuNet .onnx file; hub:owner/name.")
-    ] = "yunet",
+    detector: Detector = "yunet",
     boxes: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and tight boxes of faces.")] = None,
     rois: Annotated[Path | None, typer.Option(help="The same with square crops, used as they are.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="The same with landmarks to crop around.")] = None,

@@ -9,7 +9,7 @@ from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Terms
-from pyface3d.methods.parameter_method import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
@@ -63,8 +63,7 @@ class Compact(ParameterMethod):
         space: ParameterSpace | None = None,
         size: int = 120,
     ) -> None:
-        model = MorphableModel.default() if model is None else model
-        outputs = 12 + model.n_coeffs if space is None else space.n_params
+        model, outputs = model_and_outputs(model, space)
         network = nets.mobilenet_v1(outputs, width=width, kernels=kernels, size=size)
         arguments = {"width": width, "kernels": kernels, "size": size}
         super().__init__(network, model, space, ImageFormat(size, "BGR"), arguments)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameter_method import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
@@ -77,8 +77,8 @@ class MARN(ParameterMethod):
     ) -> None:
         if backbone not in BACKBONES:
             raise ValueError(f"MARN: backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
-        model = MorphableModel.default() if model is None else model
-        trunk = BACKBONES[backbone](12 + model.n_coeffs if space is None else space.n_params)
+        model, outputs = model_and_outputs(model, space)
+        trunk = BACKBONES[backbone](outputs)
         arguments = {"backbone": backbone, "split_heads": split_heads, "size": size}
         super().__init__(trunk, model, space, ImageFormat(size), arguments)
         if split_heads:

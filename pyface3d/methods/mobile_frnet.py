@@ -9,7 +9,7 @@ from torch import nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameter_method import ParameterMethod
+from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
 from pyface3d.methods.registry import register_method
 from pyface3d.methods.tddfa import TDDFA
 from pyface3d.morphable import MorphableModel
@@ -68,8 +68,8 @@ class MobileFRNet(ParameterMethod):
         arguments = {"attention": attention, "backbone": backbone, "weights": weights, "size": size, **trunk}
         if backbone == "mobile_frnet":
             trunk["attention"] = attention
-        model = MorphableModel.default() if model is None else model
-        network = BACKBONES[backbone](12 + model.n_coeffs if space is None else space.n_params, **trunk)
+        model, outputs = model_and_outputs(model, space)
+        network = BACKBONES[backbone](outputs, **trunk)
         super().__init__(network, model, space, ImageFormat(size), arguments)
         self.weights = tuple(weights)
 

@@ -73,6 +73,12 @@ class ParameterMethod(Method):
         )
 
 
+def model_and_outputs(model: MorphableModel | None, space: ParameterSpace | None) -> tuple[MorphableModel, int]:
+    """The face model, the embedded one where none is named, and how many numbers a network answers for it."""
+    model = MorphableModel.default() if model is None else model
+    return model, 12 + model.n_coeffs if space is None else space.n_params
+
+
 def require_geometry(caller: str, arguments: Mapping[str, Any]) -> None:
     """Raises ValueError unless face model and parameter space are given: checkpoints without a card belong to both."""
     missing = [name for name in ("model", "space") if arguments.get(name) is None]

@@ -10,7 +10,7 @@ from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.camera.whitening import read_release
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameter_method import ParameterMethod, require_geometry
+from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs, require_geometry
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
@@ -57,8 +57,8 @@ class TDDFA(ParameterMethod):
         space: ParameterSpace | None = None,
         size: int = 120,
     ) -> None:
-        model = MorphableModel.default() if model is None else model
-        network = nets.mobilenet_v1(12 + model.n_coeffs if space is None else space.n_params, width=width)
+        model, outputs = model_and_outputs(model, space)
+        network = nets.mobilenet_v1(outputs, width=width)
         super().__init__(network, model, space, ImageFormat(size, "BGR"), {"width": width, "size": size})
 
     @classmethod

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,24 +18,33 @@ _IMAGENET = torch.tensor([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]])  
 _OUTER_CORNERS = (48, 54)  # of the mouth: OpenSeeFace has 66 points
 
 
-def _run(path: str | os.PathLike[str], wanted: tuple[int, ...], name: str) -> tuple[Any, str]:
-    """Session and name of its input, which must be one of ``wanted`` but for the batch."""
-    session = open_session(path, f"teacher {name}", threads=torch.get_num_threads())
-    first = session.get_inputs()[0]
-    if tuple(first.shape[1:]) != wanted:
-        raise ValueError(f"teacher {name}: the network must take (B, {', '.join(map(str, wanted))}), got {first.shape}")
-    return session, first.name
-
-
-class OpenSeeFace:
-    """OpenSeeFace's ``lm_model`` (BSD-2-Clause): 66 heat maps of 28 x 28 with offsets; iBUG's but two mouth corners.
+class _Network:
+    """An ONNX file that takes crops of ``size`` pixels, for a teacher called ``name``.
 
     Args:
-        path: ``lm_model0_opt.onnx`` to ``lm_model4_opt.onnx``, of 224 pixels.
+        path: the file.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: another network.
+    """
+
+    name: str
+    size: int
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.session = open_session(path, f"teacher {self.name}", threads=torch.get_num_threads())
+        first, size = self.session.get_inputs()[0], self.size
+        if tuple(first.shape[1:]) != (3, size, size):
+            raise ValueError(f"teacher {self.name}: the network must take (B, 3, {size}, {size}), got {first.shape}")
+        self.input = first.name
+
+
+class OpenSeeFace(_Network):
+    """OpenSeeFace's ``lm_model`` (BSD-2-Clause): 66 heat maps of 28 x 28 with offsets; iBUG's but two mouth corners.
+
+    Args:
+        path: ``lm_model0_opt.onnx`` to ``lm_model4_opt.onnx``, of 224 pixels.
 
     Example:
         >>> teacher = OpenSeeFace("lm_model0_opt.onnx")  # doctest: +SKIP
@@ -44,7 +53,7 @@ class OpenSeeFace:
     name, size, margin = "openseeface", 224, 0.9  # the margin is the best of three on AFLW2000-3D
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.session, self.input = _run(path, (3, self.size, self.size), self.name)
+        super().__init__(path)
         self.places = torch.tensor([k for k in range(68) if k not in _OUTER_CORNERS])
 
     def __call__(self, crops: Tensor) -> Tensor:
@@ -67,24 +76,17 @@ def _logit(values: Tensor) -> Tensor:
     return torch.logit(values, 1e-7) / 16
 
 
-class Peppa:
+class Peppa(_Network):
     """Peppa's ``slim_160`` (Apache-2.0): the 68 points by regression.
 
     Args:
         path: ``slim_160_latest.onnx``.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: another network.
 
     Example:
         >>> teacher = Peppa("slim_160_latest.onnx")  # doctest: +SKIP
     """
 
     name, size, margin = "peppa", 160, 0.95  # the margin is the best of five on AFLW2000-3D
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.session, self.input = _run(path, (3, self.size, self.size), self.name)
 
     def __call__(self, crops: Tensor) -> Tensor:
         """See :class:`pyface3d.teachers.Teacher`."""

@@ -27,6 +27,11 @@ def picture():
 
 
 @pytest.fixture(scope="session")
+def model():
+    return MorphableModel.default()
+
+
+@pytest.fixture(scope="session")
 def basel():
     """A model with the sizes of the labels (199 + 29): the default face's first modes stand in for the Basel ones."""
     face = MorphableModel.default()

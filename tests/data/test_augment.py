@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pyface3d import MorphableModel, ParameterSpace, UVAtlas
+from pyface3d import ParameterSpace, UVAtlas
 from pyface3d.camera import flip_y, pose_from_para, pose_to_angles, unflip_y
 from pyface3d.data import collate
 from pyface3d.data.augment import PRNET, Augment, Strength, move
@@ -9,11 +9,6 @@ from pyface3d.data.mirror import Mirror
 from pyface3d.data.schemes import mirror_permutation
 
 GEOMETRY = Strength(rotation=40, scale=(0.8, 1.3), shift=0.1, gain=0, blur=0, occlusion=0, flip=0.5)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,11 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from pyface3d import MorphableModel, ParameterSpace, UVAtlas
+from pyface3d import ParameterSpace, UVAtlas
 from pyface3d.camera import flip_y, pose_from_para
 from pyface3d.data import Augment, LabeledFaces, MatFaces, collate
 from pyface3d.data.labeled import label_faces
 from pyface3d.morphable import find_landmarks
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 @pytest.fixture

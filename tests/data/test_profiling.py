@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from pyface3d import MorphableModel, ops
+from pyface3d import ops
 from pyface3d.camera import flip_y
 from pyface3d.cli import app
 from pyface3d.data import Report
@@ -14,11 +14,6 @@ from pyface3d.data.label_folder import LabeledFaces
 from pyface3d.data.profiling import PhotographedFace, Profiler, Views, profile_faces
 
 HEIGHT, WIDTH, SIZE = 150, 130, 48
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pyface3d import MorphableModel, create_method, load_model
+from pyface3d import create_method, load_model
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.cli import app
 from pyface3d.data import MatFaces, UnreadableError
@@ -16,11 +16,6 @@ from pyface3d.fitting import fit_landmarks
 from pyface3d.landmarks import box_size
 from pyface3d.methods import read_card
 from pyface3d.training.sources import open_source
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 @pytest.fixture

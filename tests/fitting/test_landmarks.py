@@ -2,16 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from pyface3d import MorphableModel, fit_landmarks
+from pyface3d import fit_landmarks
 from pyface3d.camera import ParameterSpace, angles_to_rotation, compose_pose, flip_y, image_to_crop, pose_to_angles
 from pyface3d.fitting import contour_candidates, fit_pose
 from pyface3d.fitting.contour import JAW, march
 from pyface3d.methods import read_whitening
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 def faces(model, count=32, seed=0):

@@ -10,11 +10,6 @@ CAMERA = PinholeCamera(640, 480, (600.0, 630.0), (300.0, 250.0))
 
 
 @pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
-
-
-@pytest.fixture(scope="module")
 def close(model):
     """Twelve faces 35 cm before the camera: true matrices, coefficients and pixels of MediaPipe's points."""
     generator = torch.Generator().manual_seed(0)

@@ -1,16 +1,11 @@
 import pytest
 import torch
 
-from pyface3d import MorphableModel, fit_landmarks
+from pyface3d import fit_landmarks
 from pyface3d.camera import angles_to_rotation
 from pyface3d.fitting.sharing import solve_shared
 
 SIZE = 200
-
-
-@pytest.fixture(scope="module")
-def model():
-    return MorphableModel.default()
 
 
 def views(model, people, yaws, convention="300w-lp", noise=0.01):
