@@ -1,9 +1,6 @@
 """Outputs of several files, or of several parts of the library, under limits of size, on a full disk and in a hurry."""
 
 import importlib.util
-import json
-import subprocess
-import sys
 
 import pytest
 
@@ -87,77 +84,14 @@ SAVERS = {
 }
 if Parts is not None:
     SAVERS["part"] = lambda folder: Parts(str(folder)).write("0" * 12, rows)
-BEFORE = b"what stood here before"
-
-
-def judged(folder, save, whole):
-    '''What is wrong after a save that had to fail.'''
-    try:
-        save(folder)
-        wrong = "no error"
-    except (OSError, UserWarning) as error:
-        wrong = "" if any(name in str(error) for name in whole) else f"a sentence without a name: {error}"
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    changed = [name for name, content in whole.items() if (folder / name).read_bytes() not in (BEFORE, content)]
-    left = {entry.name for entry in folder.iterdir()} - whole.keys() - {"filler"}
-    return wrong + (f" changed {changed}" if changed else "") + (f" left {left}" if left else "")
-
-
-def prepared(place, name, save):
-    '''What a save writes, and a folder with older files of the same names.'''
-    folder = place / name
-    folder.mkdir()
-    save(folder)
-    whole = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
-    for file in whole:
-        (folder / file).write_bytes(BEFORE)
-    return folder, whole
-"""
-LIMITED = """
-told = {}
-for name, save in SAVERS.items():
-    folder, whole = prepared(Path(sys.argv[1]), name, save)
-    largest, told[name] = max(map(len, whole.values())), []
-    for limit in sorted({0, 1, 16, largest // 2, largest - 1}):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        wrong = judged(folder, save, whole)
-        told[name] += [f"{limit} of {largest} bytes: {wrong}"] if wrong else []
-        for file in whole:
-            (folder / file).write_bytes(BEFORE)
-print(json.dumps(told))
-"""
-FULL = """
-told = {}
-for name, save in SAVERS.items():
-    folder, whole = prepared(Path(sys.argv[1]), name, save)
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as stream:
-        try:
-            while True:
-                stream.write(bytes(4096))
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
-    wrong = judged(folder, save, whole)
-    filler.unlink()
-    told[name] = [wrong] if wrong else []
-print(json.dumps(told))
+FREE = 0  # bytes on the full disk
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [LIMITED, FULL], ids=["limited", "full disk"])
-def test_each_file_is_the_old_one_or_the_new_one(code, tmp_path):
+@pytest.mark.parametrize("disk", ["limited", "full"])
+def test_each_file_is_the_old_one_or_the_new_one(disk, told_of):
     for package in ("onnx", "onnxscript", "pyarrow"):
         pytest.importorskip(package)
-    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=24m none "$1" && shift && exec "$@"', "sh"]
-    before = [] if code is LIMITED else [*mount, str(tmp_path)]
-    try:
-        if before and subprocess.run([*before, "true"], capture_output=True).returncode:
-            pytest.skip("a file system cannot be mounted here")
-    except FileNotFoundError:
-        pytest.skip("no unshare")
-    done = subprocess.run([*before, sys.executable, "-c", SAVE + code, str(tmp_path)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = told_of(SAVE, disk)
     assert len(told) == 9 + (importlib.util.find_spec("ray") is not None) and not any(told.values()), told
