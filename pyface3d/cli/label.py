@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyface3d.cli.arguments import Detector
+from pyface3d.cli.arguments import Detector, Space, Weights
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, screen
 from pyface3d.cli.progress import progress
 
@@ -30,9 +30,9 @@ def label(
         list[str] | None,
         typer.Option(help="Method, or openseeface=FILE.onnx, peppa=FILE.onnx; @SHARE behind it; repeated: their mean."),
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="Weight file of the teacher; default: its embedded ones.")] = None,
+    weights: Weights = None,
     teacher_model: Annotated[str | None, typer.Option(help="Face model of the teacher's weights.")] = None,
-    space: Annotated[str | None, typer.Option(help="Whitening table of weights without a card.")] = None,
+    space: Space = None,
     head_pose: Annotated[Path | None, typer.Option(help="opentrack's head-pose ONNX file: a second opinion.")] = None,
     views: Annotated[int, typer.Option(min=1, help="Crops of each face; each is seen mirrored, too.")] = 7,
     points: Annotated[Path | None, typer.Option(help="CSV, JSON or npz: name and landmarks by people.")] = None,

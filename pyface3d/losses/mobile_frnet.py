@@ -25,10 +25,10 @@ class MobileFRNetLoss(ParameterLoss):
     Example:
         >>> import torch
         >>> from pyface3d import MorphableModel, ParameterSpace
-        >>> loss = MobileFRNetLoss(MorphableModel.default(), ParameterSpace())
-        >>> _, terms = loss(torch.zeros(2, 62), torch.zeros(2, 62), return_terms=True)
-        >>> list(terms)
-        ['wpdc', 'wing']
+        >>> space = ParameterSpace()
+        >>> loss = MobileFRNetLoss(MorphableModel.default(), space, weights=(1.0, 0.0))
+        >>> loss(torch.zeros(2, 62), space.mean.expand(2, 62))
+        tensor(0.)
     """
 
     def __init__(

@@ -60,8 +60,8 @@ class VDCLoss(ParameterLoss):
     Example:
         >>> import torch
         >>> from pyface3d import MorphableModel, ParameterSpace
-        >>> loss = VDCLoss(MorphableModel.default(), ParameterSpace())
-        >>> loss(torch.zeros(2, 62), torch.zeros(2, 62))
+        >>> space = ParameterSpace()
+        >>> VDCLoss(MorphableModel.default(), space)(torch.zeros(2, 62), space.mean.expand(2, 62))
         tensor(0.)
     """
 
@@ -176,8 +176,8 @@ class WingVertexLoss(ParameterLoss):
     Example:
         >>> import torch
         >>> from pyface3d import MorphableModel, ParameterSpace
-        >>> loss = WingVertexLoss(MorphableModel.default(), ParameterSpace())
-        >>> loss(torch.zeros(2, 62), torch.zeros(2, 62))
+        >>> face, labels = MorphableModel.default(), torch.zeros(2, 62)
+        >>> WingVertexLoss(face, ParameterSpace(), kind="l1", indices=face.landmarks)(labels, labels)
         tensor(0.)
     """
 

@@ -1,19 +1,17 @@
 """MARN: Multi-Attribute Regression Network (Li and Wu, ICPR 2020)."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
+from pyface3d.methods.parameter_method import Backbone, ParameterMethod, backbone_of, model_and_outputs
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
 from pyface3d.morphable import MorphableModel
 
-BACKBONES: dict[str, Callable[[int], nets.Trunk]] = {
+BACKBONES: dict[str, Backbone] = {
     "resnet34": nets.resnet34,
     "resnet50": nets.resnet50,
     "mobilenet_v2": nets.mobilenet_v2,
@@ -75,10 +73,8 @@ class MARN(ParameterMethod):
         space: ParameterSpace | None = None,
         size: int = 120,
     ) -> None:
-        if backbone not in BACKBONES:
-            raise ValueError(f"MARN: backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
         model, outputs = model_and_outputs(model, space)
-        trunk = BACKBONES[backbone](outputs)
+        trunk = backbone_of("MARN", BACKBONES, backbone)(outputs)
         arguments = {"backbone": backbone, "split_heads": split_heads, "size": size}
         super().__init__(trunk, model, space, ImageFormat(size), arguments)
         if split_heads:

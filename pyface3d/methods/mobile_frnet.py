@@ -1,6 +1,5 @@
 """Mobile-FRNet (Li, Wu et al., ICPR 2020) and the trunks of its ablation."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +8,12 @@ from torch import nn
 from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
-from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
+from pyface3d.methods.parameter_method import Backbone, ParameterMethod, backbone_of, model_and_outputs
 from pyface3d.methods.registry import register_method
 from pyface3d.methods.tddfa import TDDFA
 from pyface3d.morphable import MorphableModel
 
-BACKBONES: dict[str, Callable[..., nets.Trunk]] = {
+BACKBONES: dict[str, Backbone] = {
     "mobile_frnet": nets.MobileFRTrunk,
     "resnext50_32x4d": nets.resnext50_32x4d,
     "mobilenet_v2": nets.mobilenet_v2,
@@ -63,13 +62,12 @@ class MobileFRNet(ParameterMethod):
         size: int = 120,
         **trunk: Any,
     ) -> None:
-        if backbone not in BACKBONES:
-            raise ValueError(f"MobileFRNet: backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
+        build = backbone_of("MobileFRNet", BACKBONES, backbone)
         arguments = {"attention": attention, "backbone": backbone, "weights": weights, "size": size, **trunk}
         if backbone == "mobile_frnet":
             trunk["attention"] = attention
         model, outputs = model_and_outputs(model, space)
-        network = BACKBONES[backbone](outputs, **trunk)
+        network = build(outputs, **trunk)
         super().__init__(network, model, space, ImageFormat(size), arguments)
         self.weights = tuple(weights)
 

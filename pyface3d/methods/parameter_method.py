@@ -1,6 +1,6 @@
 """Methods that regress the whitened parameter vector of the 3DDFA family."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,9 @@ from pyface3d.methods.method import Method, Terms, truth
 from pyface3d.methods.reconstruction import Reconstruction
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.landmark_sets import DEFAULT
+from pyface3d.nets import Trunk
+
+Backbone = Callable[..., Trunk]
 
 
 class ParameterMethod(Method):
@@ -77,6 +80,13 @@ def model_and_outputs(model: MorphableModel | None, space: ParameterSpace | None
     """The face model, the embedded one where none is named, and how many numbers a network answers for it."""
     model = MorphableModel.default() if model is None else model
     return model, 12 + model.n_coeffs if space is None else space.n_params
+
+
+def backbone_of(caller: str, backbones: Mapping[str, Backbone], name: str) -> Backbone:
+    """The backbone of that name; ValueError that lists them all where there is none."""
+    if name not in backbones:
+        raise ValueError(f"{caller}: backbone must be one of {', '.join(backbones)}, got {name!r}")
+    return backbones[name]
 
 
 def require_geometry(caller: str, arguments: Mapping[str, Any]) -> None:
