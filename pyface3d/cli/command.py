@@ -99,12 +99,7 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
 
     @functools.wraps(function)
     def run(*args: Any, json: bool, quiet: bool, debug: bool, limits: str, **options: Any) -> None:
-        screen.quiet = quiet or json
-        for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks ends no run
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-        if not debug:
-            warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
+        _prepare(quiet or json, debug)
         try:
             if limits:
                 from pyface3d.foreign.limits import set_limits
@@ -126,17 +121,26 @@ def register(app: typer.Typer, function: Callable[..., dict[str, Any] | None], n
                 typer.echo(_json(result, indent=2, default=_plain))
 
     signature = inspect.signature(function)
-    extra = [
-        inspect.Parameter(
-            flag, inspect.Parameter.KEYWORD_ONLY, default="" if flag == "limits" else False, annotation=annotation
-        )
-        for flag, annotation in _SHARED.items()
-    ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *extra], return_annotation=None
+        parameters=[*signature.parameters.values(), *_shared_parameters()], return_annotation=None
     )
     run.__annotations__ = {**function.__annotations__, **_SHARED, "return": None}
     app.command(name or function.__name__.replace("_", "-"), no_args_is_help=_needs_argument(signature))(run)
+
+
+def _prepare(quiet: bool, debug: bool) -> None:
+    screen.quiet = quiet
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks ends no run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if not debug:
+        warnings.simplefilter("ignore")  # remarks of libraries; what the user can act on is an error
+
+
+def _shared_parameters() -> list[inspect.Parameter]:
+    defaults = {flag: "" if flag == "limits" else False for flag in _SHARED}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(flag, kind, default=defaults[flag], annotation=_SHARED[flag]) for flag in _SHARED]
 
 
 def _needs_argument(signature: inspect.Signature) -> bool:

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,11 @@ from pyface3d.cli.arguments import Detector, Layout, MethodOption, Model, Space,
 from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, counted, screen
 from pyface3d.cli.progress import progress
 from pyface3d.cli.tracking import track_videos
+
+if TYPE_CHECKING:
+    from pyface3d.morphable import MorphableModel
+    from pyface3d.reconstructor import Reconstructor
+    from pyface3d.reconstructor.folder import OutputFolder
 
 DEFAULT_KINDS = "glb,overlay,csv,page"
 
@@ -65,62 +70,82 @@ def reconstruct(
 
     [bold]Example:[/bold] pyface3d reconstruct photos/ --save obj,overlay,csv --faces all --out faces
     """
-    from pyface3d.images import find_sources
     from pyface3d.methods.loading import method_of
     from pyface3d.reconstructor import Reconstructor
     from pyface3d.reconstructor.folder import OutputFolder
-    from pyface3d.reconstructor.given_places import check_places, read_places
-    from pyface3d.reconstructor.tally import Tally
 
-    method = method or method_of(weights)
-    settings = {
-        "method": method, "weights": weights, "model": model, "space": space, "faces": faces, "detector": detector,
-        "boxes": boxes and str(boxes), "rois": rois and str(rois), "landmarks": landmarks and str(landmarks),
-        "passes": passes, "refine": refine, "layout": layout,
+    settings: dict[str, Any] = {
+        "method": method or method_of(weights), "weights": weights, "model": model, "space": space, "faces": faces,
+        "detector": detector, "passes": passes, "refine": refine,
     }  # fmt: skip
-    given = [(path, kind) for path, kind in ((boxes, "boxes"), (rois, "rois"), (landmarks, "landmarks")) if path]
-    if len(given) > 1:
-        raise CommandError("give one of --boxes, --rois and --landmarks", 2)
-    places = read_places(*given[0], layout) if given else None
-    if places:
-        _check_places(places, images, out)
+    given = {"boxes": boxes, "rois": rois, "landmarks": landmarks}
+    places = _places(given, layout, images, out)
     if engine == "ray":
-        kept = ("method", "weights", "model", "space", "faces", "detector", "passes", "refine")
-        methods = {key: settings[key] for key in kept}
         resources = {"address": address, "actors": actors, "gpus": gpus, "batch": batch}
-        return _reconstruct_bulk(images, out, {**methods, "device": device}, places, resources)
+        return _reconstruct_bulk(images, out, {**settings, "device": device}, places, resources)
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
-    folder = None if "blendshapes" in kinds else OutputFolder(Path(out), kinds, settings)
-    reconstructor = Reconstructor(
-        method, weights=weights, model=model, space=space, device=device, detector=detector, faces=faces, passes=passes,
-        refine=refine,
-    )  # fmt: skip
-    if folder is None:
-        if given or refine:
+    if "blendshapes" in kinds:
+        if any(given.values()) or refine:
             raise CommandError(
                 "faces that are followed are searched: leave out --boxes, --rois, --landmarks, --refine", 2
             )
+        reconstructor = Reconstructor(**settings, device=device)
         return track_videos(reconstructor, images, out, kinds, smooth, strength, limit=limit, view=view)
-    if not len(reconstructor.method.model.triangles) and (needing := folder.leave_out_meshes()):
-        sentence = f"{', '.join(needing)}: the face model {reconstructor.method.model.name} has no triangles"
-        if save != DEFAULT_KINDS:
-            raise CommandError(f"{sentence}; leave them out of --save")
-        typer.echo(f"pyface3d: not written are {sentence}", err=True)
+    known = settings | {kind: path and str(path) for kind, path in given.items()} | {"layout": layout}
+    folder = OutputFolder(Path(out), kinds, known)
+    reconstructor = Reconstructor(**settings, device=device)
+    _leave_out_meshes(folder, reconstructor.method.model, asked=save != DEFAULT_KINDS)
+    return _reconstruct_photos(reconstructor, folder, images, places, again, limit, batch_size=batch, threads=threads)
+
+
+def _places(given: dict[str, Path | None], layout: str | None, images: list[str], out: str) -> Any:
+    """What a file says of where faces are; None where there is no such file."""
+    from pyface3d.reconstructor.given_places import read_places
+
+    named = [(path, kind) for kind, path in given.items() if path]
+    if len(named) > 1:
+        raise CommandError("give one of --boxes, --rois and --landmarks", 2)
+    places = read_places(*named[0], layout) if named else None
+    if places:
+        _check_places(places, images, out)
+    return places
+
+
+def _leave_out_meshes(folder: "OutputFolder", model: "MorphableModel", asked: bool) -> None:
+    """Leaves out what a face model without triangles has not, or refuses it where it was asked for."""
+    if len(model.triangles) or not (needing := folder.leave_out_meshes()):
+        return
+    sentence = f"{', '.join(needing)}: the face model {model.name} has no triangles"
+    if asked:
+        raise CommandError(f"{sentence}; leave them out of --save")
+    typer.echo(f"pyface3d: not written are {sentence}", err=True)
+
+
+def _reconstruct_photos(
+    reconstructor: "Reconstructor",
+    folder: "OutputFolder",
+    images: list[str],
+    places: Any,
+    again: bool,
+    limit: int | None,
+    **options: Any,
+) -> dict[str, Any]:
+    from pyface3d.images import find_sources
+    from pyface3d.reconstructor.given_places import check_places
+    from pyface3d.reconstructor.tally import Tally
+
     tally, passed_over, seen_names = Tally(folder), Counter[str](), list[str]()
-    sources = itertools.islice(find_sources(images, out, passed_over), limit)
+    sources = itertools.islice(find_sources(images, folder.folder, passed_over), limit)
     with progress("photos") as advance:
 
         def wanted(source: Any) -> bool:
+            seen_names.append(source.name)
             if again or not tally.skip(source):
                 return True
             advance()
             return False
 
-        def noted(source: Any) -> bool:
-            seen_names.append(source.name)
-            return wanted(source)
-
-        for result in reconstructor.iter(filter(noted, sources), batch, places=places, threads=threads):
+        for result in reconstructor.iter(filter(wanted, sources), places=places, **options):
             tally.add(result)
             advance()
     if places and limit is None:

@@ -68,33 +68,13 @@ def save_glb(path: Path, mesh: Mesh, motion: Motion | None = None) -> None:
 
 def _document(mesh: Mesh, normals: np.ndarray, motion: Motion | None) -> tuple[dict[str, Any], bytes]:
     buffer = _Buffer()
-    attributes = {
-        "POSITION": buffer.accessor(mesh.vertices, bounds=True),
-        "NORMAL": buffer.accessor(normals),
-    }
-    if mesh.uv is not None:
-        attributes["TEXCOORD_0"] = buffer.accessor(np.stack([mesh.uv[:, 0], 1 - mesh.uv[:, 1]], 1))  # v down
-    if mesh.colors is not None and mesh.texture is None:
-        attributes["COLOR_0"] = buffer.accessor(_linear(mesh.colors), normalized=True)
-    indices = mesh.triangles.reshape(-1, 1).astype(np.uint32)
-    primitive: dict[str, Any] = {
-        "attributes": attributes,
-        "indices": buffer.accessor(indices, target=_INDEX_DATA),
-        "material": 0,
-    }
-    shape: dict[str, Any] = {"name": "face", "primitives": [primitive]}
-    if mesh.morph_targets:
-        moves = mesh.morph_targets.values()
-        primitive["targets"] = [{"POSITION": buffer.accessor(move, bounds=True)} for move in moves]
-        shape["weights"] = np.asarray(mesh.morph_weights).tolist()
-        shape["extras"] = {"targetNames": list(mesh.morph_targets)}
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.75}
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "pyface3d"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "face"}],
-        "meshes": [shape],
+        "meshes": [_shape(mesh, normals, buffer)],
         "materials": [{"name": "skin", "doubleSided": True, "pbrMetallicRoughness": surface}],
     }
     if mesh.texture is not None:
@@ -107,6 +87,24 @@ def _document(mesh: Mesh, normals: np.ndarray, motion: Motion | None) -> tuple[d
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.bytes)}]
     return document, bytes(buffer.bytes)
+
+
+def _shape(mesh: Mesh, normals: np.ndarray, buffer: _Buffer) -> dict[str, Any]:
+    """The mesh with its morph targets, whose arrays go into the buffer."""
+    attributes = {"POSITION": buffer.accessor(mesh.vertices, bounds=True), "NORMAL": buffer.accessor(normals)}
+    if mesh.uv is not None:
+        attributes["TEXCOORD_0"] = buffer.accessor(np.stack([mesh.uv[:, 0], 1 - mesh.uv[:, 1]], 1))  # v down
+    if mesh.colors is not None and mesh.texture is None:
+        attributes["COLOR_0"] = buffer.accessor(_linear(mesh.colors), normalized=True)
+    indices = buffer.accessor(mesh.triangles.reshape(-1, 1).astype(np.uint32), target=_INDEX_DATA)
+    primitive: dict[str, Any] = {"attributes": attributes, "indices": indices, "material": 0}
+    shape: dict[str, Any] = {"name": "face", "primitives": [primitive]}
+    if mesh.morph_targets:
+        moves = mesh.morph_targets.values()
+        primitive["targets"] = [{"POSITION": buffer.accessor(move, bounds=True)} for move in moves]
+        shape["weights"] = np.asarray(mesh.morph_weights).tolist()
+        shape["extras"] = {"targetNames": list(mesh.morph_targets)}
+    return shape
 
 
 def _png(picture: np.ndarray) -> bytes:

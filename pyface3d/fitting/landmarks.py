@@ -93,18 +93,7 @@ def fit_landmarks(
     if points.ndim != 3 or points.shape[2] not in (2, 3):
         raise ValueError(f"fit_landmarks: points must be (B, L, 2), got {tuple(points.shape)}")
     placed = find_landmarks(model, points.shape[1] if landmarks is None else landmarks)
-    if points.shape[1] != len(placed):
-        raise ValueError(f"fit_landmarks: points must be (B, {len(placed)}, 2), got {tuple(points.shape)}")
-    if visible is not None and visible.shape != points.shape[:2]:
-        raise ValueError(f"fit_landmarks: visible must be {tuple(points.shape[:2])}, got {tuple(visible.shape)}")
-    if not (0 <= noise < float("inf") and iterations >= 1):
-        got = f"{noise} and {iterations}"
-        raise ValueError(f"fit_landmarks: noise must be finite and at least 0, iterations at least 1, got {got}")
-    if contour and points.shape[1] not in (68, 81):
-        raise ValueError(f"fit_landmarks: contour needs 68 or 81 points, {points.shape[1]} have no jaw line of iBUG's")
-    if people is not None and (people.shape != points.shape[:1] or people.is_floating_point()):
-        got = f"{people.dtype} {tuple(people.shape)}"
-        raise ValueError(f"fit_landmarks: people must be int64 ({len(points)},), got {got}")
+    _check(points, len(placed), visible, noise, iterations, contour, people)
     points = points[..., :2].to(torch.promote_types(points.dtype, torch.float32))
     space = _default_space(model, size) if space is None else space
     if space.n_coeffs != model.n_coeffs:
@@ -116,16 +105,46 @@ def fit_landmarks(
     weights, points = weights.to(points)[:, kept], points[:, kept].nan_to_num()
     solver = Solver(model, space, placed[kept.cpu()], contour, points)
     up = unflip_y(points, space.size, space.flip)
-    if people is None:
-        fits = [solver(*chunk, noise, iterations) for chunk in zip(up.split(_CHUNK), weights.split(_CHUNK))]
-    else:
-        numbers = people.to(points.device).unique(return_inverse=True)[1]
-        fits = [solver(up, weights, noise, iterations, numbers)] if len(up) else []
-    pose, coeffs, fitted = (torch.cat(parts) for parts in zip(*fits)) if fits else solver.empty(points.shape[1])
+    pose, coeffs, fitted = _solve(solver, up, weights, noise, iterations, people)
     seen = flip_y(fitted, space.size, space.flip)
     error = ((seen - points).norm(dim=-1) * weights).sum(1) / weights.sum(1)
     whole = seen.new_full((len(seen), len(placed), 2), torch.nan).index_copy(1, kept, seen)
     return LandmarkFit(pose, coeffs, space.join(pose, coeffs), whole, error)
+
+
+def _check(
+    points: Tensor,
+    wanted: int,
+    visible: Tensor | None,
+    noise: float,
+    iterations: int,
+    contour: bool,
+    people: Tensor | None,
+) -> None:
+    if points.shape[1] != wanted:
+        raise ValueError(f"fit_landmarks: points must be (B, {wanted}, 2), got {tuple(points.shape)}")
+    if visible is not None and visible.shape != points.shape[:2]:
+        raise ValueError(f"fit_landmarks: visible must be {tuple(points.shape[:2])}, got {tuple(visible.shape)}")
+    if not (0 <= noise < float("inf") and iterations >= 1):
+        got = f"{noise} and {iterations}"
+        raise ValueError(f"fit_landmarks: noise must be finite and at least 0, iterations at least 1, got {got}")
+    if contour and points.shape[1] not in (68, 81):
+        raise ValueError(f"fit_landmarks: contour needs 68 or 81 points, {points.shape[1]} have no jaw line of iBUG's")
+    if people is not None and (people.shape != points.shape[:1] or people.is_floating_point()):
+        got = f"{people.dtype} {tuple(people.shape)}"
+        raise ValueError(f"fit_landmarks: people must be int64 ({len(points)},), got {got}")
+
+
+def _solve(
+    solver: Solver, points: Tensor, weights: Tensor, noise: float, iterations: int, people: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Poses, coefficients and fitted points: of each face by itself, or of people with one identity each."""
+    if people is None:
+        fits = [solver(*chunk, noise, iterations) for chunk in zip(points.split(_CHUNK), weights.split(_CHUNK))]
+    else:
+        numbers = people.to(points.device).unique(return_inverse=True)[1]
+        fits = [solver(points, weights, noise, iterations, numbers)] if len(points) else []
+    return tuple(torch.cat(parts) for parts in zip(*fits)) if fits else solver.empty(points.shape[1])
 
 
 def _default_space(model: MorphableModel, size: int) -> ParameterSpace:

@@ -1,8 +1,9 @@
 """The model card of a weight file in the format of model hubs: Markdown with a YAML header, made from the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pyface3d.methods.card import ModelCard
 from pyface3d.methods.shipped import Weights
 
 _INTENDED = (
@@ -10,6 +11,33 @@ _INTENDED = (
     "were measured on one set of photos: people, light and cameras that are rare there may come out worse. It is not "
     "for deciding about people."
 )
+_PAGE = """\
+---
+{header}
+---
+
+# {name}
+
+{facts}
+
+```python
+import pyface3d
+
+method = pyface3d.create_method("{method}", pretrained="{name}")
+```
+
+## Intended use and limits
+
+{intended}
+
+## Training
+
+{training}
+
+## Measured
+
+{measured}
+"""
 
 
 def hub_card(weights: Weights) -> str:
@@ -26,16 +54,34 @@ def hub_card(weights: Weights) -> str:
         >>> hub_card(list_weights()[0]).splitlines()[1]
         'library_name: pyface3d'
     """
+    card = weights.card
+    return _PAGE.format(
+        header=_header(card),
+        name=weights.name,
+        method=card.method,
+        facts=_table(("fact", "value"), _facts(weights).items()),
+        intended=_INTENDED,
+        training=_table(("training", "value"), ((key, _text(value)) for key, value in card.training.items())),
+        measured=_table(("figure", "value"), _leaves(card.numbers)),
+    )
+
+
+def _header(card: ModelCard) -> str:
+    """What hubs index."""
     import yaml
 
-    card = weights.card
     header = {
         "library_name": "pyface3d",
         "license": card.license.split(";")[0].strip().lower() or "other",
         "tags": ["3d-face-reconstruction", "face-alignment", "3dmm", card.method],
         "pipeline_tag": "image-to-3d",
     }
-    facts = {
+    return yaml.safe_dump(header, sort_keys=False).strip()
+
+
+def _facts(weights: Weights) -> dict[str, str]:
+    card = weights.card
+    return {
         "method": f"`{card.method}`",
         "size": f"{weights.bytes / 1e6:.1f} MB",
         "SHA-256": f"`{weights.sha256}`",
@@ -43,43 +89,10 @@ def hub_card(weights: Weights) -> str:
         "face model": f"`{card.face_model['name']}`, hash `{card.face_model['hash'][:16]}`",
         "pictures": f"{card.images['size']} x {card.images['size']} {card.images['channels']}",
     }
-    return "\n".join(
-        [
-            "---",
-            yaml.safe_dump(header, sort_keys=False).strip(),
-            "---",
-            "",
-            f"# {weights.name}",
-            "",
-            *_table(("fact", "value"), facts.items()),
-            "",
-            "```python",
-            "import pyface3d",
-            "",
-            f'method = pyface3d.create_method("{card.method}", pretrained="{weights.name}")',
-            "```",
-            "",
-            "## Intended use and limits",
-            "",
-            _INTENDED,
-            "",
-            "## Training",
-            "",
-            *_table(("training", "value"), ((key, _text(value)) for key, value in card.training.items())),
-            "",
-            "## Measured",
-            "",
-            *_table(("figure", "value"), _leaves(card.numbers)),
-            "",
-        ]
-    )
 
 
-def _table(head: tuple[str, str], rows: Any) -> Iterator[str]:
-    yield f"| {head[0]} | {head[1]} |"
-    yield "|---|---|"
-    for name, value in rows:
-        yield f"| {name} | {value} |"
+def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(["| {} | {} |".format(*head), "|---|---|", *("| {} | {} |".format(*row) for row in rows)])
 
 
 def _text(value: Any) -> str:

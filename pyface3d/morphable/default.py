@@ -71,19 +71,7 @@ def _build(
         np.concatenate([asset[f"{section}_{array}"] for section in sections])
         for array in ("mean", "triangles", "uv", "uv_triangles")
     )
-    names, gram = asset["expression_names"].tolist(), asset["gram"]
-    shapes = _join_bytes(asset, "expression", sections)  # (53, 3, N)
-    if expression == "blendshapes":
-        directions, columns = np.eye(len(names)), names
-    elif expression == "arkit":
-        merge = from_arkit_matrix(names)  # (52, 53)
-        names = columns = [name for name, row in zip(ARKIT_NAMES, merge) if row.any()]
-        merge = merge[merge.any(1)]
-        shapes, gram, directions = _combine(merge.T, shapes), merge @ gram @ merge.T, np.eye(len(names))
-    else:
-        directions = asset["directions"]  # (53, 10)
-        shapes = _combine(directions, shapes)  # (10, 3, N)
-        columns = [f"direction_{k}" for k in range(len(shapes))]
+    shapes, columns, blendshapes = _expressions(asset, expression, sections)
     bounds = zip(asset["part_names"].tolist(), asset["part_starts"].tolist(), asset["part_ends"].tolist())
     return MorphableModel(
         mean,
@@ -98,10 +86,28 @@ def _build(
         landmark_sets={**sets, "ict": LandmarkSet.of_vertices(asset["landmarks"].astype(np.int64))},
         parts={name: np.arange(start, end) for name, start, end in bounds if end <= len(mean)},
         expression_names=columns,
-        blendshapes=Blendshapes(names, directions, gram),
+        blendshapes=blendshapes,
         unit="cm",
         name=f"ict_{parts}",
     )
+
+
+def _expressions(
+    asset: Mapping[str, np.ndarray], kind: str, sections: tuple[str, ...]
+) -> tuple[np.ndarray, list[str], Blendshapes]:
+    """The expression basis (K, 3, N), the names of its columns, and how blendshapes become coefficients."""
+    names, gram = asset["expression_names"].tolist(), asset["gram"]
+    shapes = _join_bytes(asset, "expression", sections)  # (53, 3, N)
+    if kind == "blendshapes":
+        return shapes, names, Blendshapes(names, np.eye(len(names)), gram)
+    if kind == "arkit":
+        merge = from_arkit_matrix(names)  # (52, 53)
+        merged = [name for name, row in zip(ARKIT_NAMES, merge) if row.any()]
+        merge = merge[merge.any(1)]
+        return _combine(merge.T, shapes), merged, Blendshapes(merged, np.eye(len(merged)), merge @ gram @ merge.T)
+    directions = asset["directions"]  # (53, 10)
+    shapes = _combine(directions, shapes)  # (10, 3, N)
+    return shapes, [f"direction_{k}" for k in range(len(shapes))], Blendshapes(names, directions, gram)
 
 
 def _join_bytes(asset: Mapping[str, np.ndarray], basis: str, sections: tuple[str, ...]) -> np.ndarray:
