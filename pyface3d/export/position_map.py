@@ -86,8 +86,8 @@ def _parse_png(path: Path, content: bytes) -> np.ndarray:
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("its range is not finite")
     values = np.empty(picture.shape, np.float32)
-    for row, levels in zip(values, picture):  # in doubles, but not the whole map at once
-        row[:] = levels[:, ::-1] * ((high - low) / 65535) + low
+    for row, levels in enumerate(picture):  # in doubles, but not the whole map at once
+        values[row] = levels[:, ::-1] * ((high - low) / 65535) + low
     return values
 
 
