@@ -1,8 +1,9 @@
 """Branch coverage of csrc/kernels under each instruction set, by gcov: ``python scripts/coverage.py``.
 
 Copies the tree, builds it with counters in the kernels, runs the op tests under every instruction set that this CPU
-has, and prints covered and total branches per file, and each branch that was never taken. A branch of a template
-counts as taken when one of its instances takes it.
+has, and prints covered and total branches per file, and the source of each line with a branch that was never taken. A
+branch of a template counts as taken when one of its instances takes it; an inlined function has its branches anew
+wherever it is used, and some callers never ask one of them.
 """
 
 import argparse
@@ -68,8 +69,10 @@ def report(level: str, taken: dict[Branch, bool]) -> float:
     percent = 100 * sum(taken.values()) / max(len(taken), 1)
     print(f"{level}: {sum(taken.values())} of {len(taken)} branches, {percent:.1f} %")
     for name, hits in sorted(files.items()):
-        missing = sorted({line for (file, line, _), hit in taken.items() if file == name and not hit})
-        print(f"  {name:32} {sum(hits):4} of {len(hits):4}  never taken at lines: {missing or 'none'}")
+        print(f"  {name:32} {sum(hits):4} of {len(hits):4}")
+        source = (ROOT / "csrc/kernels" / name).read_text().splitlines()
+        for line in sorted({line for (file, line, _), hit in taken.items() if file == name and not hit}):
+            print(f"    never taken: {line}: {source[line - 1].strip()}")
     return percent
 
 
