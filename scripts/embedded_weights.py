@@ -1,4 +1,4 @@
-"""Measures weights that ``pyface3d train`` wrote, and packs them: half precision, the figures on the card.
+"""Measures weights that a training wrote, and packs them: half precision, the figures on the card.
 
 python scripts/embedded_weights.py run/mobile_frnet.safetensors mobile_frnet_synthetic.safetensors --data AFLW2000-3D
 """
@@ -90,17 +90,18 @@ def main() -> None:
     parser.add_argument("weights")
     parser.add_argument("out")
     parser.add_argument("--data", help="AFLW2000-3D benchmark: measured when given")
+    parser.add_argument("--license", default=LICENSE)
     options = parser.parse_args()
     method, card = from_pretrained(options.weights), read_card(options.weights)
     assert card is not None
     training = card.training
     numbers: dict[str, Any] = {}
-    save_weights(method, options.out, training=training, license=LICENSE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, license=options.license, dtype=torch.float16)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)
     if options.data:
         numbers["aflw2000-3d"] = on_photos(method, options.data)
-    save_weights(method, options.out, training=training, numbers=numbers, license=LICENSE, dtype=torch.float16)
+    save_weights(method, options.out, training=training, numbers=numbers, license=options.license, dtype=torch.float16)
     print(json.dumps({"bytes": Path(options.out).stat().st_size, **numbers}, indent=1))
 
 

@@ -1,15 +1,19 @@
 """Makes research weights of ``compact`` from labels of AFLW's crops: those of a teacher and the points people marked.
 
-pyface3d label aflw --teacher tddfa --weights mb05_120x120.pth --teacher-model configs --space configs --out labels
-python scripts/research_weights.py labels --start mb05_120x120.pth --out run
+pyface3d label aflw/train.npz --teacher compact --out labels/aflw
+python scripts/research_weights.py labels/aflw --start mb05_120x120.pth --out run
+python scripts/embedded_weights.py run/compact_research.safetensors compact_aflw.safetensors --license "research only"
 
 For research only: AFLW's pictures may not be used otherwise, and neither may weights that saw them. Crops whose photo
 is in a test set too, under another name, are left out (``aflw_twins.json``, by ``find_twins.py``). Features are the
-whole last map; the head is solved in closed form on them and on changed copies, then the network is trained.
+whole last map; the head is solved in closed form on them and on changed copies; with ``--steps`` the network is trained
+from there.
 """
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +58,7 @@ def main() -> None:
     parser.add_argument("sources", nargs="+", help="label folders of the default face, in crops of 120 pixels")
     parser.add_argument("--start", required=True, help="mb05_120x120.pth of 3DDFA_V2")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=0, help="of training after the closed form")
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--copies", type=int, default=2, help="changed copies of each crop that the head is solved on")
     parser.add_argument("--seed", type=int, default=1)
@@ -64,7 +68,13 @@ def main() -> None:
     opened = [faces for source in options.sources for faces in open_source(source, method, options.seed)]
     data: Dataset = ConcatDataset([without_twins(faces) for faces in opened])
     changes = Augment(label_space(method), method.model, strength=STRENGTH)
-    about = {"data": options.sources, "seed": options.seed, "license": "research only: AFLW's pictures"}
+    about = {
+        "data": [f"{Path(source).name}, labeled by compact and 21 marked points" for source in options.sources],
+        "seed": options.seed,
+        "steps": options.steps,
+        "start": "mb05 of 3DDFA_V2 (MIT)",
+        "command": shlex.join(["python", "scripts/research_weights.py", *sys.argv[1:]]),
+    }
 
     def keep(method: Method) -> None:
         save_weights(method, weights, training=about)
@@ -72,7 +82,9 @@ def main() -> None:
     if not (weights.parent / "last.ckpt").exists():
         start_from(method, options.start)
         regress_head(method, batches(data, changes, options.copies), PENALTY)
-        save_weights(method, weights.with_name("closed_form.safetensors"), training=about)
+        keep(method)
+    if not options.steps:
+        return
     changed = {**RECIPE, "steps": options.steps, "learning_rate": options.rate, "objective": OBJECTIVE}
     recipe = replace(method.recipe, **changed)
     train(method, data, options.out, recipe=recipe, seed=options.seed, augment=changes, workers=0, on_save=keep)
