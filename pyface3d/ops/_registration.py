@@ -16,9 +16,18 @@ from torch.autograd import forward_ad
 _LIBRARY = torch.library.Library("pyface3d", "FRAGMENT")
 
 
+def _has_tangent(a: Tensor) -> bool:
+    """Whether there is one, at any level: a gradient within a ``jvp`` (``hessian``) wraps what holds the tangent."""
+    while forward_ad.unpack_dual(a).tangent is None:
+        if not torch._C._functorch.is_functorch_wrapped_tensor(a):
+            return False
+        a = torch._C._functorch.get_unwrapped(a)
+    return True
+
+
 def _refuse_tangents(name: str, args: Sequence[Any]) -> None:
     """Without a rule of its own an op's tangent would be taken for zero."""
-    if any(isinstance(a, Tensor) and forward_ad.unpack_dual(a).tangent is not None for a in args):
+    if any(isinstance(a, Tensor) and _has_tangent(a) for a in args):
         raise RuntimeError(
             f"{name}: forward-mode derivatives (jvp, jacfwd) are not implemented; use torch.func.vjp or jacrev, or "
             "pyface3d.ops.reference"
@@ -42,7 +51,7 @@ def _differentiable(name: str, setup_context: Callable[..., None], backward: Cal
 
     def run_backward(ctx: Any, *grads: Any) -> Any:
         saved = ctx.saved_tensors  # outside of the guard: checkpointing runs the forward anew to unpack them
-        if torch.is_grad_enabled():  # create_graph: gradients of this are wanted
+        if torch.is_grad_enabled() or forward_ad._current_level >= 0:  # create_graph, or a gradient with a tangent
             return backward(ctx, saved, *grads)
         with below_autograd():
             return backward(ctx, saved, *grads)

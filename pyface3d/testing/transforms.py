@@ -51,7 +51,7 @@ def _refuses(attempt: Any, words: str) -> None:
 
 
 def forward_mode(record: OpRecord, device: str) -> None:
-    """A tangent at any argument is refused by a sentence, in each of torch's two ways: it would count as zero."""
+    """A tangent is refused by a sentence, it would count as zero: at any argument, of a gradient, at what arrives."""
     if not record.differentiable:
         return
     args = mapped(record.sample(record.dtypes[0], device), lambda a: a.detach())
@@ -61,6 +61,14 @@ def forward_mode(record: OpRecord, device: str) -> None:
         with forward_ad.dual_level():
             dual = forward_ad.make_dual(args[i], torch.ones_like(args[i]))
             _refuses(lambda: one(dual), "forward-mode")  # noqa: B023
+        total = lambda x: sum(o.square().sum() for o in one(x) if o.is_floating_point())  # noqa: B023, E731
+        _refuses(lambda: torch.func.hessian(total)(args[i]), "forward-mode")  # noqa: B023
+    leaves = record.wanting(args)
+    live = [o for o in outputs_of(record.op, leaves) if o.requires_grad]
+    wanting = [a for a in leaves if isinstance(a, Tensor) and a.requires_grad]
+    with forward_ad.dual_level():
+        arriving = [forward_ad.make_dual(torch.ones_like(o), torch.ones_like(o)) for o in live]
+        _refuses(lambda: torch.autograd.grad(live, wanting, arriving, allow_unused=True), "forward-mode")
 
 
 def function_transforms(record: OpRecord, device: str) -> None:
