@@ -49,8 +49,10 @@ def _reconstruct(out: Path) -> list[Path]:
 def _draw_mean_face(out: Path) -> list[Path]:
     """What a source tree without weights can show."""
     import numpy as np
+    import torch
 
-    from pyface3d.export import Mesh, save_mesh
+    from pyface3d.export import save_mesh
+    from pyface3d.export.named import named_mesh
     from pyface3d.morphable import MorphableModel
     from pyface3d.page import PageFace, write_page
 
@@ -59,5 +61,6 @@ def _draw_mean_face(out: Path) -> list[Path]:
     files = [out / "face.html", out / "face.glb", out / "face.obj"]
     write_page(files[0], [PageFace("mean face", np.zeros(model.n_coeffs))], model, title="The embedded face")
     for file in files[1:]:
-        save_mesh(file, Mesh.from_model(MorphableModel.default()))
+        face = MorphableModel.default()
+        save_mesh(file, named_mesh(face, torch.zeros(face.n_coeffs)))
     return files

@@ -37,7 +37,8 @@ def fit(
 
     [bold]Example:[/bold] pyface3d fit face.pts --contour --out face.glb
     """
-    from pyface3d.export import Mesh, save_mesh
+    from pyface3d.export import save_mesh
+    from pyface3d.export.named import named_mesh
     from pyface3d.fitting import fit_landmarks, read_landmarks
     from pyface3d.morphable import MorphableModel, load_model, read_landmark_map
 
@@ -53,7 +54,7 @@ def fit(
     files = []
     for i in fitted.nonzero()[:, 0].tolist():
         files.append(out if i == 0 else out.with_stem(f"{out.stem}-face{i + 1}"))
-        save_mesh(files[-1], Mesh.from_model(face_model, found.coeffs[i]))
+        save_mesh(files[-1], named_mesh(face_model, found.coeffs[i].float()))
         screen.say(f"wrote {files[-1]}; landmarks {found.error[i]:.2f} pixels off on average")
     screen.say(f"parameters are in the frame of a picture of {size} pixels, y up")
     result = {

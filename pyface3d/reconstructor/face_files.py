@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pyface3d import render
 from pyface3d.atomic import atomic_write
 from pyface3d.export import Mesh, save_mesh, save_position_map
+from pyface3d.export.named import named_mesh
 from pyface3d.foreign.text import json_text
-from pyface3d.morphable import ARKIT_NAMES, MorphableModel
 from pyface3d.morphable.content import METERS
-from pyface3d.morphable.default import arkit_twin
 from pyface3d.reconstructor.styles import in_memory
 
 if TYPE_CHECKING:
@@ -51,7 +48,7 @@ def textured_mesh(face: "Face", morph_targets: bool = False) -> Mesh:
     elif len(face.triangles):
         look["texture"] = _texture(face, look["uv"], look["uv_triangles"])
     if morph_targets and answer.coeffs is not None and answer.position_map is None and model.unit in METERS:
-        return _expressive(model, answer.coeffs.float().cpu(), look)
+        return named_mesh(model, answer.coeffs[0].float().cpu(), **look)
     return Mesh(face.shape * METERS.get(model.unit, 1.0), face.triangles, **look)
 
 
@@ -62,16 +59,6 @@ def _texture(face: "Face", uv: np.ndarray, uv_triangles: np.ndarray | None) -> n
     return render.extract_texture(
         face.photo.pixels, vertices, face.triangles, *chart, size=512, landmarks=landmarks
     ).image
-
-
-def _expressive(model: MorphableModel, coeffs: Tensor, look: dict[str, Any]) -> Mesh:
-    """The face of coefficients (1, K) with morph targets: ARKit's by name on the embedded model, else its own modes."""
-    twin = arkit_twin(model)
-    if twin is None or model.blendshapes is None:
-        return Mesh.from_model(model, coeffs[0], **look)
-    identity, expression = model.split(coeffs)
-    names = model.blendshapes.to_arkit(expression)[:, [ARKIT_NAMES.index(name) for name in twin.expression_names]]
-    return Mesh.from_model(twin, torch.cat([identity, names], 1)[0], model.cpu().synthesize(coeffs)[0], **look)
 
 
 def _vertex_colors(face: "Face") -> np.ndarray:
