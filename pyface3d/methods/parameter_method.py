@@ -89,12 +89,20 @@ def backbone_of(caller: str, backbones: Mapping[str, Backbone], name: str) -> Ba
     return backbones[name]
 
 
-def require_geometry(caller: str, arguments: Mapping[str, Any]) -> None:
-    """Raises ValueError unless face model and parameter space are given: checkpoints without a card belong to both."""
+def require_geometry(caller: str, arguments: Mapping[str, Any], files: str) -> None:
+    """Raises ValueError unless face model and parameter space are given: checkpoints without a card belong to both.
+
+    Args:
+        caller: named first in the sentence.
+        arguments: of the method.
+        files: which files of the release hold them, named last.
+    """
     missing = [name for name in ("model", "space") if arguments.get(name) is None]
     if missing:
-        missing_names = " and ".join(missing)
-        raise ValueError(f"{caller}: these weights belong to a face model and a whitening table: pass {missing_names}")
+        raise ValueError(
+            f"{caller}: these weights belong to a face model and a whitening table: pass {' and '.join(missing)} "
+            f"(--{' and --'.join(missing)} of a command); {files}"
+        )
 
 
 def default_space(model: MorphableModel, size: int = 120) -> ParameterSpace:

@@ -67,7 +67,7 @@ class SynergyNet(ParameterMethod):
     @classmethod
     def foreign_arguments(cls, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """``arguments``; raises ValueError unless they hold face model and parameter space."""
-        require_geometry(cls.__name__, arguments)
+        require_geometry(cls.__name__, arguments, "SynergyNet's are in its folder 3dmm_data")
         return dict(arguments)
 
     def adapt_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:

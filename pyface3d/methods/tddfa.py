@@ -68,7 +68,8 @@ class TDDFA(ParameterMethod):
         Raises:
             ValueError: one of them is missing, or the file is no such network.
         """
-        require_geometry(cls.__name__, arguments)
+        files = "3DDFA_V2's are bfm_noneck_v3.pkl and param_mean_std_62d_120x120.pkl in its configs"
+        require_geometry(cls.__name__, arguments, files)
         if "conv1.weight" not in state:
             raise ValueError("TDDFA: weights of another architecture: conv1.weight is missing")
         return {"width": state["conv1.weight"].shape[0] / 32, **arguments}

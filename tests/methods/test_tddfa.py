@@ -48,7 +48,7 @@ def test_geometry_must_be_given(data_folder, keypoint_model):
     path = data_folder / "tddfa" / "mb05_120x120.pth"
     with pytest.raises(ValueError, match="belong to a face model and a whitening table: pass model and space"):
         create_method("tddfa", pretrained=path)
-    with pytest.raises(ValueError, match="pass space"):
+    with pytest.raises(ValueError, match=r"pass space \(--space of a command\); .*param_mean_std_62d_120x120.pkl"):
         create_method("tddfa", pretrained=path, model=keypoint_model)
 
 
