@@ -79,6 +79,25 @@ def test_instructions_that_match_nothing(poisoned, tmp_path):
     assert done.exit_code == 1 and "points.csv, -rf.jpg" in done.stderr
 
 
+def test_names_as_long_as_the_disk_allows(poisoned, tmp_path):
+    (tmp_path / "photos").mkdir()
+    picture = (poisoned / "folder" / "-rf.jpg").read_bytes()
+    names = ["n" * 245 + ".jpg", "n" * 251 + ".jpg", "\u00e9" * 122 + ".jpg"]
+    for name in names:
+        (tmp_path / "photos" / name).write_bytes(picture)
+    kinds = "obj,glb,landmarks,csv"
+    options = ("--weights", poisoned / "weights.safetensors", "--detector", "whole", "--save", kinds, "--json")
+    done = run(tmp_path / "photos", *options, "--out", tmp_path / "o")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["photos"], told["faces"], told["problems"]) == (3, 3, [])
+    rows = list(csv.DictReader((tmp_path / "o" / "faces.csv").open(encoding="utf-8")))
+    assert sorted(last(row["photo"]) for row in rows) == sorted(names)
+    for ending in (".obj", ".glb", "-landmarks.jpg", ".json"):
+        assert len(list((tmp_path / "o").glob(f"*{ending}"))) == 3, ending
+    assert json.loads(run(tmp_path / "photos", *options, "--out", tmp_path / "o").stdout)["skipped"] == 3
+
+
 def test_paths_are_never_markup(poisoned, tmp_path):
     out = tmp_path / "x[/red]"
     photo = os.fsencode(poisoned / "folder") + b"/-rf.jpg"

@@ -65,6 +65,15 @@ def test_a_row_of_204_numbers_is_68_points_of_three(tmp_path):
     np.testing.assert_allclose(got[2, 5], rows[2, 10:12], atol=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 2, 68, 136])
+def test_every_number_of_rows_of_136_is_as_many_faces(count, tmp_path):
+    rows = np.random.default_rng(count).uniform(10, 90, (count, 136)).round(2)
+    np.savetxt(tmp_path / "rows.csv", rows, delimiter=",")
+    np.save(tmp_path / "rows.npy", rows)
+    for name in ("rows.csv", "rows.npy"):
+        np.testing.assert_allclose(read_landmarks(tmp_path / name), rows.reshape(count, 68, 2), atol=1e-4)
+
+
 def test_the_frame_of_fit_is_an_option_and_is_said(tmp_path):
     model = MorphableModel.default()
     points = model.landmarks68(torch.zeros(1, model.n_coeffs))[0, :, :2] * torch.tensor([8.0, -8.0]) + 200

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from pyface3d.data import Archive, Pictures, UnreadableError, decode_image
+from pyface3d.images import read_photo
 
 
 @pytest.mark.parametrize("mode, kind", [("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "PNG"), ("1", "PNG")])
@@ -24,6 +25,15 @@ def test_sixteen_bit_gray_single_pixels_and_orientation(picture):
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (6, 4)).save(stream, "JPEG", exif=exif)
     assert decode_image(stream.getvalue()).shape == (3, 6, 4)
+
+
+def test_transparency_is_white_as_in_photos():
+    for mode, clear in (("RGBA", (0, 0, 0, 0)), ("LA", (0, 0))):
+        stream = io.BytesIO()
+        Image.new(mode, (4, 3), clear).save(stream, "PNG")
+        image = decode_image(stream.getvalue())
+        assert (image == 255).all()
+        assert np.array_equal(image.permute(1, 2, 0).numpy(), read_photo(stream.getvalue()).pixels)
 
 
 @pytest.mark.parametrize("damage", [lambda file: b"", lambda file: b"not an image", lambda file: file[:200]])

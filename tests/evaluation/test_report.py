@@ -73,3 +73,9 @@ def test_papers_figures_of_other_columns(oracle, portraits):
     samples = [{**sample, "attributes": torch.ones(1)} for sample in portraits[2]]
     rows = evaluate(method, "celeba/accuracy", samples).rows()
     assert ["MOON", "MOON", "90.940", "-", "-"] in rows and rows[-1][:3] == ["oracle", "this run", "100.000"]
+
+
+def test_a_report_without_pictures(oracle, portraits, tmp_path):
+    report = evaluate(oracle(shift=3.0), "aflw2000-3d/2d-68", portraits[2], worst=0, draws=0)
+    assert report.worst == []
+    assert "worst.png" not in {path.name for path in report.save(tmp_path)}

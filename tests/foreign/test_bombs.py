@@ -19,6 +19,7 @@ from pyface3d.foreign.checkpoints import read_checkpoint
 from pyface3d.foreign.hdf5 import read_hdf5
 from pyface3d.foreign.matlab import parse_mat, read_mat
 from pyface3d.foreign.regular import open_regular, read_bytes
+from pyface3d.images import read_photo
 from pyface3d.morphable import load_model
 from pyface3d.nets.weights import read_state
 
@@ -135,6 +136,19 @@ def test_checkpoints_of_both_layouts_are_read_without_torch_s_loader(tmp_path):
         read_state(tmp_path / "module.pth")
 
 
+def test_a_checkpoint_that_unpacks_to_far_more(tmp_path):
+    torch.save({"a": torch.zeros(25 << 20)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name))
+    assert (tmp_path / "bomb.pth").stat().st_size < 200_000
+    with pytest.raises(ValueError, match=r"bomb.pth.*would unpack to 104,8"):
+        read_state(tmp_path / "bomb.pth")
+
+
 def test_a_tensor_wider_than_its_storage(tmp_path):
     path = tmp_path / "wide.pth"
     torch.save({"a": torch.zeros(1).expand(1 << 40)}, path)
@@ -159,8 +173,11 @@ def test_only_regular_files(tmp_path):
     with (tmp_path / "sparse.jpg").open("wb") as stream:
         stream.truncate(8 << 30)
     assert stat.S_ISREG((tmp_path / "sparse.jpg").stat().st_mode)
-    with pytest.raises(ValueError, match="raise the limit photo_bytes"):
-        read_bytes(tmp_path / "sparse.jpg", "photo_bytes")
+    for read in (read_photo, lambda path: read_bytes(path, "photo_bytes")):
+        with pytest.raises(ValueError, match="raise the limit photo_bytes"):
+            read(tmp_path / "sparse.jpg")
+        with pytest.raises(ValueError, match="no regular file"):
+            read("/dev/zero")
 
 
 def test_limits_are_named_and_can_be_raised():

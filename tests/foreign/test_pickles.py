@@ -166,6 +166,8 @@ def test_content_that_would_grow_without_end(tmp_path):
     refused(b"\x80\x04" + b"]" * 200_000 + b"t.", path, "more containers or memo entries")
     refused(b"\x80\x04K\x01" + b"\x94" * 200_000 + b".", path, "more containers or memo entries")
     refused(b"\x80\x05\x96" + (6 * 10**9).to_bytes(8, "little") + b".", path, "too early")
+    zeros = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (6 * 10**9).to_bytes(5, "little") + b"\x85R."
+    refused(zeros, path, "int instead of bytes")
     copied = b"\x80\x03B" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20) + b"q\x00"
     copies = b"cbuiltins\nbytes\nq\x01" + b"h\x01h\x00\x85R" * 2000
     refused(copied + copies + b".", path, "copies its content more often")
