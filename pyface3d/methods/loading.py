@@ -28,7 +28,7 @@ def create_method(name: str, pretrained: str | os.PathLike[str] | None = None, *
 
     Args:
         name: one of :func:`list_methods`.
-        pretrained: None for fresh weights; the name of weights that ship with the package, for example ``"synthetic"``;
+        pretrained: None for fresh weights; the name of weights that ship with the package, for example ``"embedded"``;
             or the path of a weight file. Its card then gives the arguments that are not named here.
         arguments: ``model`` (face model), ``space`` (parameter space) and the method's own arguments.
 
