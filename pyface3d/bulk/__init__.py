@@ -10,7 +10,7 @@ except ImportError as error:
     raise ImportError(f"--engine ray needs Ray and pyarrow ({error}): pip install 'pyface3d[ray]'") from error
 
 from pyface3d.bulk.engine import reconstruct_all
-from pyface3d.bulk.output import problems_of
+from pyface3d.bulk.output import photos_of, problems_of
 from pyface3d.bulk.schema import SCHEMA
 
-__all__ = ["SCHEMA", "problems_of", "reconstruct_all"]
+__all__ = ["SCHEMA", "photos_of", "problems_of", "reconstruct_all"]

@@ -1,5 +1,6 @@
 """Units through a pool of actors on Ray Data."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +103,8 @@ def reconstruct_all(
     if any(_inside(out, place) for place in inputs):
         raise ValueError(f"reconstruct_all: the results must not lie among the inputs, got {out}")
     passed_over: Counter[str] = Counter()
-    parts, plan = Parts(out), {u.key(settings): u for u in find_units(inputs, unit, passed_over)}
+    known = settings if places is None else {**settings, "places": _digest(places)}
+    parts, plan = Parts(out), {u.key(known): u for u in find_units(inputs, unit, passed_over)}
     done = parts.keys()
     if strangers := done - plan.keys():
         raise ValueError(
@@ -121,6 +123,15 @@ def reconstruct_all(
         for name in ("photos", "faces", "errors"):
             counts[name] += int(answer[name])
     return counts
+
+
+def _digest(places: Mapping[str, Any]) -> str:
+    """Stands for all that is said of where faces are."""
+    told = hashlib.sha256()
+    for name, place in sorted(places.items()):
+        what = place.problem if place.problem is not None else place.crops().tolist()
+        told.update(repr((name, what)).encode())
+    return told.hexdigest()
 
 
 def _inside(out: str, place: str) -> bool:

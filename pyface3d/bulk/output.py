@@ -4,6 +4,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow.parquet as parquet
@@ -58,6 +59,15 @@ class Parts:
             self.files.delete_file(path)
         except OSError:  # it was never made, or another process was faster
             return
+
+
+def photos_of(place: str) -> Iterator[str]:
+    """The names of all photos in a folder, each once."""
+    parts = Parts(place)
+    for key in sorted(parts.keys()):
+        with parts.files.open_input_file(f"{parts.folder}/part-{key}.parquet") as stream:
+            names = parquet.read_table(stream, columns=["path"])["path"]
+        yield from names.unique().to_pylist()
 
 
 def problems_of(place: str, most: int = 1000) -> tuple[int, list[tuple[str, str]]]:

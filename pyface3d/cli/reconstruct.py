@@ -171,7 +171,8 @@ def _check_places(places: Any, images: list[str], out: str) -> None:
 def _reconstruct_bulk(
     inputs: list[str], out: str, settings: dict[str, Any], places: Any, resources: dict[str, Any]
 ) -> dict[str, Any]:
-    from pyface3d.bulk import problems_of, reconstruct_all
+    from pyface3d.bulk import photos_of, problems_of, reconstruct_all
+    from pyface3d.reconstructor.given_places import check_places
 
     start = time.perf_counter()
     with progress("parts") as advance:
@@ -185,12 +186,16 @@ def _reconstruct_bulk(
         screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
     _say_passed_over(counts["passed_over"])
     failed, named = problems_of(out)  # of all parts: a run that was started again tells what the first one met
+    unmatched = check_places(places, photos_of(out)) if places else []
+    told = [problem if problem.startswith(name) else f"{name}: {problem}" for name, problem in named] + unmatched
+    for sentence in told:
+        typer.echo(f"pyface3d: {sentence}", err=True)
+    done = counts["faces"] or counts["skipped"]
     if failed:
-        for name, problem in named:
-            typer.echo(f"pyface3d: {problem if problem.startswith(name) else f'{name}: {problem}'}", err=True)
         more = f"; {failed - len(named)} more are named in the column error of {out}" if failed > len(named) else ""
-        done = counts["faces"] or counts["skipped"]
         raise CommandError(f"{failed} photos gave no face{more}", SOME_FAILED if done else NOTHING_DONE, result)
+    if unmatched:
+        raise CommandError(f"{len(unmatched)} entries belong to no photo, or to several", SOME_FAILED, result)
     return result
 
 

@@ -158,6 +158,19 @@ def test_a_run_that_was_started_again_names_what_the_first_one_met(tmp_path, mon
     assert "5 photos gave no face" in done.stderr
 
 
+def test_places_are_a_setting_and_those_of_no_photo_are_named(inputs, settings, tmp_path):
+    shards, boxes = str(inputs / "shard-0.tar"), tmp_path / "boxes.csv"
+    boxes.write_text("0.jpg,10,10,100,100\nmisspelt.jpg,1,1,60,60\n")
+    command = ["reconstruct", shards, "--engine", "ray", "--weights", settings["weights"], "--detector", "whole"]
+    command += ["--method", "mobile_frnet", "--boxes", str(boxes), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 3 and "misspelt.jpg: no such photo among the inputs" in done.stderr, done.output
+    assert "0.jpg: no such" not in done.stderr and len(result(tmp_path / "out")["path"]) == 2
+    boxes.write_text("0.jpg,20,20,80,80\n")
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1 and "other inputs or settings" in again.stderr
+
+
 DRIVER = """
 import json, sys
 from pyface3d.bulk import reconstruct_all
