@@ -31,7 +31,7 @@ small=""
 status=0
 part_tests() { # values and gradients of every op on the device, then everything else that its tests say
   (cd "$out" && "$python" -m pytest --rootdir "$OLDPWD" -c "$OLDPWD/pyproject.toml" "$OLDPWD/tests/ops" "$OLDPWD/tests/morphable/test_device.py" \
-    --device "$device" -q -k "not instruction and not quickly and not documentation" -p no:cacheprovider 2>&1 | tee "$out/tests.txt")
+    --device "$device" -q -m "not slow" -k "not instruction and not quickly and not documentation" -p no:cacheprovider 2>&1 | tee "$out/tests.txt")
 }
 part_times() {
   "$python" benchmarks/gpu.py --device "$device" $small --out "$out/gpu.json" | tee "$out/gpu.txt"

@@ -26,6 +26,7 @@ print(resident_after(3000) - before)
 """
 
 
+@pytest.mark.slow  # minutes where CUDA is emulated
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer keeps what was freed")
 def test_calls_of_every_op_keep_nothing():
