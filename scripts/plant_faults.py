@@ -141,7 +141,7 @@ FAULTS = (
     _slope("vertex_normals", "cross_product(grad_c, e.e1, grad_2)", "cross_product(e.e1, grad_c, grad_2)"),
     _python_wish("vertex_normals", 0),
     _unchecked("vertex_normals", 'check_grad(kOp, "grad_normals"'),
-    _slope("laplacian_smoothness", "sum *= twice * weight_at(p, n)", "sum *= twice"),
+    _slope("laplacian_smoothness", "twice * weight_at(p, n)", "twice"),
     _python_wish("laplacian_smoothness", 0),
     _unchecked("laplacian_smoothness", 'check_grad(kOp, "grad_loss"'),
     Fault("shade_surface", "gradient", f"{KERNELS}/shade_surface.h", "2 * facing * n[2] - light.z",

@@ -19,6 +19,7 @@ struct LaplacianSmoothness {  // contiguous, one scalar type
   T* loss;                    // (B,), forward only
   T* grad_vertices;           // (B, N, 3), backward only
   int64_t batch, vertex_count, entry_count;
+  int64_t block, reach;  // CPU only: the vertices of an item, and the most that one reads to come to their neighbors
 };
 
 // Vertices per partial sum: fixed, so that the sums do not depend on the number of threads.
@@ -31,11 +32,17 @@ PYFACE3D_INLINE int64_t laplacian_chunks(int64_t vertex_count) {
 PYFACE3D_DECLARE_LAUNCHERS(laplacian_smoothness, LaplacianSmoothness)
 
 PYFACE3D_EACH_ISA(
-    // Items are (face, chunk of vertices) pairs, numbered face-major: fills their `parts`.
-    template <typename T> void laplacian_smoothness_parts(const LaplacianSmoothness<T>& p, int64_t begin, int64_t end);
+    // Fills `block` and `reach`, of neighbors `distance` edges away: 1 forward, 2 backward.
+    template <typename T> void laplacian_smoothness_plan(LaplacianSmoothness<T>& p, int distance);
+    // Items are (as many faces as a vector has lanes, block of vertices) pairs; each thread wants its scratch.
+    template <typename T> int64_t laplacian_smoothness_items(const LaplacianSmoothness<T>& p);
+    template <typename T> int64_t laplacian_smoothness_scratch(const LaplacianSmoothness<T>& p);
+    // Items [begin, end): fills their `parts`.
+    template <typename T>
+    void laplacian_smoothness_parts(const LaplacianSmoothness<T>& p, int64_t begin, int64_t end, T* scratch);
     // Adds the parts up: fills `loss`.
     template <typename T> void laplacian_smoothness_finish(const LaplacianSmoothness<T>& p);
-    // Faces [begin, end). scratch (N, 4) per thread.
+    // Items [begin, end): fills their `grad_vertices`.
     template <typename T>
     void laplacian_smoothness_backward(const LaplacianSmoothness<T>& p, int64_t begin, int64_t end, T* scratch);)
 }  // namespace pyface3d

@@ -63,17 +63,26 @@ static LaplacianSmoothness<T> problem(const Tensor& v, const Table& t) {
   return p;
 }
 
+// The CPU loops, which share the batch out as `distance` and the numbering of the mesh advise.
+template <typename T, typename Loops>
+static void run(LaplacianSmoothness<T>& p, int distance, Loops loops) {
+  PYFACE3D_DISPATCH(laplacian_smoothness_plan<T>(p, distance));
+  parallel_with_scratch<T>(PYFACE3D_DISPATCH(laplacian_smoothness_items<T>(p)), 1,
+                           PYFACE3D_DISPATCH(laplacian_smoothness_scratch<T>(p)),
+                           [&](T* scratch, int64_t begin, int64_t end) { loops(begin, end, scratch); });
+}
+
 template <typename T>
-static void run_forward(const LaplacianSmoothness<T>& p) {
-  torch::stable::parallel_for(0, p.batch * laplacian_chunks(p.vertex_count), 1, [&](int64_t begin, int64_t end) {
-    PYFACE3D_DISPATCH(laplacian_smoothness_parts<T>(p, begin, end));
+static void run_forward(LaplacianSmoothness<T>& p) {
+  run(p, 1, [&](int64_t begin, int64_t end, T* scratch) {
+    PYFACE3D_DISPATCH(laplacian_smoothness_parts<T>(p, begin, end, scratch));
   });
   PYFACE3D_DISPATCH(laplacian_smoothness_finish<T>(p));
 }
 
 template <typename T>
-static void run_backward(const LaplacianSmoothness<T>& p) {
-  parallel_with_scratch<T>(p.batch, 1, p.vertex_count * 4, [&](T* scratch, int64_t begin, int64_t end) {
+static void run_backward(LaplacianSmoothness<T>& p) {
+  run(p, 2, [&](int64_t begin, int64_t end, T* scratch) {
     PYFACE3D_DISPATCH(laplacian_smoothness_backward<T>(p, begin, end, scratch));
   });
 }

@@ -21,7 +21,7 @@ def laplacian_smoothness(
 
     ``sum_n q_n |sum_e w_e (V_j(e) - V_n)|^2`` over the entries ``e`` of vertex n in the mesh's table, which stands the
     same for all faces: :func:`pyface3d.morphable.build_laplacian` makes it once, with uniform or cotangent weights.
-    Forward and backward gather from neighbors; neither writes an intermediate of the vertices' size.
+    Forward and backward gather from neighbors; neither writes an intermediate that grows with B.
 
     Args:
         vertices: (B, N, 3) float32 or float64, any unit; differentiable.

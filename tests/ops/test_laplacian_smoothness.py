@@ -63,6 +63,25 @@ def test_descent_flattens_noise_on_a_face(model):
     assert after < 0.5 * before
 
 
+@pytest.mark.parametrize("kind", ["uniform", "cotangent"])
+def test_how_a_large_mesh_is_numbered_does_not_matter(kind):
+    n = torch.arange(3 * 3001).view(3001, 3)  # neighbors are near in number: several blocks; shuffled, they are far
+    a, b, c, d = n[:-1, :-1].flatten(), n[:-1, 1:].flatten(), n[1:, :-1].flatten(), n[1:, 1:].flatten()
+    triangles = torch.stack([a, c, b, b, c, d], 1).view(-1, 3)
+    generator = torch.Generator().manual_seed(0)
+    faces = torch.randn(5, n.numel(), 3, generator=generator, dtype=torch.float64)
+    order = torch.randperm(n.numel(), generator=generator)
+    results = []
+    for numbers, points in ((triangles, faces), (order.argsort()[triangles], faces[:, order])):
+        leaf = points.clone().requires_grad_()
+        loss = ops.laplacian_smoothness(leaf, *build_laplacian(numbers, points[0], kind).table)
+        loss.square().sum().backward()
+        results.append((loss.detach(), leaf.grad))
+    (near, near_grad), (far, far_grad) = results
+    torch.testing.assert_close(near, far)
+    torch.testing.assert_close(near_grad[:, order], far_grad)
+
+
 def test_vertices_without_neighbors_and_degenerate_triangles_count_for_nothing():
     rest = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [5, 5, 5]])
     for kind in ("uniform", "cotangent"):
