@@ -13,6 +13,7 @@ from pyface3d.morphable import LandmarkSet, MorphableModel
 from pyface3d.morphable.content import METERS
 from pyface3d.morphable.conventions import find_landmarks
 from pyface3d.morphable.landmark_sets import LandmarkBasis
+from pyface3d.ops import project_perspective
 
 
 @dataclass
@@ -81,13 +82,13 @@ def fit_perspective(
         found = fit_landmarks(given * depths + center, model, landmarks=placed, size=camera.height, **options)
         shape = model.landmark_points(found.coeffs, None, basis)  # (B, L, 3)
         depths = _depths(found, shape, fx, placed)
-    seen = (found.landmarks - center) / depths / stretch + center
+    matrices = _matrices(found, shape, placed, alike, METERS[model.unit])
+    seen = _seen(shape, matrices, camera).masked_fill(~placed.mask.to(points.device)[:, None], torch.nan)
     known = ~points[..., :2].isnan().any(2) & placed.mask.to(points.device)
     if options.get("visible") is not None:
         known = known & (options["visible"] > 0)
     apart = (seen - points[..., :2]).norm(dim=2)
     error = torch.where(known, apart, 0.0).sum(1) / known.sum(1)
-    matrices = _matrices(found, shape, placed, alike, METERS[model.unit])
     return PerspectiveFit(found.coeffs, matrices, seen, error)
 
 
@@ -99,6 +100,13 @@ def _depths(found: LandmarkFit, shape: Tensor, focal: float, placed: LandmarkSet
     toward = toward - toward[:, mask].mean(1, keepdim=True)
     share = 1 - toward * scale[:, None] / focal  # the middle's depth is focal / scale units
     return torch.where(mask, share, 1.0)[..., None].clamp(0.2, 5.0)
+
+
+def _seen(shape: Tensor, matrices: Tensor, camera: PinholeCamera) -> Tensor:
+    """(B, L, 2) pixels of points (B, L, 3) of the model, by OpenGL's matrices."""
+    pose = matrices.to(shape)[:, :3] * shape.new_tensor([[1.0], [-1.0], [-1.0]])  # OpenCV's
+    intrinsics = torch.from_numpy(camera.matrix).to(shape).expand(len(shape), 3, 3)
+    return project_perspective(shape, pose, intrinsics)[..., :2]
 
 
 def _matrices(found: LandmarkFit, shape: Tensor, placed: LandmarkSet, camera: PinholeCamera, meters: float) -> Tensor:

@@ -5,6 +5,7 @@ from pyface3d.ops.attribute_loss import attribute_loss
 from pyface3d.ops.interpolate import interpolate
 from pyface3d.ops.laplacian_smoothness import laplacian_smoothness
 from pyface3d.ops.position_map_loss import position_map_loss
+from pyface3d.ops.project_perspective import project_perspective
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
 from pyface3d.ops.rasterize import rasterize
 from pyface3d.ops.render_position_map import render_position_map
@@ -23,6 +24,7 @@ __all__ = [
     "interpolate",
     "laplacian_smoothness",
     "position_map_loss",
+    "project_perspective",
     "project_weak_perspective",
     "rasterize",
     "render_position_map",
