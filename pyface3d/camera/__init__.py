@@ -23,6 +23,7 @@ from pyface3d.camera.pose import (
     para_from_pose,
     pose_from_para,
     pose_to_angles,
+    turn_of_face,
 )
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "roi_from_box",
     "roi_from_five_points",
     "roi_from_landmarks",
+    "turn_of_face",
     "unflip_y",
 ]

@@ -84,6 +84,34 @@ def decompose_pose(pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return sign * norms.mean(-1), rotation, pose[..., 3]
 
 
+def turn_of_face(pose: Tensor, shape: Tensor) -> Tensor:
+    """The rotation that another face would show in the same picture.
+
+    Weak perspective cannot tell a flat face turned far from a deep one turned less: the turn belongs to a face. Where
+    points of the other face are ``shape`` times those of the posed one, this is the rotation (up to scale, nearest in
+    squares) whose first two rows draw the other face where ``pose`` draws its own.
+
+    Args:
+        pose: (..., 3, 4) pose of a face.
+        shape: (3, 3) from its points to the other face's, both about their centers.
+
+    Returns:
+        (..., 3, 3) rotation of the other face.
+
+    Raises:
+        ValueError: ``pose`` is not (..., 3, 4).
+
+    Example:
+        >>> pose = torch.cat([angles_to_rotation(torch.tensor([0.0, 0.5, 0.0])), torch.zeros(3, 1)], 1)
+        >>> pose_to_angles(turn_of_face(pose, torch.diag(torch.tensor([1.0, 1.0, 1.2]))))  # 20 % deeper: turned less
+        tensor([0.0000, 0.4272, 0.0000])
+    """
+    drawn = decompose_pose(pose)[1][..., :2, :] @ torch.linalg.inv(shape.to(pose))
+    u, _, v = torch.linalg.svd(drawn, full_matrices=False)
+    rows = u @ v
+    return torch.cat([rows, torch.linalg.cross(rows[..., 0, :], rows[..., 1, :])[..., None, :]], -2)
+
+
 def pose_from_para(para: Tensor) -> Tensor:
     """Pose matrix of 300W-LP's and AFLW2000-3D's ``Pose_Para``.
 

@@ -8,6 +8,7 @@ import torch
 
 from pyface3d.camera import image_to_crop
 from pyface3d.data import FaceDataset, Pictures, Sample
+from pyface3d.data.mat import BASEL
 from pyface3d.foreign.arrays import read_npy, read_npz
 from pyface3d.foreign.regular import read_text
 
@@ -56,6 +57,8 @@ class LandmarkBenchmark(FaceDataset):
         ValueError: if arrays disagree in length.
         FileNotFoundError: if there are no crops at ``images``.
     """
+
+    face_model = BASEL
 
     def __init__(self, labels: dict[str, np.ndarray], names: list[str], images: Path) -> None:
         wrong = {key: len(array) for key, array in labels.items() if len(array) != len(names)}

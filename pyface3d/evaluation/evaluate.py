@@ -103,7 +103,7 @@ def _each(samples: Any, refused: dict[str, str]) -> Iterator[Any]:
         return
     for index, name in enumerate(samples.names):
         try:
-            yield {"number": index, **samples.load(index)}
+            yield {"number": index, "face_model": samples.face_model, **samples.load(index)}
         except UnreadableError as error:
             refused[name] = str(error)
 

@@ -1,5 +1,7 @@
 """MARN: Multi-Attribute Regression Network (Li and Wu, ICPR 2020)."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ BACKBONES: dict[str, Backbone] = {
     "resnet34": nets.resnet34,
     "resnet50": nets.resnet50,
     "mobilenet_v2": nets.mobilenet_v2,
+    "mobilenet_v1_0.5": partial(nets.mobilenet_v1, width=0.5),
 }
 
 
@@ -38,7 +41,7 @@ class MARN(ParameterMethod):
     The paper names no trunk. ResNet-34 is our default, after the same laboratory's MFIRRN; it is not the paper's.
 
     Args:
-        backbone: "resnet34", "resnet50" or "mobilenet_v2".
+        backbone: "resnet34", "resnet50", "mobilenet_v2" or "mobilenet_v1_0.5" (3DDFA_V2's ``mb05``).
         split_heads: one linear layer for each of pose, identity and expression.
         model: face model; None: the embedded one.
         space: parameter space; None: a rough default for the model.

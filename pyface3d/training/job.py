@@ -23,7 +23,7 @@ from pyface3d.foreign.regular import read_text
 from pyface3d.foreign.text import parse_yaml
 from pyface3d.methods import Method, Recipe, create_method, save_weights
 from pyface3d.morphable import load_model
-from pyface3d.training.launch import default_processes, launch
+from pyface3d.training.launch import available_cores, default_processes, launch
 from pyface3d.training.run import train
 from pyface3d.training.sources import label_space, open_source
 
@@ -95,7 +95,7 @@ def run_training(
         batch_size = options.get("batch_size") or recipe.batch_size
         gpus = torch.cuda.device_count()
         count = processes or (gpus if gpus else default_processes(batch_size))
-        threads = max(1, (os.cpu_count() or 1) // count)
+        threads = max(1, available_cores() // count)
         if count > 1 or not gpus:
             named = {"name": name, "sources": list(sources), "folder": str(folder), "seed": seed, "processes": 1}
             return launch({**named, **job, **options}, count, threads)

@@ -18,6 +18,11 @@ ALLOCATOR = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc
 ERRORS = {e.__name__: e for e in (ValueError, FloatingPointError, FileNotFoundError, RuntimeError, TypeError, OSError)}
 
 
+def available_cores() -> int:
+    """Cores that this process may run on: fewer than the machine's under ``taskset`` or in a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_processes(batch_size: int, cores: int | None = None) -> int:
     """As many processes as there are cores, at most 8, that split a batch evenly.
 
@@ -25,8 +30,7 @@ def default_processes(batch_size: int, cores: int | None = None) -> int:
         >>> default_processes(64, cores=2), default_processes(9, cores=2)
         (2, 1)
     """
-    cores = len(os.sched_getaffinity(0)) if cores is None and hasattr(os, "sched_getaffinity") else cores
-    most = min(cores or os.cpu_count() or 1, MOST)
+    most = min(cores or available_cores(), MOST)
     return next(count for count in range(most, 0, -1) if batch_size % count == 0)
 
 

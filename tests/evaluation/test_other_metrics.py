@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from pyface3d.camera import pose_from_para
+from pyface3d import MorphableModel
+from pyface3d.camera import decompose_pose, pose_from_para, pose_to_angles, turn_of_face
+from pyface3d.data.schemes import mirror_permutation
 from pyface3d.evaluation.attributes import AttributeAccuracy, logits_of
 from pyface3d.evaluation.bootstrap import bootstrap_intervals
 from pyface3d.evaluation.curves import area_under_curve, draw_curves, error_curve, failure_rate
-from pyface3d.evaluation.head_pose import HeadPoseError
+from pyface3d.evaluation.head_pose import TO_BASEL, HeadPoseError
 from pyface3d.evaluation.representation import LinearProbe, draw_representation
 
 
@@ -129,3 +131,28 @@ def test_bootstrap_covers_and_repeats():
 def test_bootstrap_of_nothing_and_without_yaw():
     assert bootstrap_intervals(torch.tensor([float("nan")])) == {}
     assert list(bootstrap_intervals(torch.tensor([1.0, 2.0]), draws=10)) == ["per_image_mean"]
+
+
+def test_a_deeper_face_is_turned_less_in_the_same_picture():
+    """A box that is a quarter deeper: its front and side keep their drawn widths' ratio where it is turned less."""
+    shape = torch.diag(torch.tensor([1.0, 1.0, 1.25], dtype=torch.float64))
+    deep = turn_of_face(pose_of(0, 40, 0), shape)
+    assert torch.allclose(deep @ deep.mT, torch.eye(3, dtype=torch.float64))
+    yaw = math.degrees(pose_to_angles(deep)[0, 1])
+    assert math.tan(math.radians(yaw)) == pytest.approx(math.tan(math.radians(40)) / 1.25)
+    own = decompose_pose(pose_of(7, 40, -9))[1]
+    assert torch.allclose(turn_of_face(pose_of(7, 40, -9), torch.eye(3)), own)
+
+
+def test_the_basel_face_is_measured_against_the_embedded_one(data_folder):
+    """The constants are those of both mean faces' landmarks."""
+    theirs = torch.from_numpy(np.load(data_folder / "tddfa" / "keypoint_basis.npz")["u"]).double().view(68, 3)
+    model = MorphableModel.default()
+    ours = model.landmarks68(torch.zeros(1, model.n_identity + model.n_expression))[0].double()
+    mirrored = torch.tensor([-1.0, 1, 1], dtype=torch.float64)
+    pairs = []
+    for points in (ours, theirs):
+        about = points - points.mean(0)
+        pairs.append((about + about[mirror_permutation(68)] * mirrored) / 2)
+    found = torch.linalg.lstsq(*pairs).solution.T
+    assert torch.allclose(found / torch.linalg.det(found) ** (1 / 3), torch.tensor(TO_BASEL).double(), atol=1e-3)

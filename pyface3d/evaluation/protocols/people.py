@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from pyface3d.camera import pose_to_angles
 from pyface3d.data import CelebA
+from pyface3d.data.mat import BASEL
 from pyface3d.evaluation.attributes import AttributeAccuracy, logits_of
-from pyface3d.evaluation.head_pose import HeadPoseError
+from pyface3d.evaluation.head_pose import FRAMES, HeadPoseError, turned_to_basel
 from pyface3d.evaluation.protocols.base import (
     Batch,
     PredictionProtocol,
@@ -27,6 +28,7 @@ from pyface3d.evaluation.protocols.base import (
 )
 from pyface3d.evaluation.representation import LinearProbe
 from pyface3d.evaluation.speed import Speed, time_predictions
+from pyface3d.morphable import MorphableModel
 
 if TYPE_CHECKING:
     from pyface3d.methods import Reconstruction
@@ -39,14 +41,19 @@ class HeadPoseProtocol(PredictionProtocol):
 
     Attributes:
         convention: how the prediction's angles are read: ``"300wlp"`` (exact) or ``"3ddfa"`` (legacy).
+        frame: ``"labels"``: a prediction of the embedded face counts as what the Basel face of 300W-LP's labels would
+            show in the same picture (:func:`pyface3d.camera.turn_of_face`); ``"own"``: it counts as it is.
     """
 
     convention: str = "300wlp"
+    frame: str = "labels"
     limit: float = 15.0
     columns: tuple[str, ...] = ("pitch_mae", "yaw_mae", "roll_mae", "mae")
 
     @override
     def metric(self, method: Any) -> HeadPoseError:
+        if self.frame not in FRAMES:
+            raise ValueError(f"head-pose: frame must be one of {', '.join(FRAMES)}, got {self.frame!r}")
         return HeadPoseError(self.convention)
 
     @override
@@ -55,7 +62,13 @@ class HeadPoseProtocol(PredictionProtocol):
         if angles is None:
             pose = need(batch, "params", self.name)[:, :12].unflatten(1, (3, 4))
             angles = torch.rad2deg(pose_to_angles(pose))
-        metric.update(faces.pose, angles, batch.get("number"))
+        pose = turned_to_basel(faces.pose) if self._exchanges(faces, batch) else faces.pose
+        metric.update(pose, angles, batch.get("number"))
+
+    def _exchanges(self, faces: "Reconstruction", batch: Batch) -> bool:
+        """Whether labels are of the Basel face and predictions of the embedded one."""
+        ours = faces.model.name == MorphableModel.default().name
+        return self.frame == "labels" and ours and set(batch.get("face_model", ())) == {BASEL}
 
 
 @dataclass(frozen=True, kw_only=True)
