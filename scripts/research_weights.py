@@ -11,7 +11,6 @@ from there.
 """
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -21,9 +20,9 @@ from typing import Any
 
 import torch
 from compact_weights import STRENGTH
-from torch.utils.data import ConcatDataset, Dataset, Subset
+from torch.utils.data import ConcatDataset, Dataset
 
-from pyface3d.data import Augment, collate
+from pyface3d.data import Augment, collate, read_names
 from pyface3d.methods import Method, save_weights
 from pyface3d.training import train
 from pyface3d.training.head import regress_head
@@ -35,12 +34,6 @@ TWINS = Path(__file__).with_name("aflw_twins.json")
 BATCH, PENALTY = 256, 20.0
 RECIPE = {"batch_size": 128, "freeze_norm": False, "norm_momentum": 0.02, "ema": 0.998, "head_samples": 0}
 OBJECTIVE = {"landmarks": 2.0, "identity": 0.5, "depth": 0.25, "penalty": "l1"}
-
-
-def without_twins(faces: Any) -> Dataset:
-    """The samples of a set whose photo is in no test set."""
-    twins = {name for names in json.loads(TWINS.read_text()).values() for name in names}
-    return Subset(faces, [i for i, name in enumerate(faces.names) if name.removesuffix("-again") not in twins])
 
 
 def batches(data: Any, augment: Augment, copies: int) -> Iterator[dict[str, Any]]:
@@ -65,8 +58,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     method, weights = make_method("compact", kernels=16), Path(options.out) / "compact_research.safetensors"
-    opened = [faces for source in options.sources for faces in open_source(source, method, options.seed)]
-    data: Dataset = ConcatDataset([without_twins(faces) for faces in opened])
+    twins = read_names(TWINS)
+    opened = [
+        faces for source in options.sources for faces in open_source(source, method, options.seed, leave_out=twins)
+    ]
+    data: Dataset = ConcatDataset(opened)
     changes = Augment(label_space(method), method.model, strength=STRENGTH)
     about = {
         "data": [f"{Path(source).name}, labeled by compact and 21 marked points" for source in options.sources],

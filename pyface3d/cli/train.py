@@ -21,6 +21,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="Face model to train in; default: the embedded one.")] = None,
     space: Annotated[str | None, typer.Option(help="Whitening table of that model's parameters.")] = None,
     labels_model: Annotated[str | None, typer.Option(help="Face model of labels that are translated.")] = None,
+    leave_out: Annotated[
+        Path | None, typer.Option(help="File of names of samples that are not taken: JSON, or one on each line.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint, metrics and weights.")] = Path("run"),
     recipe: Annotated[
         str | None, typer.Option(help="Packaged recipe or YAML file of options; those on the command line win.")
@@ -64,7 +67,7 @@ def train(
     options |= _given(epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=rate, seed=seed, ema=ema)
     options |= _given(augment=augment, max_minutes=max_minutes, save_minutes=save_minutes, workers=workers)
     options |= _given(processes=processes, precision=precision, pool=_text(pool), start=_text(start))
-    options |= _given(labels_model=labels_model)
+    options |= _given(labels_model=labels_model, leave_out=_text(leave_out))
     options["arguments"] = {**options.get("arguments", {}), **_pairs("argument", argument)}
     options["arguments"] |= _given(model=model, space=space)
     name, sources = method or options.get("method"), data or options.get("data")

@@ -19,6 +19,7 @@ from pyface3d.data.resizing import resized
 from pyface3d.data.sample import Sample, collate, select
 from pyface3d.data.schemes import convert_landmarks, mirror_permutation
 from pyface3d.data.tolerant import Tolerant
+from pyface3d.data.without import Without, read_names
 
 __all__ = [
     "Archive",
@@ -42,6 +43,7 @@ __all__ = [
     "Tolerant",
     "TrainAug",
     "UnreadableError",
+    "Without",
     "check",
     "collate",
     "convert_landmarks",
@@ -50,6 +52,7 @@ __all__ = [
     "mirror_permutation",
     "open_sets",
     "read_mat",
+    "read_names",
     "resized",
     "select",
 ]

@@ -16,7 +16,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from pyface3d.camera import ParameterSpace
-from pyface3d.data import Augment, Strength, Tolerant
+from pyface3d.data import Augment, Strength, Tolerant, read_names
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
 from pyface3d.foreign.regular import read_text
@@ -32,7 +32,7 @@ RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs",
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
 KNOWN = (
     RECIPE_FIELDS
-    | {"tests", "labels_model"}
+    | {"tests", "labels_model", "leave_out"}
     | set(inspect.signature(train).parameters)
     | set(inspect.signature(Trainer).parameters)
 )
@@ -66,7 +66,7 @@ def run_training(
         pool: folder in which rendered portraits and decoded crops are kept between epochs and calls.
         seed: of the weights, the data and everything random in a step.
         options: ``tests`` (also take sets that are for testing), ``labels_model`` (path of the face model that
-            translated labels belong to), fields of
+            translated labels belong to), ``leave_out`` (file of names, :func:`pyface3d.data.read_names`), fields of
             :class:`pyface3d.methods.Recipe` and arguments of :func:`train`.
 
     Returns:
@@ -108,8 +108,10 @@ def _run(
     torch.manual_seed(seed)  # before the method is made: its weights are drawn
     method = make_method(name, **job["arguments"])
     notes: list[str] = []
+    about = {"data": sources, "seed": seed, "command": command(name, sources, seed, {**job, **options})}
     own_model = options.pop("labels_model", None)
     common = {"pool": job["pool"], "tests": options.pop("tests", False), "tell": notes.append}
+    common["leave_out"] = read_names(options.pop("leave_out")) if "leave_out" in options else ()
     common["labels_model"] = None if own_model is None else load_model(Path(own_model))
     sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
     strength = AUGMENTS[job["augment"]]
@@ -117,7 +119,6 @@ def _run(
     own = {key: options.pop(key) for key in list(options) if key in RECIPE_FIELDS}
     recipe = replace(method.recipe, **{key: _tuples(value) for key, value in own.items()})
     weights = folder / f"{name}.safetensors"
-    about = {"data": sources, "seed": seed, "command": command(name, sources, seed, {**job, **options, **own})}
 
     def write(method: Method) -> None:
         save_weights(method, weights, training=about)

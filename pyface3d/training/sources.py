@@ -1,14 +1,14 @@
 """Training data by name: rendered portraits, or the sets of a folder, with labels of the method's face model."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
 
 from pyface3d.camera import ParameterSpace
-from pyface3d.data import FaceDataset, LabeledFaces, Pool, open_sets
+from pyface3d.data import FaceDataset, LabeledFaces, Pool, Without, open_sets
 from pyface3d.data.archive import read_map
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.synthetic import SyntheticFaces, prior_space
@@ -28,6 +28,7 @@ def open_source(
     cache: str | os.PathLike | None = None,
     tests: bool = False,
     labels_model: MorphableModel | None = None,
+    leave_out: Collection[str] = (),
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Dataset]:
     """The sets that a name stands for, in the crop size of a method and with labels of its face model.
@@ -46,6 +47,7 @@ def open_source(
         tests: also take sets that are for testing.
         labels_model: the face model that translated labels belong to: the landmarks of their parameters are then
             translated, not those of the files.
+        leave_out: names of samples that are not taken, such as photos that a test set has, too.
         tell: is told what was translated, and how exactly.
 
     Raises:
@@ -71,6 +73,9 @@ def open_source(
         _leave_out_maps(found, method)
         own = _of_model(found, method, cache_folder(name) if cache is None else Path(cache), labels_model, tell)
         key = f"{Path(name).resolve().name}-{title}-{size}-{own.face_model[:8]}"
+        if leave_out:
+            own = _without(own, leave_out, tell)
+            key += f"-{len(own)}"
         chosen.append(own if pool is None else _pooled(pool, key, own))
     return chosen
 
@@ -101,6 +106,12 @@ def _of_model(
     translated = Translated(faces, model, prior, cache, follows, labels_model)
     tell(translated.summary())
     return translated
+
+
+def _without(faces: FaceDataset, names: Collection[str], tell: Callable[[str], None]) -> FaceDataset:
+    less = Without(faces, names)
+    tell(f"{faces.title}: {len(faces) - len(less)} of {len(faces)} samples left out by name")
+    return less
 
 
 def label_space(method: Method) -> ParameterSpace:

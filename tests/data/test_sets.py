@@ -16,10 +16,12 @@ from pyface3d.data import (
     Pool,
     Tolerant,
     UnreadableError,
+    Without,
     check,
     collate,
     find_sets,
     open_sets,
+    read_names,
     resized,
 )
 from pyface3d.data.labeled import label_faces
@@ -183,3 +185,27 @@ def test_readers_cut_for_the_method(name, mat_folder, celeba_folder, tmp_path, b
     for folder in (mat_folder, tmp_path / "lab", celeba_folder):
         for faces in open_source(str(folder), method):
             assert faces[0]["image"].shape == (3, method.size, method.size)
+
+
+def test_samples_are_left_out_by_name(aflw_folder, tmp_path):
+    names = tmp_path / "names.json"
+    names.write_text('{"aflw": ["a"], "elsewhere": ["z"]}')
+    assert read_names(names) == {"a", "z"}
+    faces = CroppedFaces(aflw_folder / "train.npz", aflw_folder / "train_crops")
+    less = Without(faces, read_names(names))
+    assert less.names == [name for name in faces.names if name != "a"] and len(less) == len(faces) - 1
+    assert less[0]["name"] == faces[1]["name"] == "b" and torch.equal(less[0]["image"], faces[1]["image"])
+    told = []
+    source = str(aflw_folder / "train.npz")
+    (opened,) = open_source(source, create_method("compact"), leave_out={"b"}, pool=tmp_path, tell=told.append)
+    assert len(opened) == len(faces) - 1 and opened[0]["name"] == "a"
+    assert told == [f"aflw/train.npz: 1 of {len(faces)} samples left out by name"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": "b"}', "3"])
+def test_names_to_leave_out_are_lists_of_names(text, tmp_path):
+    (tmp_path / "names.json").write_text(text)
+    with pytest.raises(ValueError, match="must hold a list of names"):
+        read_names(tmp_path / "names.json")
+    (tmp_path / "names.txt").write_text("a\n\n b \n")
+    assert read_names(tmp_path / "names.txt") == {"a", "b"}
