@@ -123,6 +123,11 @@ def _agreeing(name: str, fake: Callable[..., Any], promotes: bool) -> Callable[.
     return checked
 
 
+def save_inputs(ctx: Any, inputs: Sequence[Any], output: Any) -> None:
+    """A ``setup_context`` of :func:`register`: the backward needs the arguments, and all are tensors or None."""
+    ctx.save_for_backward(*inputs)
+
+
 def register(
     name: str,
     fake: Callable,

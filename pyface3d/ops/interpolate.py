@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -44,27 +44,16 @@ def _fake(attributes: Tensor, triangle_ids: Tensor, barycentrics: Tensor, triang
     return attributes.new_empty((*barycentrics.shape[:3], attributes.shape[-1]))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, ...]:
     attributes, _, barycentrics, _ = ctx.needs_input_grad
     grads = _ops.interpolate_backward.default(grad_out, *saved, attributes, barycentrics)
     return grads[0] if attributes else None, None, grads[1] if barycentrics else None, None
 
 
-def _backward_fake(
-    grad_out: Tensor,
-    attributes: Tensor,
-    triangle_ids: Tensor,
-    barycentrics: Tensor,
-    triangles: Tensor,
-    want_attributes: bool,
-    want_barycentrics: bool,
-) -> tuple[Tensor, Tensor]:
+def _backward_fake(grad_out: Tensor, attributes: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    _, barycentrics, _, want_attributes, want_barycentrics = others
     grad_attributes = attributes.new_empty(attributes.shape if want_attributes else 0)
     return grad_attributes, barycentrics.new_empty(barycentrics.shape if want_barycentrics else 0)
 
 
-register("interpolate", _fake, _setup_context, _backward, _backward_fake)
+register("interpolate", _fake, save_inputs, _backward, _backward_fake)

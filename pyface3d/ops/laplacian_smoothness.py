@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -56,10 +56,6 @@ def _fake(vertices: Tensor, *table: Any) -> Tensor:
     return vertices.new_empty(vertices.shape[0])
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     wanted = ctx.needs_input_grad[0]
     return _ops.laplacian_smoothness_backward.default(grad_loss, *saved) if wanted else None, *(None,) * 4
@@ -69,4 +65,4 @@ def _backward_fake(grad_loss: Tensor, vertices: Tensor, *table: Any) -> Tensor:
     return vertices.new_empty(vertices.shape)
 
 
-register("laplacian_smoothness", _fake, _setup_context, _backward, _backward_fake)
+register("laplacian_smoothness", _fake, save_inputs, _backward, _backward_fake)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -39,10 +39,6 @@ def _fake(vertices: Tensor, pose: Tensor) -> Tensor:
     return vertices.new_empty((vertices.shape[0], vertices.shape[1], pose.shape[1]))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
     want_vertices, want_pose = ctx.needs_input_grad
     grads = _ops.project_weak_perspective_backward.default(grad_out, *saved, want_vertices, want_pose)
@@ -56,4 +52,4 @@ def _backward_fake(
     return grad_vertices, pose.new_empty(pose.shape if want_pose else 0)
 
 
-register("project_weak_perspective", _fake, _setup_context, _backward, _backward_fake)
+register("project_weak_perspective", _fake, save_inputs, _backward, _backward_fake)

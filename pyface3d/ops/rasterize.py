@@ -54,9 +54,7 @@ def rasterize(
     return _ops.rasterize.default(vertices, triangles, height, width, cull_backfaces)
 
 
-def _fake(
-    vertices: Tensor, triangles: Tensor, height: int, width: int, cull_backfaces: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+def _fake(vertices: Tensor, triangles: Tensor, height: int, width: int, *_: bool) -> tuple[Tensor, Tensor, Tensor]:
     size = (vertices.shape[0], height, width)
     return vertices.new_empty(size, dtype=torch.int32), vertices.new_empty((*size, 3)), vertices.new_empty(size)
 
@@ -74,14 +72,7 @@ def _backward(
     return grad, None, None, None, None
 
 
-def _backward_fake(
-    grad_barycentrics: Tensor,
-    grad_depth: Tensor,
-    vertices: Tensor,
-    triangles: Tensor,
-    triangle_ids: Tensor,
-    barycentrics: Tensor,
-) -> Tensor:
+def _backward_fake(grad_barycentrics: Tensor, grad_depth: Tensor, vertices: Tensor, *others: Tensor) -> Tensor:
     return vertices.new_empty(vertices.shape)
 
 

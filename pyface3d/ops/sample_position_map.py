@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -39,10 +39,6 @@ def _fake(maps: Tensor, uv: Tensor) -> Tensor:
     return maps.new_empty((maps.shape[0], uv.shape[0], 3))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, Tensor | None]:
     want_maps, want_uv = ctx.needs_input_grad
     grads = _ops.sample_position_map_backward.default(grad_out, *saved, want_maps, want_uv)
@@ -53,4 +49,4 @@ def _backward_fake(grad_out: Tensor, maps: Tensor, uv: Tensor, want_maps: bool, 
     return maps.new_empty(maps.shape if want_maps else 0), uv.new_empty(uv.shape if want_uv else 0)
 
 
-register("sample_position_map", _fake, _setup_context, _backward, _backward_fake)
+register("sample_position_map", _fake, save_inputs, _backward, _backward_fake)

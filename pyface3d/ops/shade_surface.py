@@ -1,6 +1,7 @@
 """Pictures of rasterized meshes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,16 +60,7 @@ def shade_surface(
     return _ops.shade_surface.default(normals, triangle_ids, barycentrics, triangles, albedo, canvas, light, alpha)
 
 
-def _fake(
-    normals: Tensor,
-    triangle_ids: Tensor,
-    barycentrics: Tensor,
-    triangles: Tensor,
-    albedo: Tensor | None,
-    canvas: Tensor | None,
-    light: Sequence[float],
-    alpha: float = 1.0,
-) -> Tensor:
+def _fake(normals: Tensor, triangle_ids: Tensor, *others: Any) -> Tensor:
     return normals.new_empty((*triangle_ids.shape, 3), dtype=torch.uint8)
 
 

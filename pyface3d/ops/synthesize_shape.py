@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -44,10 +44,6 @@ def _fake(mean: Tensor, basis: Tensor, coeffs: Tensor, pose: Tensor | None, indi
     return mean.new_empty((coeffs.shape[0], (mean if indices is None else indices).shape[0], 3))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _rows(gradient: Tensor, like: Tensor, indices: Tensor | None) -> Tensor:
     """Gradient of the rows used -> gradient of all rows; repeats add up in a fixed order."""
     if indices is None:
@@ -74,18 +70,8 @@ def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tenso
     )
 
 
-def _backward_fake(
-    grad_out: Tensor,
-    mean: Tensor,
-    basis: Tensor,
-    coeffs: Tensor,
-    pose: Tensor | None,
-    indices: Tensor | None,
-    want_params: bool,
-    want_mean: bool,
-    want_basis: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    rows = grad_out.shape[1]
+def _backward_fake(grad_out: Tensor, mean: Tensor, basis: Tensor, coeffs: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    rows, (want_params, want_mean, want_basis) = grad_out.shape[1], others[2:]
     return (
         mean.new_empty((coeffs.shape[0], coeffs.shape[1] + 12) if want_params else 0),
         mean.new_empty((rows, 3) if want_mean else 0),
@@ -93,4 +79,4 @@ def _backward_fake(
     )
 
 
-register("synthesize_shape", _fake, _setup_context, _backward, _backward_fake)
+register("synthesize_shape", _fake, save_inputs, _backward, _backward_fake)

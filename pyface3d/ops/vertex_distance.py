@@ -64,9 +64,7 @@ def vertex_distance(
     return _ops.vertex_distance.default(gram.posed, coeffs, pose, target_coeffs, target_pose)[0]
 
 
-def _fake(
-    gram: Tensor, coeffs: Tensor, pose: Tensor, target_coeffs: Tensor, target_pose: Tensor
-) -> tuple[Tensor, Tensor]:
+def _fake(gram: Tensor, coeffs: Tensor, pose: Tensor, *target: Tensor) -> tuple[Tensor, Tensor]:
     batch, rows = pose.shape[0], pose.shape[1]
     return coeffs.new_empty(batch), coeffs.new_empty(batch, rows, gram.shape[0])
 
@@ -86,16 +84,8 @@ def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor | None, _: None
     return None, *(grad if want else None for grad, want in zip(grads, ctx.needs_input_grad[1:]))
 
 
-def _backward_fake(
-    grad_out: Tensor,
-    slope: Tensor,
-    coeffs: Tensor,
-    pose: Tensor,
-    target_coeffs: Tensor,
-    target_pose: Tensor,
-    want_target: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    target = [coeffs.new_empty(x.shape if want_target else 0) for x in (coeffs, pose)]
+def _backward_fake(grad_out: Tensor, slope: Tensor, coeffs: Tensor, pose: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    target = [coeffs.new_empty(x.shape if others[-1] else 0) for x in (coeffs, pose)]
     return coeffs.new_empty(coeffs.shape), pose.new_empty(pose.shape), target[0], target[1]
 
 

@@ -54,10 +54,8 @@ def _backward(
     return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None, None
 
 
-def _backward_fake(
-    grad_normals: Tensor, normals: Tensor, inverse_lengths: Tensor, vertices: Tensor, triangles: Tensor
-) -> Tensor:
-    return vertices.new_empty(vertices.shape)
+def _backward_fake(grad_normals: Tensor, *saved: Tensor) -> Tensor:
+    return grad_normals.new_empty(grad_normals.shape)
 
 
 register("vertex_normals", _fake, _setup_context, _backward, _backward_fake)

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyface3d import ops
+from pyface3d.ops import reference
+
 
 class Draw:
     """Random but fixed tensors of one dtype on one device, made on the CPU: the same numbers everywhere."""
@@ -19,15 +22,15 @@ class Draw:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return torch.randn(shape, generator=self._generator, dtype=torch.float64, device="cpu").to(
-            self.device, self.dtype
-        )
+        return self._moved(torch.randn, shape)
 
     def uniform(self, *shape: int) -> Tensor:
         """Numbers in [0, 1)."""
-        return torch.rand(shape, generator=self._generator, dtype=torch.float64, device="cpu").to(
-            self.device, self.dtype
-        )
+        return self._moved(torch.rand, shape)
+
+    def _moved(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        drawn = draw(shape, generator=self._generator, dtype=torch.float64, device="cpu")
+        return drawn.to(self.device, self.dtype)
 
     def integers(self, high: int, *shape: int, dtype: torch.dtype = torch.int64) -> Tensor:
         """Integers in [0, high)."""
@@ -58,11 +61,11 @@ class OpRecord:
 
     Attributes:
         name: schema name, equal to the public function's.
-        op: the function under test; its parameters, tensors and plain values, name the arguments. An op whose public
-            function takes an object is given as a function of the tensors in it.
-        reference: the same function in plain torch.
         build: makes the arguments: called with a :class:`Draw`, with the sizes and with the choices.
         sizes: the letters of the shapes and their usual sizes (small: gradients are compared with finite differences).
+        op: the function under test; its parameters, tensors and plain values, name the arguments. None: that of
+            ``pyface3d.ops``. An op whose public function takes an object is given as a function of the tensors in it.
+        reference: the same function in plain torch; None: that of ``pyface3d.ops.reference``.
         differentiable: names of the arguments that have a gradient.
         edges: further sizes of a letter, one at a time: 1, and those around each block of the kernels.
         least: the smallest size of a letter where that is not 0.
@@ -81,13 +84,9 @@ class OpRecord:
         fullgraph: whether ``torch.compile(fullgraph=True)`` and ``torch.export`` take it.
 
     Example:
-        >>> from pyface3d import ops
-        >>> from pyface3d.ops import reference
         >>> from pyface3d.testing import OpRecord, check_op
         >>> record = OpRecord(
         ...     name="project_weak_perspective",
-        ...     op=ops.project_weak_perspective,
-        ...     reference=reference.project_weak_perspective,
         ...     build=lambda draw, B, N: (draw.normal(B, N, 3), draw.normal(B, 3, 4)),
         ...     sizes={"B": 2, "N": 5},
         ...     differentiable=("vertices", "pose"),
@@ -96,10 +95,10 @@ class OpRecord:
     """
 
     name: str
-    op: Callable[..., Any]
-    reference: Callable[..., Any]
     build: Callable[..., Sequence[Any]]
     sizes: Mapping[str, int]
+    op: Callable[..., Any] = None  # type: ignore[assignment]
+    reference: Callable[..., Any] = None  # type: ignore[assignment]
     differentiable: tuple[str, ...] = ()
     edges: Mapping[str, Sequence[int]] = field(default_factory=dict)
     least: Mapping[str, int] = field(default_factory=dict)
@@ -113,6 +112,11 @@ class OpRecord:
     scale: float = 1.0
     promotes: bool = True
     fullgraph: bool = True
+
+    def __post_init__(self) -> None:
+        for field_name, module in (("op", ops), ("reference", reference)):
+            if getattr(self, field_name) is None:
+                object.__setattr__(self, field_name, getattr(module, self.name))
 
     @property
     def arguments(self) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -16,8 +14,6 @@ def _build(draw: Draw, B: int, M: int, weighted: bool, masked: bool) -> tuple[Te
 
 RECORD = OpRecord(
     name="attribute_loss",
-    op=ops.attribute_loss,
-    reference=reference.attribute_loss,
     build=_build,
     sizes={"B": 3, "M": 7},
     differentiable=("logits",),

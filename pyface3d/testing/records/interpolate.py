@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 from pyface3d.testing.records.surface import picture_of
 
@@ -17,8 +15,6 @@ def _build(draw: Draw, B: int, N: int, F: int, H: int, W: int, C: int, shared: b
 
 RECORD = OpRecord(
     name="interpolate",
-    op=ops.interpolate,
-    reference=reference.interpolate,
     build=_build,
     sizes={"B": 2, "N": 9, "F": 7, "H": 4, "W": 5, "C": 3},
     differentiable=("attributes", "barycentrics"),

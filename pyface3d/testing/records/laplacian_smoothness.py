@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 from pyface3d.testing.records.surface import triangles_of
 
@@ -23,8 +21,6 @@ def _build(draw: Draw, B: int, N: int, F: int, weighted: bool, valued: bool) -> 
 
 RECORD = OpRecord(
     name="laplacian_smoothness",
-    op=ops.laplacian_smoothness,
-    reference=reference.laplacian_smoothness,
     build=_build,
     sizes={"B": 2, "N": 9, "F": 15},
     differentiable=("vertices",),

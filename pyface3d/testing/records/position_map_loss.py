@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -14,8 +12,6 @@ def _build(draw: Draw, B: int, U: int, V: int, squared: bool) -> tuple[Tensor | 
 
 RECORD = OpRecord(
     name="position_map_loss",
-    op=ops.position_map_loss,
-    reference=reference.position_map_loss,
     build=_build,
     sizes={"B": 2, "U": 3, "V": 5},
     differentiable=("pred", "target"),

@@ -2,8 +2,6 @@
 
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -13,8 +11,6 @@ def _build(draw: Draw, B: int, N: int, rows: int) -> tuple[Tensor, ...]:
 
 RECORD = OpRecord(
     name="project_weak_perspective",
-    op=ops.project_weak_perspective,
-    reference=reference.project_weak_perspective,
     build=_build,
     sizes={"B": 3, "N": 7},
     differentiable=("vertices", "pose"),

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 from pyface3d.testing.records.surface import triangles_of
 
@@ -16,8 +14,6 @@ def _build(draw: Draw, B: int, N: int, F: int, H: int, W: int, cull: bool) -> tu
 
 RECORD = OpRecord(
     name="rasterize",
-    op=ops.rasterize,
-    reference=reference.rasterize,
     build=_build,
     sizes={"B": 2, "N": 9, "F": 7, "H": 8, "W": 6},
     differentiable=("vertices",),

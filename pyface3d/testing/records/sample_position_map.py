@@ -2,8 +2,6 @@
 
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -13,8 +11,6 @@ def _build(draw: Draw, B: int, U: int, V: int, N: int) -> tuple[Tensor, ...]:
 
 RECORD = OpRecord(
     name="sample_position_map",
-    op=ops.sample_position_map,
-    reference=reference.sample_position_map,
     build=_build,
     sizes={"B": 2, "U": 4, "V": 5, "N": 7},
     differentiable=("maps", "uv"),

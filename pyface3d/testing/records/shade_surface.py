@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 from pyface3d.testing.records.surface import picture_of
 
@@ -31,8 +29,6 @@ def _build(
 
 RECORD = OpRecord(
     name="shade_surface",
-    op=ops.shade_surface,
-    reference=reference.shade_surface,
     build=_build,
     sizes={"B": 2, "N": 9, "F": 7, "H": 4, "W": 5},
     edges={"B": (1,), "N": (1,), "H": (1,), "W": (1, 8, 16, 17, 1025)},

@@ -2,8 +2,6 @@
 
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -15,8 +13,6 @@ def _build(draw: Draw, B: int, N: int, K: int, L: int, posed: bool, picked: bool
 
 RECORD = OpRecord(
     name="synthesize_shape",
-    op=ops.synthesize_shape,
-    reference=reference.synthesize_shape,
     build=_build,
     sizes={"B": 3, "N": 7, "K": 4, "L": 9},
     differentiable=("mean", "basis", "coeffs", "pose"),

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 from pyface3d.testing.records.surface import triangles_of
 
@@ -15,8 +13,6 @@ def _build(draw: Draw, B: int, N: int, F: int) -> tuple[Tensor, ...]:
 
 RECORD = OpRecord(
     name="vertex_normals",
-    op=ops.vertex_normals,
-    reference=reference.vertex_normals,
     build=_build,
     sizes={"B": 2, "N": 9, "F": 15},
     differentiable=("vertices",),

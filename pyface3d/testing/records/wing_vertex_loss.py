@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -20,8 +18,6 @@ def _build(
 
 RECORD = OpRecord(
     name="wing_vertex_loss",
-    op=ops.wing_vertex_loss,
-    reference=reference.wing_vertex_loss,
     build=_build,
     sizes={"B": 3, "N": 7, "K": 4, "L": 9},
     differentiable=("coeffs", "pose"),
