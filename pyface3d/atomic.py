@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 PREFIX = ".pyface3d-"  # of temporary files; short, so that a name as long as the system allows can be written
 ABANDONED = 3600.0  # seconds since the last write of a temporary file that nobody will finish
@@ -37,16 +37,12 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         ...     _ = stream.write(b"whole")
     """
     path = _no_device(path)
+    handle, temporary = _temporary(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX)
-    except OSError as error:
-        raise _named(error, path) from error
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            stream = _Counted(file)
-            yield cast(BinaryIO, stream)
-            file.flush()
-            if os.fstat(file.fileno()).st_size != stream.end:
+        with _Counted(io.FileIO(handle, "r+")) as stream:
+            yield stream
+            stream.flush()
+            if os.fstat(stream.raw.fileno()).st_size != stream.end:
                 raise OSError(errno.EIO, "cannot write: the file is shorter than what was written")
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
         os.replace(temporary, path)
@@ -72,10 +68,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[str]:
         ...     _ = Path(name).write_text("whole")
     """
     path = _no_device(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
-    except OSError as error:
-        raise _named(error, path) from error
+    handle, temporary = _temporary(path, path.suffix)
     os.close(handle)
     try:
         yield temporary
@@ -86,42 +79,35 @@ def atomic_path(path: str | os.PathLike) -> Iterator[str]:
         Path(temporary).unlink(missing_ok=True)
 
 
-class _Counted(io.RawIOBase):
-    """A file without a number, which knows how long it must be."""
+def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
+    """Writes ``content`` to ``path``, as :func:`atomic_write` does.
 
-    def __init__(self, file: Any) -> None:
-        self.file, self.end = file, 0
+    Raises:
+        OSError: as of :func:`atomic_write`.
+
+    Example:
+        >>> write_whole(folder / "notes.txt", b"whole")
+    """
+    with atomic_write(path) as stream:
+        stream.write(content)
+
+
+class _Counted(io.BufferedRandom):
+    """A file that knows how long it must be, and has no number."""
+
+    end = 0
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("fileno")
 
     def write(self, content: Any) -> int:
-        count = self.file.write(content)
-        self.end = max(self.end, self.file.tell())
+        count = super().write(content)
+        self.end = max(self.end, self.tell())
         return count
 
-    def readinto(self, buffer: Any) -> int:
-        return self.file.readinto(buffer)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self.file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()
-
     def truncate(self, size: int | None = None) -> int:
-        self.end = self.file.truncate(size)
+        self.end = super().truncate(size)
         return self.end
-
-    def flush(self) -> None:
-        if not self.file.closed:
-            self.file.flush()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
@@ -133,6 +119,14 @@ def sweep(folder: str | os.PathLike[str]) -> None:
                     os.unlink(entry.path)
             except OSError:  # another process was faster
                 continue
+
+
+def _temporary(path: Path, suffix: str = "") -> tuple[int, str]:
+    """Number and name of a new file beside ``path``."""
+    try:
+        return tempfile.mkstemp(suffix, PREFIX, path.parent)
+    except OSError as error:
+        raise _named(error, path) from error
 
 
 def _no_device(path: str | os.PathLike) -> Path:

@@ -14,7 +14,7 @@ from pyface3d.atlas import regions
 from pyface3d.atlas.baking import MapBasis
 from pyface3d.atlas.build import Layout, layout_of
 from pyface3d.atlas.layout import transpose_gather
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.foreign.damage import reading
 from pyface3d.foreign.tensors import read_safetensors
 
@@ -181,8 +181,7 @@ class UVAtlas(nn.Module):
         from safetensors.torch import save as serialize  # only writing needs it
 
         tensors = {name: getattr(self, name).cpu().contiguous() for name in STORED}
-        with atomic_write(path) as stream:
-            stream.write(serialize(tensors, {"format": FORMAT, "version": "1"}))
+        write_whole(path, serialize(tensors, {"format": FORMAT, "version": "1"}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "UVAtlas":

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.camera.flips import FLIPS
 from pyface3d.camera.whitening import read_release
 from pyface3d.foreign.damage import reading
@@ -163,8 +163,7 @@ class ParameterSpace(nn.Module):
         from safetensors.torch import save as serialize  # only writing needs it
 
         tables = {"mean": self.mean.cpu().contiguous(), "std": self.std.cpu().contiguous()}
-        with atomic_write(path) as stream:
-            stream.write(serialize(tables, metadata={"parameter_space": json.dumps(self._header())}))
+        write_whole(path, serialize(tables, metadata={"parameter_space": json.dumps(self._header())}))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "ParameterSpace":

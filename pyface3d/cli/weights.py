@@ -55,7 +55,7 @@ def card(
 
     [bold]Example:[/bold] pyface3d weights card compact_embedded --out README.md
     """
-    from pyface3d.atomic import atomic_write
+    from pyface3d.atomic import write_whole
     from pyface3d.methods import describe_weights, hub_card, list_weights
 
     packaged = {weights.name: weights.path for weights in list_weights()}
@@ -63,8 +63,7 @@ def card(
     if out is None:
         screen.say(text)
     else:
-        with atomic_write(out) as stream:
-            stream.write(text.encode())
+        write_whole(out, text.encode())
         screen.say(f"wrote {out}")
     return {"card": text, "file": None if out is None else str(out)}
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from pyface3d.atlas.regions import landmark_points
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import atomic_write, write_whole
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.data.dataset import Report
 from pyface3d.data.label_folder import CROPS, KEPT, MAPS, OPTIONAL, REPORT, TABLE, TABLES, TEST, VISIBLE
@@ -179,8 +179,7 @@ def write_labels(
     content |= {"part": TEST} if test else {}
     if model is not None:
         content |= {"model": model.name, "model_hash": model.hash()}
-    with atomic_write(folder / REPORT) as stream:
-        stream.write(json.dumps(content | {"refused": report.refused}, indent=1).encode())
+    write_whole(folder / REPORT, json.dumps(content | {"refused": report.refused}, indent=1).encode())
 
 
 def _default_space(model: "MorphableModel | None", atlas: "UVAtlas | None") -> ParameterSpace:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.data.pictures import UnreadableError
 
 CHUNK = 256  # samples written and marked as ready together
@@ -55,8 +55,7 @@ class Pool(Dataset):
             first = self._first()
             stamp["arrays"] = {key: [str(v.dtype), list(v.shape)] for key, v in first.items() if v.dtype.kind != "U"}
             stamp["texts"] = {key: str(v) for key, v in first.items() if v.dtype.kind == "U" and key != "name"}
-            with atomic_write(header) as stream:
-                stream.write(json.dumps(stamp).encode())
+            write_whole(header, json.dumps(stamp).encode())
         found = json.loads(header.read_text())
         if {key: found.get(key) for key in ("of", "chunk")} != {key: stamp[key] for key in ("of", "chunk")}:
             raise ValueError(f"Pool: {self.folder} holds other samples; choose another folder or empty it")

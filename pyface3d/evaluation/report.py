@@ -17,7 +17,7 @@ from rich.table import Table
 from torch import Tensor
 
 from pyface3d._version import __version__
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.evaluation.curves import area_under_curve, draw_curves, failure_rate
 from pyface3d.evaluation.published import PublishedRow, published_rows
 from pyface3d.evaluation.worst import Thumbnail, draw_contact_sheet
@@ -194,8 +194,7 @@ class EvaluationReport:
         written = []
         for name, text in texts.items():
             if text:
-                with atomic_write(folder / name) as stream:
-                    stream.write(text.encode())
+                write_whole(folder / name, text.encode())
                 written.append(folder / name)
         if self.per_image is not None and len(self.per_image["errors"]):
             errors = self.per_image["errors"].cpu().numpy()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import atomic_write, write_whole
 from pyface3d.export.mesh import Mesh
 
 
@@ -20,8 +20,7 @@ def save_obj(path: Path, mesh: Mesh) -> None:
         material, picture = path.with_suffix(".mtl"), path.with_name(f"{path.stem}-texture.png")
         with atomic_write(picture) as stream:
             Image.fromarray(mesh.texture).save(stream, "PNG")
-        with atomic_write(material) as stream:
-            stream.write(_material(picture.name).encode())
+        write_whole(material, _material(picture.name).encode())
         lines.write(f"mtllib {material.name}\nusemtl face\n")
     vertices, shape = mesh.vertices, "v %.7g %.7g %.7g"
     if mesh.colors is not None and mesh.texture is None:
@@ -35,8 +34,7 @@ def save_obj(path: Path, mesh: Mesh) -> None:
         _write_rows(lines, "vt %.7g %.7g", mesh.uv)
         table = np.stack([corners, mesh.chart + 1, corners], 2).reshape(len(corners), 9)
         _write_rows(lines, "f %d/%d/%d %d/%d/%d %d/%d/%d", table)
-    with atomic_write(path) as stream:
-        stream.write(lines.getvalue().encode())
+    write_whole(path, lines.getvalue().encode())
 
 
 def _material(picture: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.export.mesh import Mesh
 
 _TYPES = {"<f4": "float", "u1": "uchar"}
@@ -31,7 +31,4 @@ def save_ply(path: Path, mesh: Mesh) -> None:
         "property list uchar int vertex_indices",
         "end_header\n",
     ]
-    with atomic_write(path) as stream:
-        stream.write("\n".join(header).encode())
-        stream.write(rows.tobytes())
-        stream.write(faces.tobytes())
+    write_whole(path, "\n".join(header).encode() + rows.tobytes() + faces.tobytes())

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import atomic_write, write_whole
 from pyface3d.export.exr import save_exr
 from pyface3d.foreign.arrays import read_npy
 from pyface3d.foreign.damage import reading
@@ -119,5 +119,4 @@ def _save_png(path: Path, values: np.ndarray) -> None:
     content = cv2.imencode(".png", levels[..., ::-1])[1].tobytes()
     text = b"tEXt" + _KEYWORD + b"\0" + f"{low!r} {high!r}".encode()
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
-    with atomic_write(path) as stream:
-        stream.write(content[: _SIGNATURE + _IHDR] + chunk + content[_SIGNATURE + _IHDR :])
+    write_whole(path, content[: _SIGNATURE + _IHDR] + chunk + content[_SIGNATURE + _IHDR :])

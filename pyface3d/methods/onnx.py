@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d.atlas import UVAtlas
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.methods.card import CARD, ModelCard
 from pyface3d.methods.method import Method
@@ -132,8 +132,7 @@ def export_onnx(method: Method, path: str | os.PathLike[str], landmarks: bool = 
         metadata["position_map_pixels"] = repr(method.position_map_pixels)
     onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
-    with atomic_write(path) as stream:
-        stream.write(graph.SerializeToString())
+    write_whole(path, graph.SerializeToString())
 
 
 def _landmarks_of(method: Method) -> nn.Module:

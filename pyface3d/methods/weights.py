@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.methods.card import CARD, ModelCard, check_card, read_card
 from pyface3d.methods.method import Method
 from pyface3d.nets.weights import check_state, read_state
@@ -47,8 +47,7 @@ def save_weights(
         raise ValueError("save_weights: this method is deployed, its BatchNorms are gone: save its origin")
     card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), license=license)
     state = {name: _stored(tensor, dtype) for name, tensor in method.network.state_dict().items()}
-    with atomic_write(path) as stream:
-        stream.write(serialize(state, metadata={CARD: json.dumps(asdict(card))}))
+    write_whole(path, serialize(state, metadata={CARD: json.dumps(asdict(card))}))
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.foreign.names import printable
 from pyface3d.foreign.text import json_text
 from pyface3d.morphable import MorphableModel
@@ -64,8 +64,7 @@ def write_page(path: str | os.PathLike[str], faces: Sequence[PageFace], model: M
     """
     path = Path(path)
     text = build_page(faces, model, **options)
-    with atomic_write(path) as stream:
-        stream.write(text.encode("utf-8"))
+    write_whole(path, text.encode("utf-8"))
     return path
 
 

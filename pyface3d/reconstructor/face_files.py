@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyface3d import render
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import atomic_write, write_whole
 from pyface3d.export import Mesh, save_mesh, save_position_map
 from pyface3d.export.named import named_mesh
 from pyface3d.foreign.text import json_text
@@ -89,9 +89,8 @@ def _save_picture(face: "Face", path: Path) -> None:
 
 
 def _save_json(face: "Face", path: Path) -> None:
-    with atomic_write(path) as stream:
-        named = {name: round(value, 4) for name, value in face.blendshapes.items()}
-        stream.write(json_text(face.facts() | ({"blendshapes": named} if named else {})).encode())
+    named = {name: round(value, 4) for name, value in face.blendshapes.items()}
+    write_whole(path, json_text(face.facts() | ({"blendshapes": named} if named else {})).encode())
 
 
 def _save_arrays(face: "Face", path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyface3d import render
-from pyface3d.atomic import atomic_write, sweep
+from pyface3d.atomic import atomic_write, sweep, write_whole
 from pyface3d.foreign.text import json_text
 from pyface3d.images import Source
 from pyface3d.images.sources import stem_of
@@ -94,8 +94,7 @@ class OutputFolder:
             "files": [file.relative_to(self.folder).as_posix() for file in files],
             "faces": [face.facts() for face in result.faces],
         }
-        with atomic_write(self.folder / f"{stem}.json") as stream:
-            stream.write(json_text(record).encode())
+        write_whole(self.folder / f"{stem}.json", json_text(record).encode())
         if "page" in self.kinds and len(self._on_page) < MOST_ON_PAGE:
             self._on_page += result.faces[: MOST_ON_PAGE - len(self._on_page)]
         return [*files, self.folder / f"{stem}.json"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.render.forms import Array, as_pictures, to_uint8
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -34,8 +34,7 @@ def save_picture(path: str | os.PathLike, picture: Array) -> None:
         raise ValueError(f"save_picture: picture must be one picture, got {len(frames)}; join them with side_by_side")
     content = io.BytesIO()  # encoders write past Python's files, and do not tell of a full disk
     frames[0].save(content, _FORMATS[ending], quality=95)
-    with atomic_write(path) as stream:
-        stream.write(content.getbuffer())
+    write_whole(path, content.getbuffer())
 
 
 def save_animation(path: str | os.PathLike, frames: Array, *, seconds: float = 0.12, swing: bool = True) -> None:
@@ -64,8 +63,7 @@ def save_animation(path: str | os.PathLike, frames: Array, *, seconds: float = 0
     first, *others = (picture.quantize(method=Image.Quantize.MEDIANCUT) for picture in pictures)
     content = io.BytesIO()
     first.save(content, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
-    with atomic_write(path) as stream:
-        stream.write(content.getbuffer())
+    write_whole(path, content.getbuffer())
 
 
 def _frames(op: str, pictures: Array) -> list[Image.Image]:

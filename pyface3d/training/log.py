@@ -15,7 +15,7 @@ import lightning
 from torch import Tensor
 from torch import distributed as dist
 
-from pyface3d.atomic import atomic_write
+from pyface3d.atomic import write_whole
 from pyface3d.training.callbacks import LastCheckpoint
 
 FIXED = ("step", "seconds", "pictures_per_second", "rate", "loss")
@@ -158,8 +158,7 @@ class TrainingLog(lightning.Callback):
         writer = csv.DictWriter(text, self._columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-        with atomic_write(self.path) as stream:
-            stream.write(text.getvalue().encode())
+        write_whole(self.path, text.getvalue().encode())
 
     @property
     def pictures_per_second(self) -> float:
