@@ -17,6 +17,7 @@ RECORDED = {
     "synthesize_shape": ({"B": 128, "N": 53215, "K": 50}, 2),
     "project_weak_perspective": ({"B": 128, "N": 53215}, 0),
     "project_perspective": ({"B": 128, "N": 53215}, 0),
+    "skin_vertices": ({"B": 128, "N": 5023, "J": 5}, 0),
     "wing_vertex_loss": ({"B": 128, "N": 53215, "K": 50}, 4),
     "wing_loss": ({"B": 128, "N": 159645}, 0),
     "vertex_distance": ({"B": 128, "N": 2000, "K": 50}, 0),

@@ -16,7 +16,7 @@ from pyface3d.foreign.opcodes import RefusedError
 from pyface3d.foreign.regular import read_bytes
 from pyface3d.foreign.stand_ins import NAMES, Stored
 
-__all__ = ["Stored", "as_array", "load_pickle"]
+__all__ = ["Stored", "as_array", "as_dense", "load_pickle"]
 
 
 def load_pickle(path: str | os.PathLike[str], caller: str = "load_model") -> Any:
@@ -46,3 +46,31 @@ def as_array(value: Any) -> np.ndarray:
     if array.dtype.kind not in "iufb":
         raise ValueError(f"holds {array.dtype} instead of numbers")
     return array
+
+
+def as_dense(value: Any, shape: tuple[int, int]) -> np.ndarray:
+    """A matrix (R, C) from what a pickle held: an array, or the state of SciPy's CSC or CSR matrix.
+
+    Raises:
+        ValueError: another shape, indices outside of it, or square and sparse: rows would not be told from columns.
+    """
+    state = value.state if isinstance(value, Stored) else None
+    if not isinstance(state, dict) or "indptr" not in state:
+        array = as_array(value)
+        if array.shape != shape:
+            raise ValueError(f"a matrix must be {shape}, got {array.shape}")
+        return array
+    data, inner, starts = (as_array(state[name]).ravel() for name in ("data", "indices", "indptr"))
+    by_row = len(starts) == shape[0] + 1
+    if tuple(state.get("_shape", state.get("shape", ()))) != shape or by_row == (len(starts) == shape[1] + 1):
+        raise ValueError(f"a sparse matrix must be {shape}, by rows or by columns")
+    counts = np.diff(starts)
+    if len(data) != len(inner) or counts.min(initial=0) < 0 or counts.sum() != len(data):
+        raise ValueError("a sparse matrix has parts of different lengths")
+    outer = np.repeat(np.arange(len(counts)), counts)
+    rows, columns = (outer, inner) if by_row else (inner, outer)
+    if len(inner) and not 0 <= inner.min() <= inner.max() < shape[by_row]:
+        raise ValueError(f"a sparse matrix of {shape} has indices outside of it")
+    dense = np.zeros(shape)
+    np.add.at(dense, (rows, columns), data)
+    return dense

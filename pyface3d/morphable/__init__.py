@@ -7,6 +7,7 @@ torch.Size([2, 9409, 3])
 """
 
 from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix, to_arkit_matrix
+from pyface3d.morphable.articulated import ArticulatedModel
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.conventions import find_landmarks
 from pyface3d.morphable.landmark_maps import read_landmark_map
@@ -17,6 +18,7 @@ from pyface3d.morphable.readers import load_model
 
 __all__ = [
     "ARKIT_NAMES",
+    "ArticulatedModel",
     "Blendshapes",
     "LandmarkSet",
     "Laplacian",

@@ -15,7 +15,7 @@ from pyface3d.foreign.regular import open_regular
 from pyface3d.foreign.text import read_json
 from pyface3d.morphable import bfm2009, deep3d, eos
 from pyface3d.morphable.bfm2017 import read_bfm2017
-from pyface3d.morphable.flame import read_flame
+from pyface3d.morphable.flame import FLAME_NAMES, read_flame
 from pyface3d.morphable.ict import load_ict
 from pyface3d.morphable.model import MorphableModel
 from pyface3d.morphable.native import load_native
@@ -45,8 +45,9 @@ def load_model(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> M
 
     Known are pyface3d's own files, Basel 2009 (``.mat``, with 3DDFA's ``model_info.mat`` and ``Model_Exp.mat``),
     Basel 2017 and 2019 (``.h5``), 3DDFA's and 3DDFA_V2's ``configs`` folders, Deep3D's ``BFM_model_front.mat``, eos
-    ``.bin`` and ``.json``, FLAME ``.pkl`` and ICT-FaceKit. The content decides, never the name; pickles are read by an
-    unpickler that builds nothing but arrays and plain containers.
+    ``.bin`` and ``.json``, FLAME ``.pkl`` and ``.npz`` (its joints are ``ArticulatedModel.load``'s), and ICT-FaceKit.
+    The content decides, never the name; pickles are read by an unpickler that builds nothing but arrays and plain
+    containers.
 
     Args:
         path: the model's file, or the folder of its files.
@@ -126,6 +127,8 @@ def _recognize_npz(path: Path) -> Piece | None:
         return "native", path
     if {"u", "w_shp", "w_exp"} <= names:
         return "tddfa_landmarks", path
+    if FLAME_NAMES <= names:
+        return "flame", path
     return ("ict", path) if {"part_vertex_range", "identity", "expression"} <= names else None
 
 
@@ -139,7 +142,7 @@ def _recognize_pickle(path: Path) -> Piece | None:
     content = load_pickle(path)
     if isinstance(content, np.ndarray):
         return ("tri_pickle", content) if content.ndim == 2 and 3 in content.shape else None
-    if isinstance(content, dict) and {"v_template", "shapedirs", "f"} <= content.keys():
+    if isinstance(content, dict) and content.keys() >= FLAME_NAMES:
         return "flame", content
     return ("tddfa_v2", content) if isinstance(content, dict) and {"u", "w_shp", "w_exp"} <= content.keys() else None
 

@@ -11,6 +11,7 @@ from pyface3d.ops.rasterize import rasterize
 from pyface3d.ops.render_position_map import render_position_map
 from pyface3d.ops.sample_position_map import sample_position_map
 from pyface3d.ops.shade_surface import shade_surface
+from pyface3d.ops.skin_vertices import skin_vertices
 from pyface3d.ops.synthesize_position_map import synthesize_position_map
 from pyface3d.ops.synthesize_shape import synthesize_shape
 from pyface3d.ops.vertex_distance import vertex_distance
@@ -30,6 +31,7 @@ __all__ = [
     "render_position_map",
     "sample_position_map",
     "shade_surface",
+    "skin_vertices",
     "synthesize_position_map",
     "synthesize_shape",
     "vertex_distance",
