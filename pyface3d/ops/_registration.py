@@ -123,6 +123,11 @@ def _agreeing(name: str, fake: Callable[..., Any], promotes: bool) -> Callable[.
     return checked
 
 
+def like(position: int) -> Callable[..., Tensor]:
+    """A fake of :func:`register`: the output has the shape of an argument."""
+    return lambda *args: args[position].new_empty(args[position].shape)
+
+
 def save_inputs(ctx: Any, inputs: Sequence[Any], output: Any) -> None:
     """A ``setup_context`` of :func:`register`: the backward needs the arguments, and all are tensors or None."""
     ctx.save_for_backward(*inputs)

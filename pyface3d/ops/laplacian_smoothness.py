@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register, save_inputs
+from pyface3d.ops._registration import like, register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -61,8 +61,4 @@ def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor) -> tuple[Tens
     return _ops.laplacian_smoothness_backward.default(grad_loss, *saved) if wanted else None, *(None,) * 4
 
 
-def _backward_fake(grad_loss: Tensor, vertices: Tensor, *table: Any) -> Tensor:
-    return vertices.new_empty(vertices.shape)
-
-
-register("laplacian_smoothness", _fake, save_inputs, _backward, _backward_fake)
+register("laplacian_smoothness", _fake, save_inputs, _backward, like(1))

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import like, register
 
 _ops = torch.ops.pyface3d
 
@@ -54,8 +54,4 @@ def _backward(
     return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None, None
 
 
-def _backward_fake(grad_normals: Tensor, *saved: Tensor) -> Tensor:
-    return grad_normals.new_empty(grad_normals.shape)
-
-
-register("vertex_normals", _fake, _setup_context, _backward, _backward_fake)
+register("vertex_normals", _fake, _setup_context, _backward, like(0))

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import like, register
 
 _ops = torch.ops.pyface3d
 
@@ -142,9 +142,5 @@ def _backward(ctx: Any, saved: tuple[Any, ...], grad_loss: Tensor | None, _: Non
     return grad, -grad if ctx.needs_input_grad[1] else None, *constant
 
 
-def _backward_fake(grad_loss: Tensor, pred: Tensor, target: Tensor, weights: Tensor, coeff_count: int) -> Tensor:
-    return pred.new_empty(pred.shape)
-
-
-register("wpdc_loss", _fake, _setup_context, _backward, _backward_fake)
+register("wpdc_loss", _fake, _setup_context, _backward, like(1))
 register("wpdc_loss_resampled", _fake, _setup_context_resampled, _backward)

@@ -1,18 +1,12 @@
 """The record of ``position_map_loss``."""
 
 import torch
-from torch import Tensor
 
-from pyface3d.testing.record import Draw, OpRecord, instead
-
-
-def _build(draw: Draw, B: int, U: int, V: int, squared: bool) -> tuple[Tensor | bool, ...]:
-    return draw.normal(B, 3, U, V), draw.normal(B, 3, U, V), draw.uniform(U, V), squared
-
+from pyface3d.testing.record import OpRecord, instead
 
 RECORD = OpRecord(
     name="position_map_loss",
-    build=_build,
+    build=lambda draw, B, U, V, squared: (*draw.normal(2, B, 3, U, V), draw.uniform(U, V), squared),
     sizes={"B": 2, "U": 3, "V": 5},
     differentiable=("pred", "target"),
     edges={"B": (1,), "U": (1, 64, 820, 1639), "V": (1, 8, 17)},

@@ -1,17 +1,10 @@
 """The record of ``project_weak_perspective``."""
 
-from torch import Tensor
-
-from pyface3d.testing.record import Draw, OpRecord, instead
-
-
-def _build(draw: Draw, B: int, N: int, rows: int) -> tuple[Tensor, ...]:
-    return draw.normal(B, N, 3), draw.normal(B, rows, 4)
-
+from pyface3d.testing.record import OpRecord, instead
 
 RECORD = OpRecord(
     name="project_weak_perspective",
-    build=_build,
+    build=lambda draw, B, N, rows: (draw.normal(B, N, 3), draw.normal(B, rows, 4)),
     sizes={"B": 3, "N": 7},
     differentiable=("vertices", "pose"),
     edges={"B": (1,), "N": (1, 4095, 4096, 4097)},

@@ -48,10 +48,6 @@ def _render(
     return ops.render_position_map(vertices, Atlas(corners, weights, offsets, texels, reader_weights))
 
 
-def _render_reference(vertices: Tensor, *atlas: Tensor) -> Tensor:
-    return reference.render_position_map(vertices, Atlas(*atlas))
-
-
 def _synthesize(
     mean: Tensor,
     basis: Tensor,
@@ -67,14 +63,6 @@ def _synthesize(
     return ops.synthesize_position_map(Source(mean, basis), coeffs, pose, atlas)
 
 
-def _synthesize_reference(mean: Tensor, basis: Tensor, coeffs: Tensor, pose: Tensor | None, *atlas: Tensor) -> Tensor:
-    return reference.synthesize_position_map(Source(mean, basis), coeffs, pose, Atlas(*atlas))
-
-
-def _build(draw: Draw, B: int, N: int, U: int, V: int) -> tuple[Tensor, ...]:
-    return draw.normal(B, N, 3), *_atlas(draw, N, U, V)
-
-
 def _build_synthesis(draw: Draw, B: int, N: int, K: int, U: int, V: int, posed: bool) -> tuple[Tensor | None, ...]:
     pose = draw.normal(B, 3, 4) if posed else None
     return draw.normal(N, 3), draw.normal(N, 3, K), draw.normal(B, K), pose, *_atlas(draw, N, U, V)
@@ -83,8 +71,8 @@ def _build_synthesis(draw: Draw, B: int, N: int, K: int, U: int, V: int, posed: 
 RECORD = OpRecord(
     name="render_position_map",
     op=_render,
-    reference=_render_reference,
-    build=_build,
+    reference=lambda vertices, *atlas: reference.render_position_map(vertices, Atlas(*atlas)),
+    build=lambda draw, B, N, U, V: (draw.normal(B, N, 3), *_atlas(draw, N, U, V)),
     sizes={"B": 2, "N": 7, "U": 4, "V": 5},
     differentiable=("vertices",),
     edges={"B": (1, 3, 4, 5, 9), "N": (1, 4097), "U": (1, 820), "V": (1,)},
@@ -100,7 +88,9 @@ RECORD = OpRecord(
 SYNTHESIS = OpRecord(
     name="synthesize_position_map",
     op=_synthesize,
-    reference=_synthesize_reference,
+    reference=lambda mean, basis, coeffs, pose, *atlas: reference.synthesize_position_map(
+        Source(mean, basis), coeffs, pose, Atlas(*atlas)
+    ),
     build=_build_synthesis,
     sizes={"B": 2, "N": 7, "K": 3, "U": 4, "V": 5},
     differentiable=("mean", "basis", "coeffs", "pose"),

@@ -1,17 +1,10 @@
 """The record of ``sample_position_map``."""
 
-from torch import Tensor
-
-from pyface3d.testing.record import Draw, OpRecord, instead
-
-
-def _build(draw: Draw, B: int, U: int, V: int, N: int) -> tuple[Tensor, ...]:
-    return draw.normal(B, 3, U, V), 1.2 * draw.uniform(N, 2) - 0.1  # some lie outside
-
+from pyface3d.testing.record import OpRecord, instead
 
 RECORD = OpRecord(
     name="sample_position_map",
-    build=_build,
+    build=lambda draw, B, U, V, N: (draw.normal(B, 3, U, V), 1.2 * draw.uniform(N, 2) - 0.1),  # some lie outside
     sizes={"B": 2, "U": 4, "V": 5, "N": 7},
     differentiable=("maps", "uv"),
     edges={"B": (1, 16, 17), "U": (1, 2), "V": (1, 2), "N": (1, 255, 256, 257)},

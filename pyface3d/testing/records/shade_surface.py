@@ -15,16 +15,8 @@ def _build(
     picture = picture_of(draw, B, N, F, H, W)
     colors = {"none": None, "one": 200 * draw.uniform(3), "each": 200 * draw.uniform(B, H, W, 3)}[albedo]
     behind = draw.integers(256, B, H, W, 3).to(torch.uint8) if canvas else None
-    return (
-        draw.normal(B, N, 3),
-        picture.triangle_ids,
-        picture.barycentrics,
-        picture.triangles,
-        colors,
-        behind,
-        _LIGHT,
-        0.7,
-    )
+    texels = picture.triangle_ids, picture.barycentrics, picture.triangles
+    return draw.normal(B, N, 3), *texels, colors, behind, _LIGHT, 0.7
 
 
 RECORD = OpRecord(

@@ -1,19 +1,13 @@
 """The record of ``vertex_normals``."""
 
 import torch
-from torch import Tensor
 
-from pyface3d.testing.record import Draw, OpRecord, instead
+from pyface3d.testing.record import OpRecord, instead
 from pyface3d.testing.records.surface import triangles_of
-
-
-def _build(draw: Draw, B: int, N: int, F: int) -> tuple[Tensor, ...]:
-    return draw.normal(B, N, 3), triangles_of(draw, N, F)
-
 
 RECORD = OpRecord(
     name="vertex_normals",
-    build=_build,
+    build=lambda draw, B, N, F: (draw.normal(B, N, 3), triangles_of(draw, N, F)),
     sizes={"B": 2, "N": 9, "F": 15},
     differentiable=("vertices",),
     edges={"B": (1, 4, 5, 19), "N": (1, 3, 4, 17, 65), "F": (1, 2)},

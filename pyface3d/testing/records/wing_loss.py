@@ -1,17 +1,10 @@
 """The record of ``wing_loss``."""
 
-from torch import Tensor
-
-from pyface3d.testing.record import Draw, OpRecord, instead
-
-
-def _build(draw: Draw, B: int, N: int, w: float) -> tuple[Tensor | float, ...]:
-    return 8 * draw.normal(B, N), 8 * draw.normal(B, N), w, 2.0  # both branches, none at the kinks
-
+from pyface3d.testing.record import OpRecord, instead
 
 RECORD = OpRecord(
     name="wing_loss",
-    build=_build,
+    build=lambda draw, B, N, w: (8 * draw.normal(B, N), 8 * draw.normal(B, N), w, 2.0),  # both branches, no kinks
     sizes={"B": 3, "N": 37},
     differentiable=("pred", "target"),
     edges={"B": (1,), "N": (1, 3, 4, 8, 16, 5461, 5462)},
