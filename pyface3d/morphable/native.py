@@ -14,15 +14,12 @@ import torch
 from torch import Tensor
 
 from pyface3d.atomic import atomic_write
-from pyface3d.foreign.arrays import read_npz
 from pyface3d.foreign.damage import reading
-from pyface3d.foreign.regular import open_regular
-from pyface3d.foreign.tensors import read_safetensors
+from pyface3d.foreign.model_files import FORMAT, read_model_file
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.model import MorphableModel
 
-FORMAT = "pyface3d morphable model"
 VERSION = 2
 READABLE = (1, 2)  # version 1 had no landmark sets
 
@@ -48,9 +45,8 @@ def load_native(path: str | Path) -> MorphableModel:
     """
     path = Path(path)
     with reading(path):
-        with open_regular(path) as stream:
-            is_zip = stream.read(2) == b"PK"
-        tensors, header = _read_npz(path) if is_zip else _read_safetensors(path)
+        arrays, header = read_model_file(path, "load_model", "pt")
+        tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
         if header.get("version") not in READABLE:
             raise ValueError(f"load_model: {path} has version {header.get('version')}, this library reads 1 and 2")
         model = _assemble(tensors, header)
@@ -102,25 +98,3 @@ def _assemble(tensors: dict[str, Tensor], header: dict[str, Any]) -> MorphableMo
         blendshapes=blendshapes,
         **names,
     )
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors, metadata = read_safetensors(path, "load_model")
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"load_model: {path} is a safetensors file of something else than a face model")
-    return tensors, _header(metadata["header"])
-
-
-def _read_npz(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    arrays = read_npz(path)
-    if "header" not in arrays:
-        raise ValueError(f"load_model: {path} is an npz of something else than a face model")
-    header = _header(str(arrays.pop("header")))
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}, header
-
-
-def _header(text: str) -> dict[str, Any]:
-    header = json.loads(text)
-    if not isinstance(header, dict):
-        raise ValueError("its header is no object")
-    return header

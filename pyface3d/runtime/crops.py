@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FLIPS = ("3ddfa", "3ddfa_v2", "face3d")  # ways from the y-up frame of a pose to the crop
+_SHIFTS = {"3ddfa": (0, 1), "3ddfa_v2": (-1, 0), "face3d": (0, -1)}  # of x and z, and of y
+FLIPS = tuple(_SHIFTS)  # ways from the y-up frame of a pose to the crop
 
 
 def crop(image: NDArray, roi: ArrayLike, size: int) -> NDArray:
@@ -59,14 +60,10 @@ def to_photo(points: NDArray, roi: ArrayLike, size: int) -> NDArray:
 
 def flip_y(points: NDArray, size: int, flip: str) -> NDArray:
     """From the pose's y-up frame to the crop, by the names of ``pyface3d.camera.flip_y``."""
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    if flip == "3ddfa":
-        return np.stack([x, size + 1 - y, z], -1)
-    if flip == "3ddfa_v2":
-        return np.stack([x - 1, size - y, z - 1], -1)
-    if flip == "face3d":
-        return np.stack([x, size - 1 - y, z], -1)
-    raise ValueError(f"flip_y: flip must be '3ddfa', '3ddfa_v2' or 'face3d', got {flip!r}")
+    if flip not in _SHIFTS:
+        raise ValueError(f"flip_y: flip must be '3ddfa', '3ddfa_v2' or 'face3d', got {flip!r}")
+    (xz, up), (x, y, z) = _SHIFTS[flip], np.moveaxis(points, -1, 0)
+    return np.stack([x + xz, size + up - y, z + xz], -1)
 
 
 def pose_to_angles(pose: NDArray) -> NDArray:

@@ -1,7 +1,6 @@
 """Face models without torch: the library's own files, as arrays."""
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,13 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pyface3d.foreign.arrays import read_npz
 from pyface3d.foreign.damage import reading
-from pyface3d.foreign.regular import open_regular
-from pyface3d.foreign.tensors import read_safetensors
+from pyface3d.foreign.model_files import read_model_file
 from pyface3d.runtime.geometry import synthesize_shape
 
-FORMAT = "pyface3d morphable model"
 DEFAULT_LANDMARKS = "300w-lp"
 
 
@@ -101,9 +97,7 @@ def load_model(path: str | os.PathLike[str]) -> FaceModel:
         50
     """
     with reading(path, "runtime.load_model"):
-        with open_regular(path) as stream:
-            is_zip = stream.read(2) == b"PK"
-        arrays, header = _read_npz(path) if is_zip else _read_safetensors(path)
+        arrays, header = _read(path)
         identity, expression = arrays.pop("identity_basis"), arrays.pop("expression_basis")
         basis = _dense(np.concatenate([identity, expression], axis=2))
         if content_hash(arrays | {"basis": basis}) != header.get("hash"):
@@ -167,28 +161,11 @@ def _dense(values: NDArray) -> NDArray:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict]:
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict]:
     try:
-        arrays, metadata = read_safetensors(path, "runtime.load_model", "numpy")
+        return read_model_file(path, "runtime.load_model")
     except ImportError as error:
         raise ImportError(
             "runtime.load_model: safetensors files need the package safetensors; run 'pip install safetensors', "
             "or save the model as .npz"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"runtime.load_model: {path} is a safetensors file of something else than a model")
-    return arrays, _header(metadata["header"])
-
-
-def _read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict]:
-    arrays = read_npz(path, "runtime.load_model")
-    if "header" not in arrays:
-        raise ValueError(f"runtime.load_model: {path} is an npz of something else than a face model")
-    return arrays, _header(str(arrays.pop("header")))
-
-
-def _header(text: str) -> dict:
-    header = json.loads(text)
-    if not isinstance(header, dict):
-        raise ValueError("its header is no object")
-    return header
