@@ -75,13 +75,9 @@ class CelebA(FaceDataset):
         numbers = [stem(Path(name).name) for name in Archive(images).pictures()]
         parts = [part for part in PARTS if any(_in_part(number, part, None) for number in numbers)]
         return [
-            FoundSet(f"CelebA, {part}", partial(cls._of, images, table, part), (table.name,), part != "train")
+            FoundSet(f"CelebA, {part}", partial(cls, images, table, part), (table.name,), part != "train")
             for part in parts
         ]
-
-    @classmethod
-    def _of(cls, images: Path, table: Path, part: str, size: int) -> "CelebA":
-        return cls(images, table, part, size=size)
 
     @classmethod
     def open(cls, folder: str | os.PathLike, part: str = "train") -> "CelebA":

@@ -82,13 +82,9 @@ class CroppedFaces(FaceDataset):
         for table in sorted(archive.path.glob("*.npz")) if archive.path.is_dir() else ():
             for crops in sorted(archive.path.glob(f"{table.stem}_crops*")):
                 test = is_test(table.name) or is_test(archive.path.name)
-                make = partial(cls._of, table, crops)
+                make = partial(cls, table, crops)
                 found.append(FoundSet(f"crops with points, {table.stem}", make, (table.name, crops.name), test))
         return found
-
-    @classmethod
-    def _of(cls, table: Path, crops: Path, size: int) -> "CroppedFaces":
-        return cls(table, crops, size=size)
 
     def load(self, index: int) -> Sample:
         """Reads one crop."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pyface3d.data.archive import Archive
@@ -38,12 +39,12 @@ def find_sets(path: str | os.PathLike) -> list[FoundSet]:
         sets = [found for found in _of(Archive(path.parent)) if path.name in found.files]
         if not sets:
             raise ValueError(f"{path} is neither a folder, a zip nor a file of a set; `pyface3d data check` its folder")
-        return [FoundSet(s.kind, s.open, s.files, test=False) for s in sets]  # named, hence asked for
+        return [replace(s, test=False) for s in sets]  # named, hence asked for
     archive = Archive(path)
     sets = list(_of(archive))
     if not sets and path.is_dir():
         for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
-            sets += [FoundSet(f"{folder.name}: {s.kind}", s.open, s.files, s.test) for s in _of(Archive(folder))]
+            sets += [replace(s, kind=f"{folder.name}: {s.kind}") for s in _of(Archive(folder))]
     return sets
 
 

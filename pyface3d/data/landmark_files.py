@@ -74,21 +74,16 @@ class LandmarkFaces(FaceDataset):
         tables = [name for name in tables if b'"annotations"' in archive.read(name)]
         if tables:
             many = [f"COCO keypoints, {stem(name)}" if len(tables) > 1 else "COCO keypoints" for name in tables]
+            files = [path / name if path.is_dir() else None for name in tables]
             return [
-                FoundSet(kind, partial(cls._of, path, name), (name,), is_test(name) or is_test(path.name))
-                for kind, name in zip(many, tables)
+                FoundSet(kind, partial(cls, path, file), (name,), is_test(name) or is_test(path.name))
+                for kind, file, name in zip(many, files, tables)
             ]
         pictures = {stem(name) for name in archive.pictures()}
         labels = [name for name in archive.names if name.lower().endswith((".pts", ".txt"))]
         if not any(stem(name).replace("landmarks/", "images/") in pictures for name in labels):
             return []
-        return [FoundSet("photos with landmark files", partial(cls._of, path, None), (), is_test(path.name))]
-
-    @classmethod
-    def _of(cls, path: Path, table: str | None, size: int) -> "LandmarkFaces":
-        if table is None or not path.is_dir():
-            return cls(path, size=size)
-        return cls(path, path / table, size=size)
+        return [FoundSet("photos with landmark files", partial(cls, path), (), is_test(path.name))]
 
     def load(self, index: int) -> Sample:
         """Cuts one face out of its photo."""

@@ -19,15 +19,19 @@ class FoundSet:
 
     Attributes:
         kind: what it is, in words.
-        open: size of the crops -> the set.
+        make: size of the crops, by name -> the set.
         files: names of files that stand for it alone.
         test: whether it is a part for testing, which nobody trains on unasked.
     """
 
     kind: str
-    open: Callable[[int], Any]
+    make: Callable[..., Any]
     files: tuple[str, ...] = ()
     test: bool = False
+
+    def open(self, size: int) -> Any:
+        """The set, in crops of ``size`` pixels."""
+        return self.make(size=size)
 
 
 def is_test(name: str) -> bool:

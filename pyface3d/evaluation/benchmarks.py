@@ -120,10 +120,7 @@ def _open_npz(file: Path, points: int) -> LandmarkBenchmark | None:
         return None
     labels = {key: table[name] for key, name in found.items() if name is not None}
     names = [str(name) for name in table["names"]]
-    folder = file.with_name(f"{file.stem}_crops120")
-    return LandmarkBenchmark(
-        _last_is_coordinate(labels), names, folder if folder.is_dir() else folder.with_suffix(".zip")
-    )
+    return _benchmark(labels, names, file.with_name(f"{file.stem}_crops120"))
 
 
 def _open_tddfa(root: Path, name: str) -> LandmarkBenchmark:
@@ -131,11 +128,9 @@ def _open_tddfa(root: Path, name: str) -> LandmarkBenchmark:
     files = {key: configs / file for key, file in _TDDFA[name].items()}
     labels = {key: read_npy(file, "open_benchmark") for key, file in files.items() if file.exists()}
     names = read_text(configs / f"{name}.list").split()
-    return LandmarkBenchmark(
-        _last_is_coordinate(labels), names, images if images.is_dir() else images.with_suffix(".zip")
-    )
+    return _benchmark(labels, names, images)
 
 
-def _last_is_coordinate(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """3DDFA stores points as (M, 2|3, L)."""
-    return {key: array.transpose(0, 2, 1) if key in _POINTS else array for key, array in labels.items()}
+def _benchmark(labels: dict[str, np.ndarray], names: list[str], images: Path) -> LandmarkBenchmark:
+    labels = {key: array.transpose(0, 2, 1) if key in _POINTS else array for key, array in labels.items()}
+    return LandmarkBenchmark(labels, names, images if images.is_dir() else images.with_suffix(".zip"))

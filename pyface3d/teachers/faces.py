@@ -151,20 +151,6 @@ def _given(face: FaceToLabel, place: Places, photo: Photo) -> np.ndarray:
     return photo.to_memory(rois)
 
 
-def portraits_of(source: str | os.PathLike) -> int | None:
-    """How many rendered portraits a source asks for, or None where it is a path.
-
-    Raises:
-        ValueError: ``synthetic:`` without a number.
-    """
-    kind, colon, count = os.fspath(source).partition(":")
-    if kind != "synthetic" or not colon:
-        return None
-    if not count.isdecimal():
-        raise ValueError(f"label: synthetic:COUNT wants a number, got {count!r}")
-    return int(count)
-
-
 def sets_of(source: str | os.PathLike) -> list[FoundSet]:
     """The data sets that a path is, or none where it is photos; a file that is named keeps what it is for."""
     path = Path(source)

@@ -12,7 +12,7 @@ from torch import Tensor
 from pyface3d.camera import ParameterSpace, crop, flip_y, image_to_crop, pose_to_angles, roi_from_landmarks
 from pyface3d.data import Report, Sample
 from pyface3d.data.labeled import MOST_ERROR, write_labels
-from pyface3d.data.synthetic import prior_space
+from pyface3d.data.synthetic import portrait_count, prior_space
 from pyface3d.fitting import fit_landmarks
 from pyface3d.images.detection import Detector, load_detector
 from pyface3d.landmarks import box_size
@@ -24,7 +24,6 @@ from pyface3d.teachers.faces import (
     faces_of_photos,
     faces_of_portraits,
     faces_of_sets,
-    portraits_of,
     sets_of,
 )
 from pyface3d.teachers.head_pose import HeadPose, angles_between
@@ -186,7 +185,7 @@ def label_photos(
     named = Path(source).is_file() and Path(source).suffix != ".zip"  # a set's own file: asked for
     if found and not named and all(one.test for one in found):
         raise ValueError(f"label: {source} is for testing alone; name the file of the set to label it all the same")
-    largest, portraits = max(teacher.size for teacher, _ in lookers.teachers), portraits_of(source)
+    largest, portraits = max(teacher.size for teacher, _ in lookers.teachers), portrait_count(source, "label") or None
     if portraits is not None:
         faces = faces_of_portraits(min(portraits, limit or portraits), report, size, largest)
     elif found:

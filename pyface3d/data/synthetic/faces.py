@@ -1,5 +1,6 @@
 """Endless labeled portraits, rendered from a face model."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,18 @@ from pyface3d.data.synthetic.sensor import photograph
 from pyface3d.morphable import MorphableModel
 
 GROUP = 16  # images rendered at once: their tensors stay in the cache
+
+
+def portrait_count(source: str | os.PathLike, caller: str) -> int | None:
+    """COUNT of ``synthetic:COUNT``, 0 of ``synthetic`` alone, None of anything else.
+
+    Raises:
+        ValueError: COUNT is no number.
+    """
+    kind, _, count = os.fspath(source).partition(":")
+    if kind == "synthetic" and count and not count.isdecimal():
+        raise ValueError(f"{caller}: synthetic:COUNT wants a number, got {count!r}")
+    return int(count or 0) if kind == "synthetic" else None
 
 
 class SyntheticFaces(Dataset):
