@@ -191,6 +191,11 @@ class ParameterSpace(nn.Module):
         return cls(n_identity=n_identity, n_expression=n_expression, n_texture=n_texture, **options)
 
     @classmethod
+    def of_model(cls, model: Any, mean: Any = None, std: Any = None, **options: Any) -> "ParameterSpace":
+        """The space of as many coefficients as a face model has; other arguments as in the constructor."""
+        return cls(mean, std, model.n_identity, model.n_expression, **options)
+
+    @classmethod
     def measured(cls, params: Tensor, n_identity: int = 40, n_expression: int = 10, **options: Any) -> "ParameterSpace":
         """The space whose tables are mean and population std of ``params`` (M, P), un-whitened; a constant entry gets
         a std of 1.

@@ -116,7 +116,7 @@ class OwnLandmarks(FaceDataset):
         self.faces, self.model, self.title = faces, model, faces.title
         own = getattr(faces, "space", None)
         size, flip = (120, "face3d") if own is None else (own.size, own.flip)
-        self.space = ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
+        self.space = ParameterSpace.of_model(model, size=size, flip=flip)
         if isinstance(faces, MatFaces):
             faces.space = self.space
         if not belongs(faces, model, self.space):

@@ -47,7 +47,7 @@ def read_landmarks(path: str | os.PathLike[str], layout: str | None = None) -> T
     if not path.exists():
         raise FileNotFoundError(f"read_landmarks: no file {path}")
     readers: dict[str, Callable[[Path], Any]] = {
-        ".pts": _pts, ".npy": _npy, ".npz": _npz, ".json": _json, ".mat": _mat,
+        ".pts": _pts, ".npy": lambda path: read_npy(path, _CALLER), ".npz": _npz, ".json": _json, ".mat": _mat,
         ".csv": lambda path: _text(path, layout), ".txt": lambda path: _text(path, layout),
     }  # fmt: skip
     if path.suffix.lower() not in readers:
@@ -67,10 +67,6 @@ def read_landmarks(path: str | os.PathLike[str], layout: str | None = None) -> T
 def _pts(path: Path) -> list[list[float]]:
     lines = read_text(path).split("{", 1)[1].split("}", 1)[0].splitlines()
     return [[float(value) for value in line.split()] for line in lines if line.strip()]
-
-
-def _npy(path: Path) -> np.ndarray:
-    return read_npy(path, _CALLER)
 
 
 def _npz(path: Path) -> np.ndarray:

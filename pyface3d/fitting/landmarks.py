@@ -149,4 +149,4 @@ def _solve(
 
 def _default_space(model: MorphableModel, size: int) -> ParameterSpace:
     std = torch.cat([torch.ones(12), model.std.float().cpu()])
-    return ParameterSpace(std=std, n_identity=model.n_identity, n_expression=model.n_expression, size=size)
+    return ParameterSpace.of_model(model, std=std, size=size)

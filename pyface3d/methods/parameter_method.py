@@ -121,10 +121,5 @@ def default_space(model: MorphableModel, size: int = 120) -> ParameterSpace:
     pose_mean = torch.cat([scale * torch.eye(3), (middle - scale * center.cpu().float())[:, None]], 1)
     pose_std = torch.tensor([scale / 2] * 3 + [size / 8]).repeat(3, 1)
     coeffs = model.std.detach().cpu().float()
-    return ParameterSpace(
-        torch.cat([pose_mean.flatten(), torch.zeros_like(coeffs)]),
-        torch.cat([pose_std.flatten(), coeffs]),
-        n_identity=model.n_identity,
-        n_expression=model.n_expression,
-        size=size,
-    )
+    mean, std = torch.cat([pose_mean.flatten(), torch.zeros_like(coeffs)]), torch.cat([pose_std.flatten(), coeffs])
+    return ParameterSpace.of_model(model, mean, std, size=size)

@@ -61,7 +61,7 @@ class SynergyNet(ParameterMethod):
         self, *, model: MorphableModel | None = None, space: ParameterSpace | None = None, size: int = 120
     ) -> None:
         model = MorphableModel.default() if model is None else model
-        parts = ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression) if space is None else space
+        parts = ParameterSpace.of_model(model) if space is None else space
         super().__init__(SynergyTrunk(parts), model, space, ImageFormat(size, "BGR"), {"size": size})
 
     @classmethod

@@ -45,7 +45,7 @@ class MapLabels:
 
     def __init__(self, method: Method, size: int, flip: str = "face3d"):
         model = method.model
-        self.space = ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
+        self.space = ParameterSpace.of_model(model, size=size, flip=flip)
         self.basis = cast(UVAtlas, method.atlas).bake(model)
         self.ratio = method.images.size / size
 

@@ -11,7 +11,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.data import FaceDataset, LabeledFaces, Pool, Without, open_sets
 from pyface3d.data.archive import read_map
 from pyface3d.data.mat import MatFaces
-from pyface3d.data.synthetic import SyntheticFaces, prior_space
+from pyface3d.data.synthetic import SyntheticFaces, portrait_count, prior_space
 from pyface3d.data.translated import Translated, belongs, cache_folder
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
@@ -58,12 +58,10 @@ def open_source(
     Example:
         >>> open_source("synthetic:1000", pyface3d.create_method("mobile_frnet"))  # doctest: +SKIP
     """
-    kind, _, count = name.partition(":")
     size = method.images.size
-    if kind == "synthetic":
-        if count and not count.isdecimal():
-            raise ValueError(f"open_source: synthetic:COUNT wants a number, got {count!r}")
-        faces = SyntheticFaces(size=size, seed=seed, length=int(count or EPOCH))
+    count = portrait_count(name, "open_source")
+    if count is not None:
+        faces = SyntheticFaces(size=size, seed=seed, length=count or EPOCH)
         return [faces if pool is None else _pooled(pool, f"synthetic-{size}-{seed}", faces)]
     sets = open_sets(Path(name), size, tests=tests)
     if not sets:
@@ -118,7 +116,7 @@ def label_space(method: Method) -> ParameterSpace:
     """Layout and frame of labeled parameters in the crops of a method."""
     model, size = method.model, method.images.size
     flip = "face3d" if method.space is None else method.space.flip
-    return ParameterSpace(n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
+    return ParameterSpace.of_model(model, size=size, flip=flip)
 
 
 def _fitting(own: ParameterSpace, wanted: ParameterSpace) -> ParameterSpace:

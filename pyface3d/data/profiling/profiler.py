@@ -99,7 +99,7 @@ class Profiler:
     def __init__(self, model: MorphableModel | None = None, size: int = 120, oversampling: int = 2):
         self.model = MorphableModel.default() if model is None else model
         self.head = HeadSurface(self.model)
-        self.space = ParameterSpace(n_identity=self.model.n_identity, n_expression=self.model.n_expression, size=size)
+        self.space = ParameterSpace.of_model(self.model, size=size)
         self.size, self.oversampling = size, oversampling
         self.canvas_size = 2 * round(MARGIN * size / 2)  # a pixel of the canvas is about one of the crop
 

@@ -40,7 +40,7 @@ def prior_space(model: MorphableModel, size: int = 120, flip: str = "face3d") ->
         mean, std = known.mean, known.std
     else:
         mean, std = None, torch.cat([torch.ones(12), model.std.float().cpu()])
-    return ParameterSpace(mean, std, n_identity=model.n_identity, n_expression=model.n_expression, size=size, flip=flip)
+    return ParameterSpace.of_model(model, mean, std, size=size, flip=flip)
 
 
 def measure_space(faces: SyntheticFaces, count: int = MEASURED) -> ParameterSpace:
@@ -50,11 +50,5 @@ def measure_space(faces: SyntheticFaces, count: int = MEASURED) -> ParameterSpac
     """
     params = faces.labels(range(count))["params"].double()
     std = params.std(0)
-    return ParameterSpace(
-        params.mean(0).float(),
-        std.where(std > 0, std.new_ones(())).float(),
-        n_identity=faces.model.n_identity,
-        n_expression=faces.model.n_expression,
-        size=faces.size,
-        flip="face3d",
-    )
+    positive = std.where(std > 0, std.new_ones(())).float()
+    return ParameterSpace.of_model(faces.model, params.mean(0).float(), positive, size=faces.size)
