@@ -43,6 +43,13 @@ class Photo:
         """The inverse of ``to_memory``."""
         return (np.asarray(boxes, np.float64) + 0.5) * np.tile(self.reduction, np.shape(boxes)[-1] // 2) - 0.5
 
+    def pose_to_memory(self, pose: np.ndarray) -> np.ndarray:
+        """A pose (3, 4) into the file's pixels, y down -> into pixels of ``pixels``."""
+        x, y = self.reduction
+        moved = pose / np.array([[x], [y], [(x + y) / 2]])
+        moved[:2, 3] += 0.5 / self.reduction - 0.5
+        return moved
+
 
 def read_photo(
     source: str | os.PathLike[str] | bytes | np.ndarray | Image.Image | Photo, name: str | None = None

@@ -209,11 +209,8 @@ def _camera(device: int, name: str) -> Iterator[Source]:
     video = cv2.VideoCapture(device)
     count = 0
     try:
-        while True:
-            there, bgr = video.read()
-            if not there:
-                break
-            yield _in_memory(np.ascontiguousarray(bgr[:, :, ::-1]), f"{name}/{count:06d}", f"webcam/{count:06d}")
+        while (read := video.read())[0]:
+            yield _in_memory(np.ascontiguousarray(read[1][..., ::-1]), f"{name}/{count:06d}", f"webcam/{count:06d}")
             count += 1
     finally:
         video.release()

@@ -85,11 +85,8 @@ def _camera_frames(device: int) -> Iterator[tuple[float, np.ndarray]]:
     try:
         if not video.isOpened():
             raise OSError(f"there is no camera {device}")
-        while True:
-            there, frame = video.read()
-            if not there:
-                return
-            yield time.monotonic() - start, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        while (read := video.read())[0]:
+            yield time.monotonic() - start, cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
     finally:
         video.release()
 
@@ -100,10 +97,8 @@ def _serve(asked: dict[str, Any]) -> None:
     cv2.setNumThreads(1)
     video = cv2.VideoCapture(asked["path"], cv2.CAP_FFMPEG)
     rate, count = video.get(cv2.CAP_PROP_FPS), 0
-    while True:
-        there, frame = video.read()
-        if not there:
-            break
+    while (read := video.read())[0]:
+        frame = read[1]
         seconds = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if not 0 < seconds < 1e9:
             seconds = count / (rate if 1 <= rate <= 1000 else 30.0)

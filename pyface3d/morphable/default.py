@@ -10,6 +10,8 @@ from functools import lru_cache
 from importlib import resources
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix
 from pyface3d.morphable.blendshapes import Blendshapes
@@ -51,6 +53,14 @@ def arkit_twin(model: MorphableModel) -> MorphableModel | None:
         return None
     twin = _arkit(parts)
     return twin if twin.n_vertices == model.n_vertices and twin.n_identity == model.n_identity else None
+
+
+def arkit_coeffs(model: MorphableModel, twin: MorphableModel, coeffs: Tensor) -> Tensor:
+    """Coefficients (B, K) of an embedded model -> those of its twin of ARKit's blendshapes, the nearest expression."""
+    identity, expression = model.split(coeffs)
+    assert model.blendshapes is not None
+    kept = [ARKIT_NAMES.index(name) for name in twin.expression_names]
+    return torch.cat([identity, model.blendshapes.to_arkit(expression)[:, kept]], 1)
 
 
 def read_sets(arrays: Mapping[str, np.ndarray]) -> dict[str, LandmarkSet]:

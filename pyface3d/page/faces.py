@@ -3,56 +3,29 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from pyface3d.fitting import fit_shape
-from pyface3d.images import Photo
-from pyface3d.methods import Reconstruction
-from pyface3d.morphable import ARKIT_NAMES, MorphableModel
+from pyface3d.morphable import MorphableModel
+from pyface3d.morphable.default import arkit_coeffs
 from pyface3d.page.build import PageFace, build_page, write_page
 
 _EMBEDDED = {"ict_face": "face", "ict_head": "head"}
 
 
-class _Face(Protocol):
-    """What the page needs of a :class:`pyface3d.reconstructor.Face`, a room above."""
-
-    @property
-    def reconstruction(self) -> Reconstruction: ...
-    @property
-    def photo(self) -> Photo: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def vertices(self) -> np.ndarray: ...
-    @property
-    def shape(self) -> np.ndarray: ...
-    @property
-    def photo_pose(self) -> np.ndarray: ...
-    @property
-    def roi(self) -> np.ndarray: ...
-    @property
-    def box(self) -> np.ndarray: ...
-    @property
-    def angles(self) -> dict[str, float]: ...
-    @property
-    def attributes(self) -> dict[str, float]: ...
-    def render(self, style: Literal["overlay"] = "overlay") -> np.ndarray: ...
-
-
-def write_faces_page(path: str | os.PathLike[str], faces: Sequence[_Face], **options: Any) -> Path:
+def write_faces_page(path: str | os.PathLike[str], faces: Sequence[Any], **options: Any) -> Path:
     """Write the page of faces; arguments as in ``faces_page``."""
     page_faces, model = page_of_faces(faces)
     return write_page(path, page_faces, model, still=_still(faces), **_arguments(faces, **options))
 
 
-def faces_page(faces: Sequence[_Face], **options: Any) -> str:
+def faces_page(faces: Sequence[Any], **options: Any) -> str:
     """The HTML of an interactive page with faces of one face model.
+
+    A face is a :class:`pyface3d.reconstructor.Face`, which a room above makes.
 
     Faces with the same photo and number are compared as one person seen by several methods.
 
@@ -64,7 +37,7 @@ def faces_page(faces: Sequence[_Face], **options: Any) -> str:
     return build_page(page_faces, model, still=_still(faces), **_arguments(faces, **options))
 
 
-def page_of_faces(faces: Sequence[_Face]) -> tuple[list[PageFace], MorphableModel]:
+def page_of_faces(faces: Sequence[Any]) -> tuple[list[PageFace], MorphableModel]:
     """The faces as the page takes them, and the model whose modes become sliders.
 
     Faces of the embedded model move by ARKit's named blendshapes and get eyes, mouth and neck, unless one of them is a
@@ -81,28 +54,22 @@ def page_of_faces(faces: Sequence[_Face]) -> tuple[list[PageFace], MorphableMode
     return [_page_face(face, whole, sliders) for face in faces], sliders
 
 
-def _page_face(face: _Face, whole: MorphableModel, sliders: MorphableModel) -> PageFace:
+def _page_face(face: Any, whole: MorphableModel, sliders: MorphableModel) -> PageFace:
     """A face whose shape is made by ``whole`` and moved by ``sliders``, two bases of the same vertices."""
     answer = face.reconstruction
     if answer.position_map is not None:
         coeffs, vertices = _fitted(face, whole)
     else:
-        coeffs = answer.coeffs[0].float().cpu()  # type: ignore[index]
+        coeffs = answer.coeffs[0].float().cpu()
         vertices = whole.synthesize(coeffs[None])[0].numpy()
     if sliders is not whole and sliders.n_expression != whole.n_expression:
-        identity, expression = whole.split(coeffs[None])
-        assert whole.blendshapes is not None
-        kept = [ARKIT_NAMES.index(name) for name in sliders.expression_names]
-        coeffs = torch.cat([identity, whole.blendshapes.to_arkit(expression)[:, kept]], dim=1)[0]
-    x, y = face.photo.reduction
-    pose = face.photo_pose / np.array([[x], [y], [(x + y) / 2]])
-    pose[:2, 3] += 0.5 / np.array([x, y]) - 0.5
+        coeffs = arkit_coeffs(whole, sliders, coeffs[None])[0]
     angles = "  ".join(f"{name} {degrees:.1f}°" for name, degrees in face.angles.items())
     return PageFace(
         title=Path(face.photo.name).name + (f" #{face.index + 1}" if face.index else ""),
         coeffs=coeffs.numpy(),
         vertices=vertices,
-        pose=pose,
+        pose=face.photo.pose_to_memory(face.photo_pose),
         photo=face.photo.pixels,
         method=face.method,
         subject=f"{face.photo.name}#{face.index}",
@@ -111,16 +78,16 @@ def _page_face(face: _Face, whole: MorphableModel, sliders: MorphableModel) -> P
     )
 
 
-def _fitted(face: _Face, model: MorphableModel) -> tuple[torch.Tensor, np.ndarray]:
+def _fitted(face: Any, model: MorphableModel) -> tuple[torch.Tensor, np.ndarray]:
     """Coefficients nearest to the shape of a position map, and its vertices; those it does not know are the model's."""
-    ids = face.reconstruction.atlas.vertex_ids.cpu().numpy()  # type: ignore[union-attr]
+    ids = face.reconstruction.atlas.vertex_ids.cpu().numpy()
     coeffs = fit_shape(model, face.shape, ids)
     vertices = model.synthesize(coeffs[None])[0].numpy()
     vertices[ids] = face.shape
     return coeffs, vertices
 
 
-def _still(faces: Sequence[_Face]) -> np.ndarray:
+def _still(faces: Sequence[Any]) -> np.ndarray:
     """The overlay around the first face, for browsers without WebGL2."""
     face = faces[0]
     left, top, right, bottom = face.photo.to_memory(face.roi[None])[0]
@@ -132,6 +99,6 @@ def _still(faces: Sequence[_Face]) -> np.ndarray:
 
 
 def _arguments(
-    faces: Sequence[_Face], title: str = "pyface3d", layout: Literal["viewer", "gallery"] | None = None
+    faces: Sequence[Any], title: str = "pyface3d", layout: Literal["viewer", "gallery"] | None = None
 ) -> dict[str, Any]:
     return {"title": title, "layout": layout or ("gallery" if len(faces) > 8 else "viewer")}

@@ -186,9 +186,7 @@ def read_closeups(face: "Face") -> np.ndarray | None:
     answer = face.reconstruction
     if answer.coeffs is None or answer.position_map is not None or arkit_twin(answer.model) is None:
         return None
-    x, y = face.photo.reduction
-    pose = face.photo_pose / np.array([[x], [y], [(x + y) / 2]])
-    pose[:2, 3] += 0.5 / np.array([x, y]) - 0.5
+    pose = face.photo.pose_to_memory(face.photo_pose)
     return Closeups.embedded().read(face.photo.pixels, pose, landmarks_at_rest(answer.model, answer.coeffs))
 
 
