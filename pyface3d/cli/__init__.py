@@ -24,21 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _function in (
-    demo.demo,
-    reconstruct.reconstruct,
-    fit.fit,
-    train.train,
-    evaluate.evaluate,
-    label.label,
-    profile.profile,
-    export.export,
-    convert.convert,
-    count.count,
-    models.models,
-    doctor.doctor,
-):
-    register(app, _function)
+for _module in (demo, reconstruct, fit, train, evaluate, label, profile, export, convert, count, models, doctor):
+    register(app, vars(_module)[_module.__name__.rpartition(".")[2]])  # each file has the command of its name
 app.add_typer(data, name="data")
 app.add_typer(landmarks, name="landmarks")
 app.add_typer(weights, name="weights")

@@ -43,6 +43,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def rate_said(faces: int, number: int, noun: str, seconds: float, folder: str) -> str:
+    """How many faces were found in how many photos or frames, and how fast."""
+    found = f"{counted(faces, 'face')} in {counted(number, noun)}"
+    return f"{found}, {seconds:.1f} s ({number / max(seconds, 1e-9):.1f} {noun}s/s), in {folder}"
+
+
 class Screen:
     """Where commands write: results to standard output, progress and errors to standard error."""
 

@@ -78,8 +78,7 @@ def _kernels() -> dict[str, Any]:
         from pyface3d import ops
     except (ImportError, OSError, RuntimeError) as error:
         return {"loaded": f"no: {' '.join(str(error).split())}"}
-    names = sorted(name for name in getattr(ops, "__all__", dir(ops)) if not name.startswith("_"))
-    return {"loaded": "yes", "simd": _simd(), "cuda kernels": _cuda(), "ops": ", ".join(names)}
+    return {"loaded": "yes", "simd": _simd(), "cuda kernels": _cuda(), "ops": ", ".join(ops.__all__)}
 
 
 def _cuda() -> str:

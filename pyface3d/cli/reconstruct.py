@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pyface3d.cli.arguments import Detector, Layout, MethodOption, Model, Space, Weights
-from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, counted, screen
+from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, rate_said, screen
 from pyface3d.cli.progress import progress
 from pyface3d.cli.tracking import track_videos
 
@@ -179,9 +179,7 @@ def _reconstruct_bulk(
         counts = reconstruct_all(inputs, out, settings, places=places, **resources, advance=advance)
     seconds = time.perf_counter() - start
     result = {"folder": out, **counts, "seconds": round(seconds, 3)}
-    rate = counts["photos"] / max(seconds, 1e-9)
-    found = f"{counted(counts['faces'], 'face')} in {counted(counts['photos'], 'photo')}"
-    screen.say(f"{found}, {seconds:.1f} s ({rate:.1f} photos/s), in {out}")
+    screen.say(rate_said(counts["faces"], counts["photos"], "photo", seconds, out))
     if counts["skipped"]:
         screen.say(f"{counts['skipped']} of {counts['units']} parts were complete already")
     _say_passed_over(counts["passed_over"])
@@ -208,9 +206,7 @@ def _say_passed_over(counts: dict[str, int]) -> None:
 def _report(result: dict[str, Any]) -> dict[str, Any]:
     """Says what was done, and raises where photos gave no face."""
     photos, faces, skipped, seconds = (result[key] for key in ("photos", "faces", "skipped", "seconds"))
-    rate = photos / max(seconds, 1e-9)
-    found = f"{counted(faces, 'face')} in {counted(photos, 'photo')}"
-    screen.say(f"{found}, {seconds:.1f} s ({rate:.1f} photos/s), in {result['folder']}")
+    screen.say(rate_said(faces, photos, "photo", seconds, result["folder"]))
     if skipped:
         screen.say(f"{skipped} photos were complete already")
     if result["dropped"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, counted, screen
+from pyface3d.cli.command import NOTHING_DONE, SOME_FAILED, CommandError, rate_said, screen
 from pyface3d.cli.progress import progress
 
 
@@ -34,8 +34,7 @@ def track_videos(
     seconds = time.perf_counter() - start
     report = {"folder": out, "videos": results, "frames": frames, "faces": faces, "problems": problems}
     report |= {"files": [file for result in results for file in result["files"]], "seconds": round(seconds, 3)}
-    found = f"{counted(faces, 'face')} in {counted(frames, 'frame')}"
-    screen.say(f"{found}, {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} frames/s), in {out}")
+    screen.say(rate_said(faces, frames, "frame", seconds, out))
     for file in report["files"]:
         screen.say(f"wrote {file}")
     if problems:

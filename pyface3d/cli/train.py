@@ -22,14 +22,14 @@ def train(
     space: Annotated[str | None, typer.Option(help="Whitening table of that model's parameters.")] = None,
     labels_model: Annotated[str | None, typer.Option(help="Face model of labels that are translated.")] = None,
     leave_out: Annotated[
-        Path | None, typer.Option(help="File of names of samples that are not taken: JSON, or one on each line.")
+        str | None, typer.Option(help="File of names of samples that are not taken: JSON, or one on each line.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint, metrics and weights.")] = Path("run"),
     recipe: Annotated[
         str | None, typer.Option(help="Packaged recipe or YAML file of options; those on the command line win.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Weights to start from; of another network: its trunk.")
+        str | None, typer.Option("--from", help="Weights to start from; of another network: its trunk.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the first set; default: the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Length in steps, in place of epochs.")] = None,
@@ -38,7 +38,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Of everything random; default 0.")] = None,
     ema: Annotated[float | None, typer.Option(min=0, max=1, help="Decay of averaged weights.")] = None,
     augment: Annotated[str | None, typer.Option(help="strong (default), light, prnet or none.")] = None,
-    pool: Annotated[Path | None, typer.Option(help="Folder that keeps rendered and decoded pictures.")] = None,
+    pool: Annotated[str | None, typer.Option(help="Folder that keeps rendered and decoded pictures.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="End after so long, with a checkpoint.")] = None,
     save_minutes: Annotated[float | None, typer.Option(min=0, help="Between checkpoints; default 5.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read data.")] = None,
@@ -66,8 +66,8 @@ def train(
     options |= _pairs("set", set_)
     options |= _given(epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=rate, seed=seed, ema=ema)
     options |= _given(augment=augment, max_minutes=max_minutes, save_minutes=save_minutes, workers=workers)
-    options |= _given(processes=processes, precision=precision, pool=_text(pool), start=_text(start))
-    options |= _given(labels_model=labels_model, leave_out=_text(leave_out))
+    options |= _given(processes=processes, precision=precision, pool=pool, start=start)
+    options |= _given(labels_model=labels_model, leave_out=leave_out)
     options["arguments"] = {**options.get("arguments", {}), **_pairs("argument", argument)}
     options["arguments"] |= _given(model=model, space=space)
     name, sources = method or options.get("method"), data or options.get("data")
@@ -94,10 +94,6 @@ def _next(name: str, weights: str, model: str | None) -> str:
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, Any]:
