@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from pyface3d._version import __version__
+from pyface3d._version import __version__ as __version__
 
 if TYPE_CHECKING:  # what ``__getattr__`` gives, for editors and type checkers
     from pyface3d import atlas as atlas
@@ -40,50 +40,16 @@ if TYPE_CHECKING:  # what ``__getattr__`` gives, for editors and type checkers
     from pyface3d.reconstructor import Face as Face
     from pyface3d.reconstructor import Reconstructor as Reconstructor
 
+_ROOMS = (
+    "atlas", "camera", "data", "evaluation", "export", "fitting", "images", "landmarks", "losses", "methods",
+    "morphable", "nets", "ops", "page", "reconstructor", "render", "runtime", "training",
+)  # fmt: skip
 _HOMES = {  # of the public names that are no rooms
-    "Face": "reconstructor",
-    "MorphableModel": "morphable",
-    "ParameterSpace": "camera",
-    "Reconstruction": "methods",
-    "Reconstructor": "reconstructor",
-    "UVAtlas": "atlas",
-    "create_method": "methods",
-    "fit_landmarks": "fitting",
-    "list_methods": "methods",
-    "load_model": "morphable",
-}
-
-__all__ = [
-    "Face",
-    "MorphableModel",
-    "ParameterSpace",
-    "Reconstruction",
-    "Reconstructor",
-    "UVAtlas",
-    "__version__",
-    "atlas",
-    "camera",
-    "create_method",
-    "data",
-    "evaluation",
-    "export",
-    "fit_landmarks",
-    "fitting",
-    "images",
-    "landmarks",
-    "list_methods",
-    "load_model",
-    "losses",
-    "methods",
-    "morphable",
-    "nets",
-    "ops",
-    "page",
-    "reconstructor",
-    "render",
-    "runtime",
-    "training",
-]
+    "Face": "reconstructor", "MorphableModel": "morphable", "ParameterSpace": "camera", "Reconstruction": "methods",
+    "Reconstructor": "reconstructor", "UVAtlas": "atlas", "create_method": "methods", "fit_landmarks": "fitting",
+    "list_methods": "methods", "load_model": "morphable",
+}  # fmt: skip
+__all__ = sorted(["__version__", *_ROOMS, *_HOMES])
 
 
 def __getattr__(name: str) -> Any:

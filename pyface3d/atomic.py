@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -114,11 +114,9 @@ def sweep(folder: str | os.PathLike[str]) -> None:
     """Removes temporary files that killed processes left in a folder; those of a running one are younger."""
     for entry in os.scandir(os.fspath(folder)):
         if entry.name.startswith(PREFIX):
-            try:
+            with suppress(OSError):  # another process was faster
                 if time.time() - entry.stat().st_mtime > ABANDONED:
                     os.unlink(entry.path)
-            except OSError:  # another process was faster
-                continue
 
 
 def _temporary(path: Path, suffix: str = "") -> tuple[int, str]:

@@ -49,10 +49,8 @@ class ReconstructionError(ImageMetric):
     ) -> None:
         super().__init__(**options)
         if alignment not in ALIGNMENTS or normalizer not in NORMALIZERS:
-            wanted, got = (
-                f"alignment one of {ALIGNMENTS}, normalizer of {NORMALIZERS}",
-                f"{alignment!r} and {normalizer!r}",
-            )
+            wanted = f"alignment one of {ALIGNMENTS}, normalizer of {NORMALIZERS}"
+            got = f"{alignment!r} and {normalizer!r}"
             raise ValueError(f"ReconstructionError: wants {wanted}, got {got}")
         self.alignment, self.normalizer = alignment, normalizer
         self.scale, self.stride, self.absolute = scale, stride, absolute
@@ -94,14 +92,8 @@ class ReconstructionError(ImageMetric):
             return float(np.linalg.norm(aligned - target, axis=1).mean())
         factor = _radius(predicted) / _radius(target) if self.scale else 1.0
         start = Similarity(factor, np.eye(3), predicted.mean(0) - factor * target.mean(0))
-        found = icp(
-            target,
-            predicted,
-            scale=self.scale,
-            tolerance=0 if self.absolute else 1e-4,
-            absolute=self.absolute,
-            start=start,
-        )
+        tolerance = 0 if self.absolute else 1e-4
+        found = icp(target, predicted, scale=self.scale, tolerance=tolerance, absolute=self.absolute, start=start)
         return found.errors[-1] / found.motion.scale  # the truth was moved; lengths count in its own unit
 
 

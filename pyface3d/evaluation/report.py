@@ -21,6 +21,7 @@ from pyface3d.atomic import write_whole
 from pyface3d.evaluation.curves import area_under_curve, draw_curves, failure_rate
 from pyface3d.evaluation.published import PublishedRow, published_rows
 from pyface3d.evaluation.worst import Thumbnail, draw_contact_sheet
+from pyface3d.foreign.text import finite
 
 UNBOUNDED = 10_000  # columns of what is no terminal: a file's lines are never folded
 _HEADINGS = {"mean": "Mean", "std": "Std", "per_image_mean": "per image", "per_image_std": "Std over images"}
@@ -131,7 +132,7 @@ class EvaluationReport:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures as JSON-able values; what is not a number is null."""
         published = [{"method": row.method, "source": row.source, **row.figures} for row in self.published]
-        return _finite(
+        return finite(
             {
                 "protocol": self.protocol,
                 "title": self.title,
@@ -222,14 +223,6 @@ class EvaluationReport:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv(rows: list[list[Any]]) -> str:

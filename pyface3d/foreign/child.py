@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _LONGEST_LINE = 1 << 20
@@ -43,11 +43,9 @@ class Child:
     def ask(self, request: dict[str, Any], memory: int) -> None:
         """Sends a request, with the bytes of address space that it may take beyond what Python itself needs."""
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # the answer will be missing
             self._process.stdin.write(json.dumps({**request, "memory": memory + _ROOM}).encode() + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer will be missing
 
     def line(self, seconds: float) -> dict[str, Any]:
         """The next line of the answer.
@@ -77,10 +75,8 @@ class Child:
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                try:
+                with suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
         self._process.wait()
 
     def _some(self, until: float, most: int) -> bytes:

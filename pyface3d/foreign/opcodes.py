@@ -44,10 +44,6 @@ def _counted(layout: str, decode: Callable[[bytes], Any] = bytes) -> Callable[[C
     return lambda cursor: decode(cursor.take(count(cursor)))
 
 
-def _nothing(cursor: Cursor) -> None:
-    return None
-
-
 def _integer(piece: bytes) -> int:
     return int.from_bytes(piece, "little", signed=True)
 
@@ -92,7 +88,7 @@ _ARGUMENTS: dict[str, Callable[[Cursor], Any]] = {
 } | dict.fromkeys(
     "STOP NONE NEWTRUE NEWFALSE MARK EMPTY_LIST APPEND APPENDS LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT "
     "DICT SETITEM SETITEMS EMPTY_SET ADDITEMS FROZENSET MEMOIZE STACK_GLOBAL REDUCE BUILD NEWOBJ BINPERSID".split(),
-    _nothing,
+    lambda cursor: None,
 )  # fmt: skip
 _BY_CODE = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 

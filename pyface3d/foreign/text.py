@@ -65,14 +65,15 @@ def json_text(value: Any, **options: Any) -> str:
         >>> json_text({"score": float("nan")})
         '{"score": null}'
     """
-    return json.dumps(_finite(value), allow_nan=False, **options)
+    return json.dumps(finite(value), allow_nan=False, **options)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """JSON's values of nested containers and arrays: what is not finite becomes None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(child) for key, child in value.items()}
+        return {key: finite(child) for key, child in value.items()}
     if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return [_finite(child) for child in value] if isinstance(value, (list, tuple)) else value
+        return finite(value.tolist())
+    return [finite(child) for child in value] if isinstance(value, (list, tuple)) else value

@@ -71,14 +71,8 @@ class PointLoss(Loss):
         check_wing(self, w, epsilon)
         if penalty not in PENALTIES:
             raise ValueError(f"PointLoss: penalty must be one of {', '.join(PENALTIES)}, got {penalty!r}")
-        self.model, self.space, self.depth, self.penalty, self.w, self.epsilon = (
-            model,
-            space,
-            depth,
-            penalty,
-            w,
-            epsilon,
-        )
+        self.model, self.space, self.depth = model, space, depth
+        self.penalty, self.w, self.epsilon = penalty, w, epsilon
         self.bases = nn.ModuleDict({str(count): points for count, points in known_landmarks(model).items()})
         self.identity = IdentityDistance(model) if identity else None
         self.register_buffer("spread", torch.linspace(0, model.n_vertices - 1, n_vertices).long(), persistent=False)

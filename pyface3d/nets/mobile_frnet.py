@@ -4,6 +4,8 @@ The slides name the parts but not their details; every open choice is an argumen
 (2.40 M and 2.60 M parameters) as well as several other choices do: they are ours, not the paper's.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -146,23 +148,15 @@ class MobileFRTrunk(Trunk):
         if sge_place not in ("middle", "output", None):
             raise ValueError(f"MobileFRTrunk: sge_place must be 'middle', 'output' or None, got {sge_place!r}")
         self.stem = conv_bn(3, 32, 3, 2, activation=nn.ReLU(inplace=True))
+        shared: dict[str, Any] = {
+            "kernels": kernels, "hierarchical": hierarchical, "projection": projection, "expand_first": expand_first,
+            "sge_place": sge_place if attention else None, "sge_groups": sge_groups,
+        }  # fmt: skip
         layers, inputs = [], 32
         for expansion, outputs, repeats, first_stride in LAYERS:
             layer: list[nn.Module] = []
             for i in range(repeats):
-                block = MobileBlock(
-                    inputs,
-                    outputs,
-                    first_stride if i == 0 else 1,
-                    expansion,
-                    kernels=kernels,
-                    hierarchical=hierarchical,
-                    projection=projection,
-                    expand_first=expand_first,
-                    sge_place=sge_place if attention else None,
-                    sge_groups=sge_groups,
-                )
-                layer.append(block)
+                layer.append(MobileBlock(inputs, outputs, first_stride if i == 0 else 1, expansion, **shared))
                 inputs = outputs
             if attention:
                 layer.append(SqueezeExcitation(outputs, se_reduction))

@@ -93,17 +93,9 @@ def shade(
     verts, form = as_vertices("shade", vertices)
     surface = rasterized(verts, as_table("shade", triangles, verts.device), height, width)
     albedo = _albedo(surface, colors) if style == "phong" else None
-    pictures = ops.shade_surface(
-        surface.normals(),
-        surface.triangle_ids,
-        surface.barycentrics,
-        surface.triangles,
-        albedo,
-        _canvas(surface, background),
-        (light or Light()).numbers(),
-        alpha,
-    )
-    return form.give(pictures)
+    texels = surface.triangle_ids, surface.barycentrics, surface.triangles
+    canvas, lit = _canvas(surface, background), (light or Light()).numbers()
+    return form.give(ops.shade_surface(surface.normals(), *texels, albedo, canvas, lit, alpha))
 
 
 def overlay(image: Array, vertices: Array, triangles: Array, *, alpha: float = 0.75, **options: Any) -> Any:

@@ -93,14 +93,9 @@ def device_of(method: Any) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def declared(method: Any, name: str) -> Any:
-    """What a :class:`pyface3d.methods.Method` declares under ``name``; None where another predictor says nothing."""
-    return getattr(method, name, None)
-
-
 def input_size(method: Any) -> int | None:
     """Side of the crops that a method wants, or None where it takes any."""
-    return declared(method, "size")
+    return getattr(method, "size", None)
 
 
 def fitting(batches: Iterable[Batch], method: Any) -> Iterator[Batch]:
@@ -121,7 +116,7 @@ def resized(batch: Batch, method: Any) -> Batch:
     moved = {key: batch[key] * (size / old) for key in _IN_CROP if key in batch}
     if "params" in batch:
         whole = image.new_tensor([[0, 0, old, old]], dtype=torch.float32)
-        space = declared(method, "space")
+        space = getattr(method, "space", None)
         flip = "face3d" if space is None else space.flip
         moved["params"] = params_to_crop(batch["params"], whole, size, old, flip)
     return {**batch, **moved, "image": larger.round().to(torch.uint8)}

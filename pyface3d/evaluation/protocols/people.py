@@ -20,7 +20,6 @@ from pyface3d.evaluation.protocols.base import (
     PredictionProtocol,
     Protocol,
     Watch,
-    declared,
     device_of,
     fitting,
     input_size,
@@ -83,7 +82,7 @@ class AttributeProtocol(PredictionProtocol):
 
     @override
     def metric(self, method: Any) -> AttributeAccuracy:
-        return AttributeAccuracy(_names(method, self.name), declared(method, "pos_weight"))
+        return AttributeAccuracy(_names(method, self.name), getattr(method, "pos_weight", None))
 
     @override
     def update(self, metric: AttributeAccuracy, faces: "Reconstruction", batch: Batch) -> None:
@@ -153,13 +152,13 @@ class SpeedProtocol(Protocol):
 def features_of(method: Any, images: Tensor) -> Tensor:
     """(B, D) the method's shared feature of pictures (B, 3, S, S)."""
     normalized = method.preprocess(images)
-    if declared(method, "features") is None:
+    if getattr(method, "features", None) is None:
         raise ValueError("representation: the method has no features(images)")
     return method.features(normalized).flatten(1)
 
 
 def _names(method: Any, protocol: str) -> tuple[str, ...]:
-    names = declared(method, "attribute_names")
+    names = getattr(method, "attribute_names", None)
     if not names:
         raise ValueError(f"{protocol}: this method has no attribute_names; the joint one does")
     return tuple(names)
