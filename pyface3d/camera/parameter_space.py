@@ -203,9 +203,7 @@ class ParameterSpace(nn.Module):
         wide = params.double()
         constant = wide.amax(0) == wide.amin(0)
         std = torch.where(constant, torch.ones_like(wide[0]), wide.std(0, correction=0))
-        return cls(
-            mean=wide.mean(0).float(), std=std.float(), n_identity=n_identity, n_expression=n_expression, **options
-        )
+        return cls(wide.mean(0).float(), std.float(), n_identity, n_expression, **options)
 
     def extra_repr(self) -> str:
         """One line for ``print(space)``."""
