@@ -58,6 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     method, weights = make_method("compact", kernels=16), Path(options.out) / "compact_research.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
     twins = read_names(TWINS)
     opened = [
         faces for source in options.sources for faces in open_source(source, method, options.seed, leave_out=twins)

@@ -3,7 +3,8 @@
 import copy
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -79,12 +80,8 @@ class Method(nn.Module):
         encoder = dict(self.network.named_children()).get("encoder")
         if encoder is None:
             raise ValueError(f"{self.name}: the method has no shared feature, as its network has no encoder")
-        training = self.training
-        self.eval()
-        try:
+        with self._evaluating():
             return encoder(images).flatten(2).mean(2)
-        finally:
-            self.train(training)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """RGB pictures (B, 3, S, S), uint8 or float 0..255 -> network input; see :meth:`ImageFormat.normalize`."""
@@ -136,10 +133,19 @@ class Method(nn.Module):
         Raises:
             ValueError: another shape, or floating-point values of another normalization.
         """
+        with self._evaluating():
+            return self.reconstruct(self(self.images.accept(images)))
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Eval mode, and back; a method that is in it already is not walked through: that takes a millisecond."""
+        if not (self.training or self.network.training):
+            yield
+            return
         training = self.training
         self.eval()
         try:
-            return self.reconstruct(self(self.images.accept(images)))
+            yield
         finally:
             self.train(training)
 
