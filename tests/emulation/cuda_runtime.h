@@ -3,6 +3,7 @@
 // With PYFACE3D_EMULATION_SEED=N in the environment blocks come in random order, threads too between two barriers,
 // shared memory starts as NaN in each block, and shadow.cpp watches every access: a launch in which two threads touch
 // one byte, one of them writing, with no barrier between, answers with a sentence in place of nullptr.
+// The lanes of a warp exchange values (shuffles, matrix products) wherever each of them is between two barriers.
 // With PYFACE3D_EMULATION_BLOCKS=N there are at most N blocks, so that each does the work of several.
 #pragma once
 #include <cmath>
@@ -34,6 +35,8 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream
 
 namespace emulation {
 void barrier(const char* file, int line);
+// Every lane of the warp brings `bytes`, and gets those of all lanes, one after the other, until its next exchange.
+const char* exchange(const void* mine, size_t bytes);
 const char* launch(const dim3& grid, const dim3& block, const std::function<void()>& kernel);
 int64_t most_blocks();
 void note_atomic(void* at, size_t bytes);  // atomics do not race with one another
@@ -48,6 +51,12 @@ PYFACE3D_UNWATCHED T emulated_atomic(T* at, Change change) {
   const T old = *at;
   *at = change(old);
   return old;
+}
+template <typename T>
+PYFACE3D_UNWATCHED T __shfl_xor_sync(unsigned, T value, int bits) {
+  T other;
+  std::memcpy(&other, emulation::exchange(&value, sizeof(T)) + (threadIdx.x % 32 ^ bits) * sizeof(T), sizeof(T));
+  return other;
 }
 template <typename T>
 inline T atomicAdd(T* at, T value) {
@@ -85,4 +94,10 @@ inline unsigned __float_as_uint(float x) {
   std::memcpy(&bits, &x, 4);
   return bits;
 }
+inline float __uint_as_float(unsigned bits) {
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+inline float __fdividef(float a, float b) { return a / b; }
 using std::isfinite;

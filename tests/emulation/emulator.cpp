@@ -15,20 +15,27 @@
 
 namespace emulation {
 namespace {
-constexpr size_t kStack = 1 << 16;
+constexpr size_t kStack = 1 << 16, kWarp = 32, kMostBytes = 64;  // of what a lane brings to an exchange
 
 struct Fiber {
   ucontext_t context;
   dim3 thread;
-  const char* file;  // of the barrier at which it waits
+  const char* file;  // of the barrier at which it waits, or null: it can go on
   int line;
+  size_t exchanges;  // how many it has begun
   bool done;
+};
+
+struct Warp {
+  size_t lanes, brought, exchanges;   // its size; who has come to this exchange; how many are complete
+  char bytes[2][kWarp * kMostBytes];  // of two exchanges: a slow lane still reads the one before
 };
 
 ucontext_t scheduler;
 Fiber* running;
 const std::function<void()>* body;
 std::vector<Fiber> fibers;
+std::vector<Warp> warps;
 std::unique_ptr<char[]> stacks;  // of all fibers, one after the other
 
 void enter() {
@@ -42,10 +49,13 @@ void start(const dim3& block, size_t count) {
     stacks.reset(new char[count * kStack]);
     shadow::ignore(stacks.get(), count * kStack);
   }
+  warps.resize((count + kWarp - 1) / kWarp);
+  for (size_t w = 0; w < warps.size(); ++w)
+    warps[w].lanes = std::min(kWarp, count - w * kWarp), warps[w].brought = warps[w].exchanges = 0;
   for (size_t i = 0; i < count; ++i) {
     Fiber& f = fibers[i];
     f.thread = dim3(i % block.x, i / block.x % block.y, i / (size_t{block.x} * block.y));
-    f.done = false;
+    f.done = false, f.file = nullptr, f.exchanges = 0;
     getcontext(&f.context);
     f.context.uc_stack.ss_sp = stacks.get() + i * kStack;
     f.context.uc_stack.ss_size = kStack;
@@ -54,21 +64,35 @@ void start(const dim3& block, size_t count) {
   }
 }
 
-// Every thread goes on until its next barrier or its end.
+bool can_go_on(const Fiber& f) {
+  return !f.done && !f.file && f.exchanges == warps[static_cast<size_t>(&f - fibers.data()) / kWarp].exchanges;
+}
+
+// Every thread goes on until its next barrier or its end; lanes that wait for their warp, when it has come.
 void round(const std::vector<uint32_t>& order, uint32_t block) {
-  for (const uint32_t i : order) {
-    if (fibers[i].done) continue;
-    running = &fibers[i];
-    threadIdx = running->thread;
-    shadow::enter(block, i);
-    swapcontext(&scheduler, &running->context);
-    shadow::leave();
+  for (const uint32_t i : order) fibers[i].file = nullptr;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const uint32_t i : order) {
+      if (!can_go_on(fibers[i])) continue;
+      moved = true;
+      running = &fibers[i];
+      threadIdx = running->thread;
+      shadow::enter(block, i);
+      swapcontext(&scheduler, &running->context);
+      shadow::leave();
+    }
   }
 }
 
 // True when all threads of the block are through; notes barriers that not all reach, or that are not the same.
 bool finished(size_t count) {
   size_t done = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (!fibers[i].done && !fibers[i].file) {
+      shadow::report("not all lanes of a warp come to an exchange", "warp", static_cast<int>(i / kWarp));
+      return true;
+    }
   const Fiber* waiting = nullptr;
   for (size_t i = 0; i < count; ++i) {
     done += fibers[i].done;
@@ -87,6 +111,19 @@ void barrier(const char* file, int line) {
   Fiber* self = running;
   self->file = file, self->line = line;
   swapcontext(&self->context, &scheduler);
+}
+
+const char* exchange(const void* mine, size_t bytes) {
+  Fiber* self = running;
+  const size_t at = static_cast<size_t>(self - fibers.data());
+  Warp& warp = warps[at / kWarp];
+  char* all = warp.bytes[self->exchanges++ % 2];
+  std::memcpy(all + at % kWarp * bytes, mine, bytes);
+  if (++warp.brought == warp.lanes)
+    warp.brought = 0, ++warp.exchanges;
+  else
+    swapcontext(&self->context, &scheduler);
+  return all;
 }
 
 int64_t most_blocks() {

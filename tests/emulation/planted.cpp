@@ -53,6 +53,17 @@ __global__ void two_barriers(const float*, float* out) {
   out[pyface3d::cuda_first()] = 1;
 }
 
+__global__ void shuffled(const float* in, float* out) {  // without fault, by exchanges in a warp
+  float sum = in[pyface3d::cuda_first()];
+  for (int bits = 16; bits > 0; bits /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, bits);
+  out[pyface3d::cuda_first()] = sum;
+}
+
+__global__ void absent(const float* in, float* out) {  // a lane that does not come to the exchange
+  if (threadIdx.x == 7) return;
+  out[pyface3d::cuda_first()] = __shfl_xor_sync(0xffffffffu, in[pyface3d::cuda_first()], 1);
+}
+
 __global__ void unwritten(const float* in, float* out) {
   __shared__ float shared[kThreads + 1];
   shared[threadIdx.x] = in[pyface3d::cuda_first()];
@@ -75,6 +86,8 @@ struct Plant {
                      {"neighbours", neighbours},
                      {"divergent", divergent},
                      {"two_barriers", two_barriers},
+                     {"shuffled", shuffled},
+                     {"absent", absent},
                      {"unwritten", unwritten},
                      {"beyond", beyond}};
 }  // namespace

@@ -43,9 +43,19 @@ def run(program, name, seed):
     return said, numbers
 
 
-def test_a_kernel_without_fault_has_the_same_bits_in_every_order(planted):
-    assert {run(planted, "clean", seed) for seed in [*SEEDS, None]} == {run(planted, "clean", 0)}
-    assert run(planted, "clean", 0)[0] == "nothing"
+@pytest.mark.parametrize("name", ["clean", "shuffled"])
+def test_a_kernel_without_fault_has_the_same_bits_in_every_order(name, planted):
+    assert {run(planted, name, seed) for seed in [*SEEDS, None]} == {run(planted, name, 0)}
+    assert run(planted, name, 0)[0] == "nothing"
+
+
+def test_lanes_of_a_warp_exchange_their_values(planted):
+    sums = [0.0] * 2  # of the first warp, and of all, each warp's 32 times
+    for warp in range(48):
+        total = sum(1 / ((warp * 32 + lane) % 97 + 1) for lane in range(32))
+        sums = [sums[0] or total, sums[1] + 32 * total]
+    found = [float(x) for x in run(planted, "shuffled", 0)[1].split()]
+    assert found == pytest.approx(sums, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +66,7 @@ def test_a_kernel_without_fault_has_the_same_bits_in_every_order(planted):
         ("block_order", "race in global memory"),
         ("neighbours", "race in global memory"),
         ("divergent", "not all threads of the block reach a barrier (planted.cpp:"),
+        ("absent", "not all lanes of a warp come to an exchange (warp:0)"),
         ("two_barriers", "threads of one block wait at different barriers (planted.cpp:"),
     ],
 )
