@@ -1,143 +1,97 @@
-// One pass: a block takes a slab of vertices and kFaces faces. For each tile of kThreads vertices, thread n makes
-// vertex n of every face, its error, penalty and h = M^T g, and leaves what the gradients need in shared memory; then
-// thread k sums one gradient entry over the tile. Running sums live in `sums`, each touched by one thread: no atomics,
-// fixed order.
+// One pass over the model (model_pass.cuh) with two sets of coefficients, c - c' and c': U and S' of 16 faces and 8
+// vertices lie in a warp's registers, where each lane makes the errors, penalties and h = M^T g of its four pairs.
+#include "kernels/model_pass.cuh"
 #include "kernels/penalty.cuh"
+#include "kernels/vector3.h"
 #include "kernels/wing_vertex_loss.h"
 
 namespace pyface3d {
 namespace {
-constexpr int kThreads = 128, kFaces = 4;
-constexpr int64_t kPose = 12, kValues = 1 + kPose;  // loss and grad_pose, before the K of grad_coeffs
+constexpr int kPose = 12;  // numbers of a pose
 
 template <typename T>
-struct Tile {  // of one vertex and face: loss, g, S, h
-  T loss[kFaces][kThreads];
-  T grad[kFaces][3][kThreads], shape[kFaces][3][kThreads], turned[kFaces][3][kThreads];
-};
+struct WingPass {
+  static constexpr int kProducts = 2, kSums = 1 + kPose;  // loss and grad_pose, before the K of grad_coeffs
+  WingVertexLoss<T> p;
+  ModelTable<T> model;
+  T* sums;
+  PenaltyNumbers<T> penalty;
 
-template <typename T>
-__global__ void prepare_kernel(WingVertexLoss<T> p) {
-  const int64_t coeffs = p.batch * p.coeff_count;
-  for (int64_t i = cuda_first(); i < coeffs + p.batch * kPose; i += cuda_stride())
-    p.difference[i] = i < coeffs ? p.coeffs[i] - p.target_coeffs[i] : p.pose[i - coeffs] - p.target_pose[i - coeffs];
-}
+  struct Shared {
+    Four<T> turn[kPassFaces][3][2];   // row r of M with t - t' behind it, and of M - M'
+    Four<T> vertices[kPassVertices];  // mean and weight
+  };
+  struct Early {};
 
-// Fills thread n's column of the tile: vertex `row` (negative: none) of faces [face, face + count).
-template <typename T>
-__device__ void fill_tile(const WingVertexLoss<T>& p, int64_t face, int count, int64_t row, T weight, Tile<T>& tile) {
-  const int64_t K = p.coeff_count;
-  const T* difference = p.difference;
-  T moved[kFaces][3] = {}, shape[kFaces][3];
-  PYFACE3D_UNROLL
-  for (int f = 0; f < kFaces; ++f) PYFACE3D_UNROLL
-  for (int d = 0; d < 3; ++d) shape[f][d] = row < 0 ? T(0) : p.mean[row * 3 + d];
-  for (int64_t k = 0; k < K && row >= 0; ++k) {
-    const T* basis = p.basis + row * 3 * K + k;
-    const T x = basis[0], y = basis[K], z = basis[2 * K];
-    PYFACE3D_UNROLL
-    for (int f = 0; f < kFaces; ++f) {
-      const int64_t at = (face + (f < count ? f : 0)) * K + k;
-      const T u = difference[at], c = p.target_coeffs[at];
-      moved[f][0] += x * u, moved[f][1] += y * u, moved[f][2] += z * u;
-      shape[f][0] += x * c, shape[f][1] += y * c, shape[f][2] += z * c;
+  __device__ T coefficient(int set, int64_t at) const {
+    return set == 0 ? p.coeffs[at] - p.target_coeffs[at] : p.target_coeffs[at];
+  }
+  __device__ bool wants_gradient() const { return p.want_grad; }
+  __device__ bool wants_shape(int64_t) const { return true; }
+
+  __device__ void stage_faces(const PassShape& shape, int64_t first, Shared& shared) const {
+    for (int i = threadIdx.x; i < shape.faces * kPose; i += kPassThreads) {
+      const int face = i / kPose, r = i % kPose / 4, d = i % 4;
+      const int64_t at = (first + face) * kPose + i % kPose;
+      const T own = first + face < p.batch ? p.pose[at] : T(0);
+      const T difference = first + face < p.batch ? own - p.target_pose[at] : T(0);
+      shared.turn[face][r][0].v[d] = d < 3 ? own : difference;
+      shared.turn[face][r][1].v[d] = d < 3 ? difference : T(0);
     }
   }
-  PYFACE3D_UNROLL
-  for (int f = 0; f < kFaces; ++f) {
-    const int64_t b = face + (f < count ? f : 0);
-    const T *pose = p.pose + b * kPose, *turn = difference + p.batch * K + b * kPose;
-    T loss = 0, grad[3];
+
+  __device__ void stage_vertices(const PassShape& shape, const PassLane& lane, Shared& shared) const {
+    const int i = threadIdx.x;
+    if (i >= shape.split * kWarpVertices || i >= lane.present) return;
+    const PickedRow picked(p.indices, lane.first + i, p.row_count);
+    const Vector3<T> mean = load_row(p.mean, picked.row);
+    shared.vertices[i] = {{mean.x, mean.y, mean.z, picked(p.weights ? p.weights[lane.first + i] : T(1))}};
+  }
+
+  __device__ Early load(const PassShape&, const PassLane&, int64_t) const { return {}; }
+
+  __device__ __forceinline__ void turn(const PassLane& lane, const Early&, const Shared& shared,
+                                       const T (&value)[2][3][4], T (&h)[3][4], T (&own)[2][kSums]) const {
     PYFACE3D_UNROLL
-    for (int r = 0; r < 3; ++r) {
-      T error = turn[r * 4 + 3], value;
+    for (int i = 0; i < 4; ++i) {
+      const int half = i / 2, e = i % 2;
+      const bool inside = lane.vertex + e < lane.present;
+      const Four<T> mean = inside ? shared.vertices[lane.vertex + e] : Four<T>{};
+      const T moved[3] = {value[0][0][i], value[0][1][i], value[0][2][i]};
+      const T target[3] = {value[1][0][i] + mean.v[0], value[1][1][i] + mean.v[1], value[1][2][i] + mean.v[2]};
+      T loss = 0;
       PYFACE3D_UNROLL
-      for (int d = 0; d < 3; ++d) error += pose[r * 4 + d] * moved[f][d] + turn[r * 4 + d] * shape[f][d];
-      penalise_one(p.penalty, error, value, grad[r]);
-      grad[r] = row < 0 ? T(0) : grad[r] * weight;
-      loss += row < 0 ? T(0) : value * weight;
-    }
-    tile.loss[f][threadIdx.x] = loss;
-    PYFACE3D_UNROLL
-    for (int d = 0; d < 3; ++d) {
-      tile.grad[f][d][threadIdx.x] = grad[d];
-      tile.shape[f][d][threadIdx.x] = shape[f][d] + moved[f][d];
-      tile.turned[f][d][threadIdx.x] = pose[d] * grad[0] + pose[4 + d] * grad[1] + pose[8 + d] * grad[2];
-    }
-  }
-}
-
-// Entry i of face f (0 the loss, then grad_pose, then grad_coeffs), summed over the tile's vertices [first, first +
-// count).
-template <typename T>
-__device__ T entry_of_tile(const WingVertexLoss<T>& p, const Tile<T>& tile, int f, int64_t i, int64_t first,
-                           int count) {
-  T sum = 0;
-  if (i == 0) {
-    for (int n = 0; n < count; ++n) sum += tile.loss[f][n];
-  } else if (i < kValues) {
-    const int r = static_cast<int>(i - 1) / 4, d = static_cast<int>(i - 1) % 4;
-    for (int n = 0; n < count; ++n) sum += d < 3 ? tile.grad[f][r][n] * tile.shape[f][d][n] : tile.grad[f][r][n];
-  } else {
-    const int64_t K = p.coeff_count;
-    for (int n = 0; n < count; ++n) {
-      const PickedRow picked(p.indices, first + n, p.row_count);  // NaN came in with the weight
-      const T* basis = p.basis + picked.row * 3 * K + i - kValues;
-      sum += basis[0] * tile.turned[f][0][n] + basis[K] * tile.turned[f][1][n] + basis[2 * K] * tile.turned[f][2][n];
-    }
-  }
-  return sum;
-}
-
-template <typename T>
-__global__ void __launch_bounds__(kThreads, 1) slab_kernel(WingVertexLoss<T> p) {
-  __shared__ Tile<T> tile;
-  const int64_t slab = wing_vertex_slab(p.vertex_count), slabs = wing_vertex_slabs(p.vertex_count);
-  const int64_t width = kValues + p.coeff_count, wanted = p.want_grad ? width : 1,
-                groups = (p.batch + kFaces - 1) / kFaces;
-  for (int64_t item = blockIdx.x; item < slabs * groups; item += gridDim.x) {
-    const int64_t s = item / groups, face = item % groups * kFaces;
-    const int faces = p.batch - face < kFaces ? static_cast<int>(p.batch - face) : kFaces;
-    T* sums = p.sums + (s * p.batch + face) * width;  // (faces, 13 + K)
-    const int64_t end = (s + 1) * slab < p.vertex_count ? (s + 1) * slab : p.vertex_count;
-    for (int64_t first = s * slab; first < end; first += kThreads) {
-      const int count = end - first < kThreads ? static_cast<int>(end - first) : kThreads;
-      const int64_t n = first + threadIdx.x;
-      int64_t row = -1;  // beyond the last vertex
-      T weight = 0;
-      if (n < end) {
-        const PickedRow picked(p.indices, n, p.row_count);
-        row = picked.row, weight = picked(p.weights ? p.weights[n] : T(1));
+      for (int d = 0; d < 3; ++d) h[d][i] = 0;
+      PYFACE3D_UNROLL
+      for (int r = 0; r < 3; ++r) {
+        asm volatile("" ::: "memory");  // the rows are read when they are wanted: there are no registers to keep them
+        const Four<T> turn = shared.turn[lane.row + half * 8][r][0], change = shared.turn[lane.row + half * 8][r][1];
+        T error = turn.v[3], paid, grad;
+        PYFACE3D_UNROLL
+        for (int d = 0; d < 3; ++d) error += turn.v[d] * moved[d] + change.v[d] * target[d];
+        penalise_one(penalty, error, paid, grad);
+        grad = inside ? grad * mean.v[3] : T(0);
+        loss += inside ? paid * mean.v[3] : T(0);
+        PYFACE3D_UNROLL
+        for (int d = 0; d < 3; ++d) {
+          own[half][1 + r * 4 + d] += grad * (target[d] + moved[d]);
+          h[d][i] += turn.v[d] * grad;
+        }
+        own[half][1 + r * 4 + 3] += grad;
       }
-      fill_tile(p, face, faces, row, weight, tile);
-      __syncthreads();
-      for (int64_t i = threadIdx.x; i < faces * wanted; i += kThreads) {
-        const int f = static_cast<int>(i / wanted);
-        const T value = entry_of_tile(p, tile, f, i % wanted, first, count);
-        T& sum = sums[f * width + i % wanted];
-        sum = first == s * slab ? value : sum + value;
-      }
-      __syncthreads();
+      own[half][0] += loss;
     }
   }
-}
 
-template <typename T>
-__global__ void finish_kernel(WingVertexLoss<T> p) {
-  const int64_t K = p.coeff_count, width = kValues + K, wanted = p.want_grad ? width : 1,
-                slabs = wing_vertex_slabs(p.vertex_count);
-  for (int64_t item = cuda_first(); item < p.batch * wanted; item += cuda_stride()) {
-    const int64_t b = item / wanted, i = item % wanted;
-    double sum = 0;
-    for (int64_t s = 0; s < slabs; ++s) sum += static_cast<double>(p.sums[(s * p.batch + b) * width + i]);
+  __device__ void put(int64_t b, int64_t i, T sum) const {
     if (i == 0)
-      p.loss[b] = static_cast<T>(sum);
-    else if (i < kValues)
-      p.grad_pose[b * kPose + i - 1] = static_cast<T>(sum);
+      p.loss[b] = sum;
+    else if (i < kSums)
+      p.grad_pose[b * kPose + i - 1] = sum;
     else
-      p.grad_coeffs[b * K + i - kValues] = static_cast<T>(sum);
+      p.grad_coeffs[b * p.coeff_count + i - kSums] = sum;
   }
-}
+};
 
 template <typename T>
 __global__ void scale_kernel(const T* grad_loss, const T* gradient, int64_t count, int64_t width, T* out) {
@@ -147,13 +101,9 @@ __global__ void scale_kernel(const T* grad_loss, const T* gradient, int64_t coun
 
 template <typename T>
 const char* wing_vertex_loss_forward_cuda(const WingVertexLoss<T>& p, void* stream) {
-  const int64_t groups = (p.batch + kFaces - 1) / kFaces, width = kValues + p.coeff_count;
-  const char* error =
-      cuda_launch(prepare_kernel<T>, cuda_blocks(p.batch * (p.coeff_count + kPose)), kCudaThreads, stream, p);
-  if (!error)
-    error =
-        cuda_launch(slab_kernel<T>, cuda_blocks(wing_vertex_slabs(p.vertex_count) * groups, 1), kThreads, stream, p);
-  return error ? error : cuda_launch(finish_kernel<T>, cuda_blocks(p.batch * width), kCudaThreads, stream, p);
+  const PassShape shape = wing_vertex_pass(p);
+  const WingPass<T> pass{p, {p.mean, p.basis, p.indices, p.row_count}, p.sums, PenaltyNumbers<T>(p.penalty)};
+  return launch_pass<T>(pass, shape, p.difference, p.want_grad ? WingPass<T>::kSums + p.coeff_count : 1, stream);
 }
 
 template <typename T>

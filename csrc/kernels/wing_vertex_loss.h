@@ -8,24 +8,25 @@
 // written. A slab of groups has sums of its own, added up in a fixed order at the end.
 #pragma once
 #include "kernels/inline.h"
+#include "kernels/model_pass.h"
 #include "kernels/penalty.h"
 
 namespace pyface3d {
 template <typename T>
-struct WingVertexLoss {                      // contiguous, one scalar type
-  const T* mean;                             // (N, 3)
-  const T* basis;                            // (N, 3, K)
-  const int64_t* indices;                    // (L,) the vertices that count, or null: all, L = N
-  const T* weights;                          // (L,), or null: ones
-  const T* coeffs;                           // (B, K)
-  const T* pose;                             // (B, 3, 4)
-  const T* target_coeffs;                    // (B, K)
-  const T* target_pose;                      // (B, 3, 4)
-  T* difference;                             // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']
-  T* sums;                                   // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs
-  T* loss;                                   // (B,)
-  T* grad_coeffs;                            // (B, K)
-  T* grad_pose;                              // (B, 3, 4)
+struct WingVertexLoss {    // contiguous, one scalar type
+  const T* mean;           // (N, 3)
+  const T* basis;          // (N, 3, K)
+  const int64_t* indices;  // (L,) the vertices that count, or null: all, L = N
+  const T* weights;        // (L,), or null: ones
+  const T* coeffs;         // (B, K)
+  const T* pose;           // (B, 3, 4)
+  const T* target_coeffs;  // (B, K)
+  const T* target_pose;    // (B, 3, 4)
+  T* difference;   // workspace: (B, K) c - c', then (B, 3, 4) [M - M' | t - t']; CUDA: model_pass.h, two products
+  T* sums;         // workspace: (slabs, B, 13 + K) loss, grad_pose, grad_coeffs; CUDA: the pass's rows for slabs
+  T* loss;         // (B,)
+  T* grad_coeffs;  // (B, K)
+  T* grad_pose;    // (B, 3, 4)
   int64_t batch, vertex_count, coeff_count;  // B, L, K
   int64_t row_count;                         // N
   PenaltyShape penalty;
@@ -41,6 +42,12 @@ PYFACE3D_INLINE int64_t wing_vertex_slab(int64_t vertices) {
 }
 PYFACE3D_INLINE int64_t wing_vertex_slabs(int64_t vertices) {
   return vertices ? (vertices - 1) / wing_vertex_slab(vertices) + 1 : 0;
+}
+
+// How CUDA cuts the work.
+template <typename T>
+PYFACE3D_INLINE PassShape wing_vertex_pass(const WingVertexLoss<T>& p) {
+  return PassShape(p.batch, p.vertex_count, p.coeff_count, kPassPanel<T>, p.want_grad);
 }
 
 template <typename T>

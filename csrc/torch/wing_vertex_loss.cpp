@@ -70,14 +70,16 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& mean, const Tens
     p.weights = pointer<T>(weight), p.indices = pointer<int64_t>(index);
     p.batch = c.size(0), p.coeff_count = c.size(1), p.vertex_count = index ? index->size(0) : m.size(0);
     p.row_count = m.size(0);
-    p.penalty = {static_cast<Penalty>(kind), w, epsilon};
+    p.penalty = {static_cast<Penalty>(kind), w, epsilon}, p.want_grad = want_grad;
     Tensor loss = new_tensor(m, {p.batch});
     Tensor grad_c = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, p.coeff_count} : std::vector<int64_t>{0});
     Tensor grad_q = new_tensor(m, want_grad ? std::vector<int64_t>{p.batch, 3, 4} : std::vector<int64_t>{0});
-    Tensor difference = new_tensor(m, {p.batch, p.coeff_count + 12});
-    Tensor sums = new_tensor(m, {wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
+    const bool cuda = on_cuda(m);
+    const PassShape pass = wing_vertex_pass(p);
+    Tensor difference = new_tensor(m, {cuda ? pass.fragments(2) : p.batch * (p.coeff_count + 12)});
+    Tensor sums = new_tensor(m, {cuda ? pass.rows() : wing_vertex_slabs(p.vertex_count), p.batch, 13 + p.coeff_count});
     p.difference = output<T>(difference), p.sums = output<T>(sums), p.loss = output<T>(loss);
-    p.grad_coeffs = output<T>(grad_c), p.grad_pose = output<T>(grad_q), p.want_grad = want_grad;
+    p.grad_coeffs = output<T>(grad_c), p.grad_pose = output<T>(grad_q);
     PYFACE3D_CUDA_ELSE(wing_vertex_loss_forward_cuda, m, p)
     run<T>(p);
     return std::make_tuple(loss, grad_c, grad_q);
