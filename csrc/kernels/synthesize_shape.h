@@ -7,7 +7,9 @@
 // it.
 #pragma once
 #include "kernels/inline.h"
+#include "kernels/model_pass.h"
 #include "kernels/simd.h"
+#include "kernels/vector3.h"
 
 namespace pyface3d {
 template <typename T>
@@ -20,7 +22,7 @@ struct SynthesizeShape {   // contiguous, one scalar type
   const T* grad_out;       // (B, L, 3), backward only
   T* out;                  // (B, L, 3), forward only
   T* grad_parts;           // (C, B, K + 12): grad_coeffs and grad_pose of each chunk of vertices; CUDA: (1, B, K + 12)
-  T* moments;              // CUDA workspace: (C, 3 B, synthesize_moments(K))
+  T *fragments, *sums;     // CUDA workspace: coefficients and (rows, B, 12 + K) of synthesize_pass
   T* grad_mean;            // (L, 3)
   T* grad_basis;           // (L, 3, K)
   int64_t batch, coeff_count, vertex_count;  // B, K, L
@@ -42,7 +44,18 @@ PYFACE3D_INLINE int64_t synthesize_face_groups(int64_t batch) {
   return (batch + kSynthesizeFaces - 1) / kSynthesizeFaces;
 }
 
-PYFACE3D_INLINE int64_t synthesize_moments(int64_t coeff_count) { return (coeff_count + 1) * 3 + 1; }
+// How CUDA cuts the backward's work.
+template <typename T>
+PYFACE3D_INLINE PassShape synthesize_pass(const SynthesizeShape<T>& p) {
+  return PassShape(p.batch, p.vertex_count, p.coeff_count, kPassPanel<T>, true);
+}
+
+// Row r of M, of a face's pose (3, 4) = [M | t].
+template <typename T>
+PYFACE3D_INLINE Vector3<T> pose_row(const T* pose, int64_t face, int r) {
+  const T* row = pose + face * 12 + r * 4;
+  return {row[0], row[1], row[2]};
+}
 
 PYFACE3D_DECLARE_LAUNCHERS(synthesize_shape, SynthesizeShape)
 

@@ -102,14 +102,17 @@ static std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const
   return by_type(mean, [&](auto zero) {
     using T = decltype(zero);
     SynthesizeShape<T> p = inputs.template parameters<T>();
-    const int64_t chunks = synthesize_chunks(p.vertex_count), width = synthesize_moments(p.coeff_count);
-    const bool cuda = on_cuda(mean);  // there the chunks' sums live in `moments`, and `parts` has one
+    const int64_t chunks = synthesize_chunks(p.vertex_count);
+    const bool cuda = on_cuda(mean), pass = cuda && want_params;  // there `parts` has one chunk
     Tensor parts = new_tensor(mean, {cuda ? 1 : chunks, want_params ? p.batch : 0, p.coeff_count + 12});
-    Tensor moments = new_tensor(mean, {cuda && want_params ? chunks * 3 * p.batch * width : 0});
+    const PassShape shape = synthesize_pass(p);
+    Tensor fragments = new_tensor(mean, {pass ? shape.fragments(1) : 0});
+    Tensor sums = new_tensor(mean, {pass ? shape.rows() : 0, p.batch, p.coeff_count + 12});
     Tensor grad_mean = want_mean ? new_tensor(mean, {p.vertex_count, 3}) : new_tensor(mean, {0});
     Tensor grad_basis = want_basis ? new_tensor(mean, {p.vertex_count, 3, p.coeff_count}) : new_tensor(mean, {0});
     p.grad_out = pointer<T>(grad);
-    p.grad_parts = output<T>(parts), p.moments = output<T>(moments), p.want_params = want_params;
+    p.grad_parts = output<T>(parts), p.want_params = want_params;
+    p.fragments = output<T>(fragments), p.sums = output<T>(sums);
     p.grad_mean = output<T>(grad_mean), p.want_mean = want_mean;
     p.grad_basis = output<T>(grad_basis), p.want_basis = want_basis;
     PYFACE3D_CUDA_ELSE(synthesize_shape_backward_cuda, mean, p)
