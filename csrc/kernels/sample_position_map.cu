@@ -1,6 +1,8 @@
-// Forward: one thread per (face, point). grad_uv: one thread per point, over faces in order. grad_maps: a scatter.
+// Forward: one thread per (face, point). grad_uv: one thread per point, over faces in order. grad_maps: uv is shared by
+// all faces, so the taps at each texel are tabled once (incidence.cuh) and gathered, one thread per texel and four
+// faces.
+#include "kernels/incidence.cuh"
 #include "kernels/sample_position_map.h"
-#include "kernels/scatter.cuh"
 
 namespace pyface3d {
 namespace {
@@ -40,20 +42,49 @@ __global__ void grad_uv_kernel(SamplePositionMap<T> p) {
   }
 }
 
+constexpr int kFaces = 4;
+
 template <typename T>
-struct MapsJob {
+struct TapsJob {  // item 4 n + k: tap k of point n
   SamplePositionMap<T> p;
-  template <typename Add>
-  __device__ void operator()(int64_t i, Add& add) const {
-    const int64_t plane = p.rows * p.columns, face = i / p.points;
-    const MapPoint<T> at(p, i % p.points);
-    const MapCorners<T> c = corners_of(at.row, at.column, p.columns);
-    for (int d = 0; d < 3; ++d) {
-      const T g = p.grad_out[3 * i + d];
-      for (int k = 0; k < 4; ++k) add((face * 3 + d) * plane + c.offset[k], c.weight[k] * g);
-    }
+  __device__ int64_t cell(int64_t item) const {
+    const MapPoint<T> at(p, item / 4);
+    const int64_t row = at.row.low + (item % 4 < 2 ? 0 : at.row.step);
+    return row * p.columns + at.column.low + (item % 2 == 0 ? 0 : at.column.step);
   }
 };
+
+// The weight of a tap.
+template <typename T>
+__device__ __forceinline__ T weight_of(const SamplePositionMap<T>& p, int64_t item) {
+  const MapPoint<T> at(p, item / 4);
+  const T row = item % 4 < 2 ? 1 - at.row.weight : at.row.weight;
+  return row * (item % 2 == 0 ? 1 - at.column.weight : at.column.weight);
+}
+
+template <typename T>
+__global__ void grad_maps_kernel(SamplePositionMap<T> p, Incidence table) {
+  const int64_t plane = p.rows * p.columns, groups = (p.batch + kFaces - 1) / kFaces;
+  for (int64_t i = cuda_first(); i < groups * plane; i += cuda_stride()) {
+    const int64_t first = i / plane * kFaces, texel = i % plane;
+    T sums[kFaces][3] = {};
+    for (int64_t at = table.offsets()[texel]; at < table.offsets()[texel + 1]; ++at) {
+      const int64_t item = table.items()[at];
+      const T weight = weight_of(p, item);
+      PYFACE3D_UNROLL
+      for (int f = 0; f < kFaces; ++f) {
+        if (first + f >= p.batch) continue;
+        const T* grad = p.grad_out + ((first + f) * p.points + item / 4) * 3;
+        PYFACE3D_UNROLL
+        for (int d = 0; d < 3; ++d) sums[f][d] += weight * grad[d];
+      }
+    }
+    PYFACE3D_UNROLL
+    for (int f = 0; f < kFaces; ++f) PYFACE3D_UNROLL
+    for (int d = 0; d < 3; ++d)
+      if (first + f < p.batch) p.grad_maps[((first + f) * 3 + d) * plane + texel] = sums[f][d];
+  }
+}
 }  // namespace
 
 template <typename T>
@@ -66,8 +97,11 @@ const char* sample_position_map_backward_cuda(const SamplePositionMap<T>& p, voi
   const char* error = nullptr;
   if (p.want_uv) error = cuda_launch(grad_uv_kernel<T>, cuda_blocks(p.points), kCudaThreads, stream, p);
   if (error || !p.want_maps) return error;
-  const ScatterFaces faces{p.batch, p.points, 3 * p.rows * p.columns};
-  return cuda_scatter(MapsJob<T>{p}, faces, 4 * p.points, p.grad_maps, p.scatter_workspace, stream);
+  const Incidence table{p.rows * p.columns, 4 * p.points, p.incidence};
+  error = build_incidence(TapsJob<T>{p}, table, stream);
+  const int64_t groups = (p.batch + kFaces - 1) / kFaces;
+  return error ? error
+               : cuda_launch(grad_maps_kernel<T>, cuda_blocks(groups * table.cells), kCudaThreads, stream, p, table);
 }
 
 PYFACE3D_INSTANTIATE_LAUNCHERS(sample_position_map, SamplePositionMap)

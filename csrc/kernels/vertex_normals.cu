@@ -1,58 +1,74 @@
-// One thread per (face, triangle) scatters its cross product to three vertices; one per vertex normalises.
-#include "kernels/scatter.cuh"
+// A table of the triangles at each vertex (incidence.cuh) is made once per call; then one thread per vertex and four
+// faces gathers over its triangles, whose indices it reads once for the four.
+#include "kernels/incidence.cuh"
 #include "kernels/vertex_normals.h"
 
 namespace pyface3d {
 namespace {
+constexpr int kFaces = 4;
+
 template <typename T>
 __device__ __forceinline__ T inverse_length(const Vector3<T>& s) {
   const T squared = s.dot(s);
   return squared > 0 ? 1 / sqrt(squared) : T(0);
 }
 
-template <typename Add, typename T>
-__device__ __forceinline__ void add_row(Add& add, int64_t n, const Vector3<T>& v) {
-  add(n * 3, v.x), add(n * 3 + 1, v.y), add(n * 3 + 2, v.z);
+template <typename T>
+Incidence table_of(const VertexNormals<T>& p) {
+  return {p.vertex_count, 3 * p.triangle_count, p.incidence};
+}
+
+struct CornersJob {  // item 3 i + k: corner k of triangle i
+  const int64_t* triangles;
+  int64_t vertex_count;
+  __device__ int64_t cell(int64_t item) const {
+    const int64_t* t = triangles + item / 3 * 3;
+    for (int k = 0; k < 3; ++k)
+      if (t[k] < 0 || t[k] >= vertex_count) return -1;  // cannot be reported without waiting for the device
+    const bool area = t[0] != t[1] && t[1] != t[2] && t[2] != t[0];  // none, whatever rounding makes of it
+    return area ? t[item % 3] : -1;
+  }
+};
+
+// For each triangle at vertex n, in order, and each of the faces [first, first + kFaces) that exists: calls
+// add(f, e1, e2, next, after) with the edges from n to the corners that follow it, unless their product is not finite.
+template <typename T, typename Add>
+__device__ __forceinline__ void gather(const VertexNormals<T>& p, const Incidence& table, int64_t n, int64_t first,
+                                       Add add) {
+  Vector3<T> own[kFaces];
+  PYFACE3D_UNROLL
+  for (int f = 0; f < kFaces; ++f)
+    own[f] = first + f < p.batch ? load_row(p.vertices, (first + f) * p.vertex_count + n) : Vector3<T>{0, 0, 0};
+  for (int64_t i = table.offsets()[n]; i < table.offsets()[n + 1]; ++i) {
+    const int64_t item = table.items()[i], triangle = item / 3 * 3, corner = item - triangle;
+    const int64_t next = p.triangles[triangle + (corner == 2 ? 0 : corner + 1)],
+                  after = p.triangles[triangle + (corner == 0 ? 2 : corner - 1)];
+    PYFACE3D_UNROLL
+    for (int f = 0; f < kFaces; ++f) {
+      if (first + f >= p.batch) continue;
+      const T* vertices = p.vertices + (first + f) * p.vertex_count * 3;
+      const Vector3<T> e1 = load_row(vertices, next) - own[f], e2 = load_row(vertices, after) - own[f];
+      if (e1.cross(e2).finite()) add(f, e1, e2, next, after);
+    }
+  }
 }
 
 template <typename T>
-struct Edges {  // of triangle i of face i / F
-  int64_t v0, v1, v2;
-  Vector3<T> e1, e2;
-  bool counts;
-  __device__ Edges(const VertexNormals<T>& p, int64_t i) : counts(false) {
-    const int64_t* t = p.triangles + i % p.triangle_count * 3;
-    const int64_t first = i / p.triangle_count * p.vertex_count;
-    for (int k = 0; k < 3; ++k)
-      if (t[k] < 0 || t[k] >= p.vertex_count) return;          // cannot be reported without waiting for the device
-    if (t[0] == t[1] || t[1] == t[2] || t[2] == t[0]) return;  // no area, whatever rounding makes of it
-    v0 = first + t[0], v1 = first + t[1], v2 = first + t[2];
-    const T* vertices = p.vertices;
-    e1 = load_row(vertices, v1) - load_row(vertices, v0), e2 = load_row(vertices, v2) - load_row(vertices, v0);
-    counts = e1.cross(e2).finite();
-  }
-};
-
-template <typename T>
-struct SumJob {
-  VertexNormals<T> p;
-  template <typename Add>
-  __device__ void operator()(int64_t i, Add& add) const {
-    const Edges<T> e(p, i);
-    if (!e.counts) return;
-    const Vector3<T> c = e.e1.cross(e.e2);
-    add_row(add, e.v0, c), add_row(add, e.v1, c), add_row(add, e.v2, c);
-  }
-};
-
-template <typename T>
-__global__ void normalise_kernel(VertexNormals<T> p) {
-  T* normals = p.normals;
-  for (int64_t n = cuda_first(); n < p.batch * p.vertex_count; n += cuda_stride()) {
-    const Vector3<T> s = load_row(normals, n);
-    const T inverse = inverse_length(s);
-    store_row(normals, n, s * inverse);
-    if (p.want_inverse_lengths) p.inverse_lengths[n] = inverse;
+__global__ void normals_kernel(VertexNormals<T> p, Incidence table) {
+  const int64_t groups = (p.batch + kFaces - 1) / kFaces;
+  for (int64_t i = cuda_first(); i < groups * p.vertex_count; i += cuda_stride()) {
+    const int64_t first = i / p.vertex_count * kFaces, n = i % p.vertex_count;
+    Vector3<T> sums[kFaces] = {};
+    gather(p, table, n, first, [&](int f, const Vector3<T>& e1, const Vector3<T>& e2, int64_t, int64_t) {
+      sums[f] = sums[f] + e1.cross(e2);
+    });
+    PYFACE3D_UNROLL
+    for (int f = 0; f < kFaces; ++f) {
+      if (first + f >= p.batch) continue;
+      const T inverse = inverse_length(sums[f]);
+      store_row(p.normals, (first + f) * p.vertex_count + n, sums[f] * inverse);
+      if (p.want_inverse_lengths) p.inverse_lengths[(first + f) * p.vertex_count + n] = inverse;
+    }
   }
 }
 
@@ -66,35 +82,45 @@ __global__ void grad_sums_kernel(VertexNormals<T> p) {
 }
 
 template <typename T>
-struct BackwardJob {
-  VertexNormals<T> p;
-  template <typename Add>
-  __device__ void operator()(int64_t i, Add& add) const {
-    const Edges<T> e(p, i);
-    if (!e.counts) return;
-    const T* sums = p.grad_sums;
-    const Vector3<T> grad_c = load_row(sums, e.v0) + load_row(sums, e.v1) + load_row(sums, e.v2);
-    const Vector3<T> grad_1 = e.e2.cross(grad_c), grad_2 = grad_c.cross(e.e1);
-    add_row(add, e.v1, grad_1), add_row(add, e.v2, grad_2), add_row(add, e.v0, (grad_1 + grad_2) * T(-1));
+__global__ void grad_vertices_kernel(VertexNormals<T> p, Incidence table) {
+  const int64_t groups = (p.batch + kFaces - 1) / kFaces;
+  const T* grad_sums = p.grad_sums;
+  for (int64_t i = cuda_first(); i < groups * p.vertex_count; i += cuda_stride()) {
+    const int64_t first = i / p.vertex_count * kFaces, n = i % p.vertex_count;
+    Vector3<T> sums[kFaces] = {}, own[kFaces];
+    PYFACE3D_UNROLL
+    for (int f = 0; f < kFaces; ++f)
+      own[f] = first + f < p.batch ? load_row(grad_sums, (first + f) * p.vertex_count + n) : Vector3<T>{0, 0, 0};
+    gather(p, table, n, first, [&](int f, const Vector3<T>& e1, const Vector3<T>& e2, int64_t next, int64_t after) {
+      const T* grads = grad_sums + (first + f) * p.vertex_count * 3;
+      const Vector3<T> grad = own[f] + load_row(grads, next) + load_row(grads, after);
+      sums[f] = sums[f] - e2.cross(grad) - grad.cross(e1);
+    });
+    PYFACE3D_UNROLL
+    for (int f = 0; f < kFaces; ++f)
+      if (first + f < p.batch) store_row(p.grad_vertices, (first + f) * p.vertex_count + n, sums[f]);
   }
-};
+}
 
+template <typename T>
+unsigned gather_blocks(const VertexNormals<T>& p) {
+  return cuda_blocks((p.batch + kFaces - 1) / kFaces * p.vertex_count);
+}
 }  // namespace
 
 template <typename T>
 const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream) {
-  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
-  const char* error = cuda_scatter(SumJob<T>{p}, faces, 3 * p.triangle_count, p.normals, p.scatter_workspace, stream);
-  return error ? error
-               : cuda_launch(normalise_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  const Incidence table = table_of(p);
+  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count}, table, stream);
+  return error ? error : cuda_launch(normals_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }
 
 template <typename T>
 const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream) {
-  const char* error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
-  if (error) return error;
-  const ScatterFaces faces{p.batch, p.triangle_count, p.vertex_count * 3};
-  return cuda_scatter(BackwardJob<T>{p}, faces, 3 * p.triangle_count, p.grad_vertices, p.scatter_workspace, stream);
+  const Incidence table = table_of(p);
+  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count}, table, stream);
+  if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  return error ? error : cuda_launch(grad_vertices_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }
 
 PYFACE3D_INSTANTIATE_LAUNCHERS(vertex_normals, VertexNormals)

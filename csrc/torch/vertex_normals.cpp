@@ -1,5 +1,6 @@
 #include "kernels/vertex_normals.h"
 
+#include "torch/incidence.h"
 #include "torch/triangles.h"
 
 namespace pyface3d {
@@ -42,9 +43,9 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& vertices, const Tensor& 
     VertexNormals<T> p = problem<T>(v, t);
     Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
     Tensor inverse_lengths = want_grad ? new_tensor(v, {p.batch, p.vertex_count}) : new_tensor(v, {0});
-    Tensor workspace = scatter_workspace(normals, p.batch);
+    Tensor incidence = incidence_workspace(v, p.vertex_count, 3 * p.triangle_count);
     p.normals = output<T>(normals), p.inverse_lengths = output<T>(inverse_lengths), p.want_inverse_lengths = want_grad;
-    p.scatter_workspace = workspace.mutable_data_ptr();
+    p.incidence = output<int64_t>(incidence);
     PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
     run_forward<T>(p);
     return std::make_tuple(normals, inverse_lengths);
@@ -65,9 +66,10 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const 
     VertexNormals<T> p = problem<T>(v, t);
     Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
     p.grad_normals = pointer<T>(g), p.saved_normals = pointer<T>(n), p.saved_inverse_lengths = pointer<T>(i);
-    Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0}), workspace = scatter_workspace(grad_vertices, p.batch);
+    Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0});
+    Tensor incidence = incidence_workspace(v, p.vertex_count, 3 * p.triangle_count);
     p.grad_vertices = output<T>(grad_vertices), p.grad_sums = output<T>(sums);
-    p.scatter_workspace = workspace.mutable_data_ptr();
+    p.incidence = output<int64_t>(incidence);
     PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
     run_backward<T>(p);
     return grad_vertices;
