@@ -55,12 +55,17 @@ __device__ __forceinline__ void fill_basis(const ModelTable<T>& model, const Pas
   const int rows = static_cast<int>(shape.split) * 3 * kWarpVertices, stride = columns + kPassPadding;
   const int64_t left = shape.coeff_count - k0, K = shape.coeff_count;
   const int present = left < columns ? static_cast<int>(left) : columns, padded = (present + 7) / 8 * 8;
+  const T* first = model.basis + lane.first * 3 * K + k0;  // the tile's, where no vertices are picked
   for (int row = threadIdx.x / 32; row < rows; row += kPassWarps) {
     const bool inside = row / 3 < lane.present;
-    const PickedRow picked(model.indices, inside ? lane.first + row / 3 : 0, model.row_count);
-    const T* from = model.basis + (picked.row * 3 + row % 3) * K + k0;
+    const T* from = first + row * static_cast<int>(K);
+    bool known = true;
+    if (model.indices && inside) {
+      const PickedRow picked(model.indices, lane.first + row / 3, model.row_count);
+      from = model.basis + (picked.row * 3 + row % 3) * K + k0, known = picked.inside;
+    }
     for (int k = threadIdx.x % 32; k < padded; k += 32)
-      tile[row * stride + k] = inside && k < present ? picked(from[k]) : T(0);
+      tile[row * stride + k] = !inside || k >= present ? T(0) : known ? from[k] : T(NAN);
   }
 }
 

@@ -30,13 +30,18 @@ __device__ T plain_value(const SynthesizeShape<T>& p, int64_t face, int64_t n, i
   return pose_row(p.pose, face, r).dot(s) + p.pose[face * 12 + r * 4 + 3];
 }
 
-// Columns [k0, k0 + kPanel) of `rows` rows; zero where row(i) is null and beyond the last column.
-template <typename T, typename Row>
-__device__ __forceinline__ void fill_panel(int rows, Row row, int64_t k0, int64_t K, T* panel) {
-  for (int i = threadIdx.x / 32; i < rows; i += kThreads / 32) {
-    const T* from = row(i);
+// Columns [k0, k0 + kPanel) of `rows` rows, `present` of them from `at` on or, of the basis, where indices say; zero
+// beyond their ends.
+template <typename T>
+__device__ __forceinline__ void fill_panel(const SynthesizeShape<T>& p, const int64_t* indices, const T* at, int rows,
+                                           int present, int64_t k0, T* panel) {
+  const int64_t K = p.coeff_count, left = K - k0;
+  at += threadIdx.x / 32 * K + k0;
+  for (int i = threadIdx.x / 32; i < rows; i += kThreads / 32, at += kThreads / 32 * K) {
+    const T* from = at;
+    if (indices && i < present) from = p.basis + (PickedRow(indices, i / 3, p.row_count).row * 3 + i % 3) * K + k0;
     for (int k = threadIdx.x % 32; k < kPanel<T>; k += 32)
-      panel[i * kStride<T> + k] = from && k0 + k < K ? from[k0 + k] : T(0);
+      panel[i * kStride<T> + k] = i < present && k < left ? from[k] : T(0);
   }
 }
 
@@ -85,10 +90,6 @@ __global__ void __launch_bounds__(kThreads) synthesize_kernel(SynthesizeShape<T>
     const int64_t first = item / groups * kVertices, faces = item % groups * kFaces;
     const int present = p.vertex_count - first < kVertices ? static_cast<int>(p.vertex_count - first) : kVertices;
     T shape[4][3][4] = {};
-    const auto row_of = [&](int row) {
-      const PickedRow picked(p.indices, row / 3 < present ? first + row / 3 : 0, p.row_count);
-      return row / 3 < present ? p.basis + (picked.row * 3 + row % 3) * K : nullptr;
-    };
     for (int64_t k0 = 0; k0 == 0 || k0 < K; k0 += kPanel<T>) {
       __syncthreads();  // what was read before is overwritten
       if (k0 == 0 && threadIdx.x < kRows) {
@@ -96,10 +97,13 @@ __global__ void __launch_bounds__(kThreads) synthesize_kernel(SynthesizeShape<T>
                                p.row_count);
         mean[threadIdx.x] = picked(p.mean[picked.row * 3 + threadIdx.x % 3]);
       }
-      fill_panel(kRows, row_of, k0, K, basis);
-      if (K > kPanel<T> || held != faces)
-        fill_panel(
-            kFaces, [&](int f) { return faces + f < p.batch ? p.coeffs + (faces + f) * K : nullptr; }, k0, K, coeffs);
+      const int64_t* indices = p.indices ? p.indices + first : nullptr;
+      fill_panel(p, indices, p.basis + first * 3 * K, kRows, 3 * present, k0, basis);
+      if (K > kPanel<T> || held != faces) {
+        const int64_t faces_left = p.batch - faces;
+        const int some = faces_left < kFaces ? static_cast<int>(faces_left) : kFaces;
+        fill_panel<T>(p, nullptr, p.coeffs + faces * K, kFaces, some, k0, coeffs);
+      }
       held = faces;
       __syncthreads();
       const int64_t steps = (K - k0 + 7) / 8;
