@@ -1,6 +1,7 @@
 """Compiles each CUDA kernel once more with -Xptxas -v for every architecture of the build.
 
-Prints registers, shared memory and spills, and fails on a spill.
+Prints registers, shared memory and spills, then the work of the largest kernels beside its floor and what they are
+expected to take (scripts/cuda_floors.py); fails on a spill.
 """
 
 import os
@@ -12,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+import cuda_floors  # noqa: E402
+
 import setup as build  # noqa: E402
 
 Row = tuple[str, str, int, int, int]
@@ -57,7 +60,7 @@ def summary(rows: list[Row]) -> str:
 
 
 def main() -> int:
-    """Prints one line per kernel and architecture, then a summary; returns 1 when a kernel spills."""
+    """Prints one line per kernel and architecture, a summary and the floors; returns 1 when a kernel spills."""
     toolkit = build.cuda_toolkit()
     if toolkit is None:
         print("no CUDA toolkit: nothing compiled")
@@ -66,10 +69,13 @@ def main() -> int:
         sources = sorted((ROOT / "csrc/kernels").glob("*.cu"))
         rows = [row for part in pool.map(lambda source: report(*toolkit[:2], source, folder), sources) for row in part]
     names = subprocess.run(["c++filt"], input="\n".join(r[0] for r in rows), capture_output=True, text=True).stdout
+    figures = {}
     for name, (_, target, registers, shared, spilled) in zip(names.splitlines(), rows):
-        plain = name.replace("(anonymous namespace)::", "").split("(")[0]
+        plain = name.replace("(anonymous namespace)::", "").replace("pyface3d::", "").split("(")[0]
         print(f"{target}  {registers:4d} registers {shared:6d} B shared {spilled:4d} B spilled  {plain}")
-    print(summary(rows))
+        if target == "sm_90":
+            figures[plain] = registers, shared
+    print(summary(rows), "", cuda_floors.table(figures), sep="\n")
     return int(any(row[4] for row in rows))
 
 
