@@ -6,7 +6,8 @@ Nothing but pictures and labels that may be redistributed: synthetic portraits o
 public domain (``portraits/``: official portraits of members of the US Congress, with MediaPipe's 478 points).
 ``"300w-lp"`` comes from 3DDFA_V2's mb05 (MIT) on both, averaged with the mirror image; ``"mediapipe478"`` from
 MediaPipe's points (Apache-2.0); ``"five"`` from YuNet's (Apache-2.0); ``"aflw21"`` from the 68 by the means of 3DDFA's
-benchmark, put on the surface (``pyface3d landmarks calibrate`` places it by labels of your own). No label of a test set
+benchmark, put on the surface (``pyface3d landmarks calibrate`` places it by labels of your own). ``"wflw98"`` follows
+from these by geometry (:func:`place_wflw`); ``--derived`` places it alone and keeps the others. No label of a test set
 is read.
 """
 
@@ -27,7 +28,7 @@ from pyface3d.data.schemes import mirror_permutation
 from pyface3d.data.synthetic import SyntheticFaces
 from pyface3d.fitting.calibration import Calibration, calibrate_landmarks
 from pyface3d.fitting.placing import place_on_surface
-from pyface3d.landmarks import aflw21_matrix
+from pyface3d.landmarks import WFLW_TO_68, aflw21_matrix
 from pyface3d.methods import Method, read_whitening
 from pyface3d.morphable import LandmarkSet
 from pyface3d.morphable.default import load_default
@@ -36,6 +37,11 @@ SEED = 1  # of the synthetic portraits
 ROUNDS = 6  # of fits and moves: the last one moves the 68 by a quarter of a millimeter
 DIGITS = 4  # of the barycentric coordinates: a hundredth of a millimeter
 MISSING = 65535
+# what iBUG lacks of WFLW's points, by MediaPipe's numbers: lower edges of the brows, middles of the lids, pupils
+WFLW_OF_MEDIAPIPE = {
+    38: 55, 39: 65, 40: 52, 41: 53, 47: 283, 48: 282, 49: 295, 50: 285,
+    62: 159, 66: 145, 70: 386, 74: 374, 96: 468, 97: 473,
+}  # fmt: skip
 
 
 def teacher(data: Path) -> Method:
@@ -129,6 +135,34 @@ def place_others(model: MorphableModel, name: str, points: Tensor, anchors: Tens
     return report(name, calibrate_landmarks(points, model, placed, mirror=mirror, rounds=2))
 
 
+def place_wflw(model: MorphableModel) -> LandmarkSet:
+    """WFLW's 98 from the 68 and MediaPipe's points, on the surface, both sides alike.
+
+    68 of them are iBUG's. The outline has a point halfway between each two; the lids their middles, the brows their
+    lower edges and the eyes their pupils where MediaPipe has them.
+    """
+    ibug, mesh = (model.landmark_sets[name].of(model.mean).double() for name in ("300w-lp", "mediapipe478"))
+    points = torch.full((98, 3), torch.nan, dtype=torch.float64)
+    points[list(WFLW_TO_68)] = ibug
+    points[1:32:2] = (points[0:31:2] + points[2:33:2]) / 2
+    for place, like in WFLW_OF_MEDIAPIPE.items():
+        points[place] = mesh[like]
+    mirrored = points[mirror_permutation(98)] * torch.tensor([-1.0, 1.0, 1.0])
+    return place_on_surface(model, ((points + mirrored) / 2).float())
+
+
+def read(path: Path) -> dict[str, LandmarkSet]:
+    """The sets of the asset."""
+    with np.load(path) as file:
+        arrays = {key: torch.from_numpy(file[key].astype(np.float64)) for key in file.files}
+    names = {key.rpartition(".")[0] for key in arrays}
+    corners = {name: arrays[f"{name}.corners"].long() for name in names}
+    return {
+        name: LandmarkSet(torch.where(corners[name] == MISSING, -1, corners[name]), arrays[f"{name}.weights"].float())
+        for name in names
+    }
+
+
 def write(path: Path, sets: dict[str, LandmarkSet]) -> None:
     """Writes the asset; its bytes depend on nothing but the sets."""
     with atomic_write(path) as stream, zipfile.ZipFile(stream, "w") as archive:
@@ -146,10 +180,14 @@ def write(path: Path, sets: dict[str, LandmarkSet]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with tddfa, portraits, mediapipe, detector")
+    parser.add_argument("--data", type=Path, help="folder with tddfa, portraits, mediapipe, detector")
     parser.add_argument("--out", type=Path, required=True, help="npz to write")
     parser.add_argument("--count", type=int, default=3072, help="synthetic portraits")
+    parser.add_argument("--derived", action="store_true", help="only what follows from the sets that --out has")
     arguments = parser.parse_args()
+    if arguments.derived:
+        model = load_default("face", "directions", sets=read(arguments.out))
+        return write(arguments.out, read(arguments.out) | {"wflw98": place_wflw(model)})
     model, method = load_default("face", "directions", sets={}), teacher(arguments.data)
     pictures, mediapipe = portraits(arguments.data)
     anchors = portrait_points(method, pictures, mediapipe)
@@ -159,6 +197,7 @@ def main() -> None:
     five = yunet_points(arguments.data, pictures)
     sets["five"] = place_others(model, "five", five, anchors, mirror_permutation(5))
     sets["aflw21"] = place_on_surface(model, aflw21_matrix() @ sets["300w-lp"].of(model.mean))
+    sets["wflw98"] = place_wflw(load_default("face", "directions", sets=sets))
     write(arguments.out, sets)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.1f} kB")
 

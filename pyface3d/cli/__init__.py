@@ -8,7 +8,21 @@ named, the rest is done; 130 interrupted by Ctrl-C.
 
 import typer
 
-from pyface3d.cli import convert, count, demo, doctor, evaluate, export, fit, label, models, profile, reconstruct, train
+from pyface3d.cli import (
+    convert,
+    correspondence,
+    count,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    fit,
+    label,
+    models,
+    profile,
+    reconstruct,
+    train,
+)
 from pyface3d.cli.command import register
 from pyface3d.cli.data import data
 from pyface3d.cli.landmarks import landmarks
@@ -26,6 +40,8 @@ app = typer.Typer(
 
 for _module in (demo, reconstruct, fit, train, evaluate, label, profile, export, convert, count, models, doctor):
     register(app, vars(_module)[_module.__name__.rpartition(".")[2]])  # each file has the command of its name
+for _function in (correspondence.register, correspondence.convert_params):
+    register(app, _function)
 app.add_typer(data, name="data")
 app.add_typer(landmarks, name="landmarks")
 app.add_typer(weights, name="weights")

@@ -21,6 +21,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="Face model to train in; default: the embedded one.")] = None,
     space: Annotated[str | None, typer.Option(help="Whitening table of that model's parameters.")] = None,
     labels_model: Annotated[str | None, typer.Option(help="Face model of labels that are translated.")] = None,
+    correspondence: Annotated[
+        str | None, typer.Option(help="What `pyface3d register` wrote of that model and the one to train in.")
+    ] = None,
     leave_out: Annotated[
         str | None, typer.Option(help="File of names of samples that are not taken: JSON, or one on each line.")
     ] = None,
@@ -67,7 +70,7 @@ def train(
     options |= _given(epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=rate, seed=seed, ema=ema)
     options |= _given(augment=augment, max_minutes=max_minutes, save_minutes=save_minutes, workers=workers)
     options |= _given(processes=processes, precision=precision, pool=pool, start=start)
-    options |= _given(labels_model=labels_model, leave_out=leave_out)
+    options |= _given(labels_model=labels_model, correspondence=correspondence, leave_out=leave_out)
     options["arguments"] = {**options.get("arguments", {}), **_pairs("argument", argument)}
     options["arguments"] |= _given(model=model, space=space)
     name, sources = method or options.get("method"), data or options.get("data")

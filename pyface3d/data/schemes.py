@@ -14,6 +14,11 @@ _PAIRS_68 = (
 )  # fmt: skip
 _PAIRS_81 = (*_PAIRS_68, *((FOREHEAD_ORDER[k], FOREHEAD_ORDER[12 - k]) for k in range(6)))
 _PAIRS_21 = ((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9), (12, 16), (13, 15), (17, 19))
+_PAIRS_98 = (
+    *((k, 32 - k) for k in range(16)), *((33 + k, 46 - k) for k in range(5)), *((38 + k, 50 - k) for k in range(4)),
+    (60, 72), (61, 71), (62, 70), (63, 69), (64, 68), (65, 75), (66, 74), (67, 73), (55, 59), (56, 58),
+    (76, 82), (77, 81), (78, 80), (83, 87), (84, 86), (88, 92), (89, 91), (93, 95), (96, 97),
+)  # fmt: skip
 _PAIRS_5 = ((0, 1), (3, 4))  # eyes, nose, mouth corners
 
 _TO_68 = {98: WFLW_TO_68, 106: LAPA_TO_68, 81: tuple(range(68))}
@@ -22,15 +27,15 @@ _TO_68 = {98: WFLW_TO_68, 106: LAPA_TO_68, 81: tuple(range(68))}
 def mirror_permutation(count: int) -> Tensor:
     """The (count,) int64 permutation that renumbers mirrored points: ``mirrored = points[..., permutation, :]``.
 
-    Known for 5, 21, 68 and 81 points; ValueError for other numbers.
+    Known for 5, 21, 68, 81 and WFLW's 98 points; ValueError for other numbers.
 
     Example:
         >>> int(mirror_permutation(68)[36])
         45
     """
-    pairs = {5: _PAIRS_5, 21: _PAIRS_21, 68: _PAIRS_68, 81: _PAIRS_81}.get(count)
+    pairs = {5: _PAIRS_5, 21: _PAIRS_21, 68: _PAIRS_68, 81: _PAIRS_81, 98: _PAIRS_98}.get(count)
     if pairs is None:
-        raise ValueError(f"mirror_permutation: known for 5, 21, 68 and 81 points, got {count}")
+        raise ValueError(f"mirror_permutation: known for 5, 21, 68, 81 and 98 points, got {count}")
     order = torch.arange(count)
     for a, b in pairs:
         order[a], order[b] = b, a

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from pyface3d.atomic import atomic_write
 from pyface3d.camera import ParameterSpace, flip_y
+from pyface3d.data.carried import carry_labels
 from pyface3d.data.dataset import FaceDataset
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.pictures import UnreadableError
 from pyface3d.data.sample import Sample
-from pyface3d.fitting import fit_landmarks
+from pyface3d.fitting import Correspondence, fit_landmarks
 from pyface3d.foreign.arrays import read_npz
 from pyface3d.landmarks import box_size
 from pyface3d.morphable import MorphableModel
@@ -44,10 +45,11 @@ class Translated(FaceDataset):
             kept.
         wait: another process writes that file; wait for it.
         labels_model: the face model that the labels belong to, where it is at hand.
+        correspondence: from the labels' model to ``model``: then no landmarks are fitted, its affine map is used.
 
     Attributes:
-        residual: (N,) mean distance of the fitted landmarks to the label's, as a share of the face's size; NaN where a
-            sample could not be read.
+        residual: (N,) mean distance of the fitted landmarks to the label's, or of the surfaces by a correspondence, as
+            a share of the face's size; NaN where a sample could not be read.
 
     Raises:
         ValueError: no sample of the set can be translated.
@@ -66,16 +68,20 @@ class Translated(FaceDataset):
         cache: str | os.PathLike | None = None,
         wait: bool = False,
         labels_model: MorphableModel | None = None,
+        correspondence: Correspondence | None = None,
     ):
         super().__init__(faces.names)
         self.labels = None if labels_model is None else OwnLandmarks(faces, labels_model)
         self.faces, self.model_name, self.title = faces, model.name, faces.title
         self.face_model, self.landmark_set = model.hash(), faces.landmark_set
-        stamp = _stamp(faces, model, space, labels_model)
+        stamp = _stamp(faces, model, space, labels_model, correspondence)
+        self.measured = "landmarks" if correspondence is None else "surfaces"
         file = None if cache is None else Path(cache) / f"translated-{stamp[:16]}.npz"
         found = None if file is None else _read(file, stamp, wait)
         if found is None:
-            found = _translate(self.labels or faces, model, space)
+            given = self.labels or faces
+            way = correspondence
+            found = _translate(given, model, space) if way is None else carry_labels(given, model, space, way)
             if file is not None:
                 _write(file, stamp, found)
         self.params, self.residual = found["params"], found["residual"]
@@ -96,7 +102,7 @@ class Translated(FaceDataset):
         good = self.residual[self.residual <= MOST]
         mean, most = 100 * float(good.mean()), 100 * float(good.quantile(0.95))
         text = f"{self.title}: labels of {self.faces.face_model[:12]} translated to {self.model_name}, "
-        text += f"landmarks {mean:.2f} % of the face's size off (95 %: {most:.2f} %)"
+        text += f"{self.measured} {mean:.2f} % of the face's size off (95 %: {most:.2f} %)"
         return text + (f"; {len(self) - len(good)} of {len(self)} left out" if len(good) < len(self) else "")
 
 
@@ -181,12 +187,17 @@ def _translate(faces: FaceDataset, model: MorphableModel, space: ParameterSpace)
 
 
 def _stamp(
-    faces: FaceDataset, model: MorphableModel, space: ParameterSpace, labels_model: MorphableModel | None
+    faces: FaceDataset,
+    model: MorphableModel,
+    space: ParameterSpace,
+    labels_model: MorphableModel | None,
+    way: Correspondence | None,
 ) -> str:
     """SHA-256 (hex) of everything that the result depends on."""
     told: Any = [type(faces).__name__, faces.names, _content(faces), model.hash(), space.size, space.flip]
     told += [space.mean.tolist(), space.std.tolist(), NOISE, TURNS]
     told += [] if labels_model is None else [labels_model.hash()]
+    told += [] if way is None else [way.source, way.target, way.matrix.tolist(), way.offset.tolist()]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 

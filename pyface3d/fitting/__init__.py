@@ -2,6 +2,12 @@
 
 from pyface3d.fitting.calibration import Calibration, calibrate_landmarks
 from pyface3d.fitting.contour import contour_candidates
+from pyface3d.fitting.correspondence import (
+    Correspondence,
+    read_correspondence,
+    register_models,
+    save_correspondence,
+)
 from pyface3d.fitting.landmark_tables import read_landmarks
 from pyface3d.fitting.landmarks import LandmarkFit, fit_landmarks
 from pyface3d.fitting.perspective import PerspectiveFit, fit_perspective
@@ -11,6 +17,7 @@ from pyface3d.fitting.shape import fit_shape
 
 __all__ = [
     "Calibration",
+    "Correspondence",
     "LandmarkFit",
     "PerspectiveFit",
     "calibrate_landmarks",
@@ -20,5 +27,8 @@ __all__ = [
     "fit_pose",
     "fit_shape",
     "place_on_surface",
+    "read_correspondence",
     "read_landmarks",
+    "register_models",
+    "save_correspondence",
 ]

@@ -46,14 +46,14 @@ def place_on_surface(model: MorphableModel, points: Tensor, metric: Tensor | Non
         offsets = vertices - points[part, None]  # (l, N, 3)
         if root is not None:
             offsets = offsets @ root[part].mT
-        distance, barycentric = _nearest(*(offsets[:, triangles[:, k]] for k in range(3)))  # (l, F), (l, F, 3)
+        distance, barycentric = nearest_feet(*(offsets[:, triangles[:, k]] for k in range(3)))  # (l, F), (l, F, 3)
         best = distance.argmin(1)
         corners.append(triangles[best])
         weights.append(barycentric[torch.arange(len(best)), best])
     return LandmarkSet(torch.cat(corners), torch.cat(weights).float())
 
 
-def _nearest(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_feet(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distance (...) of the origin to triangles with corners (..., 3), and its foot's barycentrics (..., 3).
 
     The foot in the plane where all its barycentrics are positive, else the nearest foot on an edge.

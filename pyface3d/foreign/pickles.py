@@ -62,7 +62,7 @@ def as_dense(value: Any, shape: tuple[int, int]) -> np.ndarray:
         return array
     data, inner, starts = (as_array(state[name]).ravel() for name in ("data", "indices", "indptr"))
     by_row = len(starts) == shape[0] + 1
-    if tuple(state.get("_shape", state.get("shape", ()))) != shape or by_row == (len(starts) == shape[1] + 1):
+    if tuple(state.get("_shape") or state.get("shape") or ()) != shape or by_row == (len(starts) == shape[1] + 1):
         raise ValueError(f"a sparse matrix must be {shape}, by rows or by columns")
     counts = np.diff(starts)
     if len(data) != len(inner) or counts.min(initial=0) < 0 or counts.sum() != len(data):

@@ -19,6 +19,7 @@ from pyface3d.camera import ParameterSpace
 from pyface3d.data import Augment, Strength, Tolerant, read_names
 from pyface3d.data.augment import LIGHT, PRNET
 from pyface3d.data.synthetic import parameter_space
+from pyface3d.fitting import Correspondence, read_correspondence
 from pyface3d.foreign.regular import read_text
 from pyface3d.foreign.text import parse_yaml
 from pyface3d.methods import Method, Recipe, create_method, save_weights
@@ -32,7 +33,7 @@ RECIPE_FIELDS = {f.name for f in fields(Recipe)} - {"data", "sources", "epochs",
 # what `run_training` hands on: fields of a recipe, arguments of `train` and of Lightning's trainer
 KNOWN = (
     RECIPE_FIELDS
-    | {"tests", "labels_model", "leave_out"}
+    | {"tests", "labels_model", "correspondence", "leave_out"}
     | set(inspect.signature(train).parameters)
     | set(inspect.signature(Trainer).parameters)
 )
@@ -66,7 +67,8 @@ def run_training(
         pool: folder in which rendered portraits and decoded crops are kept between epochs and calls.
         seed: of the weights, the data and everything random in a step.
         options: ``tests`` (also take sets that are for testing), ``labels_model`` (path of the face model that
-            translated labels belong to), ``leave_out`` (file of names, :func:`pyface3d.data.read_names`), fields of
+            translated labels belong to), ``correspondence`` (path of what ``pyface3d register`` wrote of that model and
+            the method's), ``leave_out`` (file of names, :func:`pyface3d.data.read_names`), fields of
             :class:`pyface3d.methods.Recipe` and arguments of :func:`train`.
 
     Returns:
@@ -112,6 +114,7 @@ def _run(
     own_model = options.pop("labels_model", None)
     common = {"pool": job["pool"], "tests": options.pop("tests", False), "tell": notes.append}
     common["leave_out"] = read_names(options.pop("leave_out")) if "leave_out" in options else ()
+    common["correspondence"] = _way_to(method, options.pop("correspondence", None))
     common["labels_model"] = None if own_model is None else load_model(Path(own_model))
     sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
     strength = AUGMENTS[job["augment"]]
@@ -132,6 +135,16 @@ def _run(
         "pictures_per_second": round(report["pictures_per_second"], 1),
         "notes": [*([report["start"]] if report["start"] else []), *notes, *_refused(sets)],
     }
+
+
+def _way_to(method: Method, path: str | None) -> Correspondence | None:
+    """The direction of a correspondence that leads to the method's face model."""
+    if path is None:
+        return None
+    for way in read_correspondence(path):
+        if way.target == method.model.hash():
+            return way
+    raise ValueError(f"train: {path} leads to other face models than {method.model.name}")
 
 
 def _refused(sets: list[Tolerant]) -> list[str]:

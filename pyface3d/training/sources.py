@@ -13,6 +13,7 @@ from pyface3d.data.archive import read_map
 from pyface3d.data.mat import MatFaces
 from pyface3d.data.synthetic import SyntheticFaces, portrait_count, prior_space
 from pyface3d.data.translated import Translated, belongs, cache_folder
+from pyface3d.fitting import Correspondence
 from pyface3d.methods import Method
 from pyface3d.morphable import MorphableModel
 
@@ -28,6 +29,7 @@ def open_source(
     cache: str | os.PathLike | None = None,
     tests: bool = False,
     labels_model: MorphableModel | None = None,
+    correspondence: Correspondence | None = None,
     leave_out: Collection[str] = (),
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Dataset]:
@@ -47,6 +49,7 @@ def open_source(
         tests: also take sets that are for testing.
         labels_model: the face model that translated labels belong to: the landmarks of their parameters are then
             translated, not those of the files.
+        correspondence: from that model to the method's: labels are translated by it, not by landmarks.
         leave_out: names of samples that are not taken, such as photos that a test set has, too.
         tell: is told what was translated, and how exactly.
 
@@ -69,7 +72,8 @@ def open_source(
     chosen: list[Dataset] = []
     for title, found in sets.items():
         _leave_out_maps(found, method)
-        own = _of_model(found, method, cache_folder(name) if cache is None else Path(cache), labels_model, tell)
+        kept = cache_folder(name) if cache is None else Path(cache)
+        own = _of_model(found, method, kept, labels_model, tell, correspondence)
         key = f"{Path(name).resolve().name}-{title}-{size}-{own.face_model[:8]}"
         if leave_out:
             own = _without(own, leave_out, tell)
@@ -88,7 +92,12 @@ def _leave_out_maps(faces: FaceDataset, method: Method) -> None:
 
 
 def _of_model(
-    faces: FaceDataset, method: Method, cache: Path, labels_model: MorphableModel | None, tell: Callable[[str], None]
+    faces: FaceDataset,
+    method: Method,
+    cache: Path,
+    labels_model: MorphableModel | None,
+    tell: Callable[[str], None],
+    correspondence: Correspondence | None,
 ) -> FaceDataset:
     """The set with parameters of the method's face model, where it has parameters that the method learns from."""
     if not faces.face_model or (method.space is None and method.atlas is None):
@@ -101,7 +110,7 @@ def _of_model(
         return faces
     follows = int(os.environ.get("RANK", 0)) > 0
     prior = method.space or prior_space(model, space.size, space.flip)
-    translated = Translated(faces, model, prior, cache, follows, labels_model)
+    translated = Translated(faces, model, prior, cache, follows, labels_model, correspondence)
     tell(translated.summary())
     return translated
 

@@ -96,3 +96,11 @@ def test_errors():
         pose_to_angles(torch.eye(3)[None], "euler")
     with pytest.raises(ValueError, match=r"pose must be \(..., 3, 4\)"):
         decompose_pose(torch.zeros(2, 2, 4))
+
+
+def test_positive_angles_turn_as_the_documentation_draws_them():
+    left, up, toward = torch.eye(3)  # the subject's left, up and to the viewer
+    pitch, yaw, roll = angles_to_rotation(0.3 * torch.eye(3))
+    assert (pitch @ toward)[1] > 0  # chin up
+    assert (yaw @ toward)[0] < 0  # to the subject's right
+    assert (roll @ up) @ left > 0  # the top to the subject's left

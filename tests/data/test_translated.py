@@ -6,15 +6,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pyface3d import create_method, load_model
+from pyface3d import MorphableModel, create_method, load_model
 from pyface3d.camera import ParameterSpace, flip_y
 from pyface3d.cli import app
 from pyface3d.data import MatFaces, UnreadableError
 from pyface3d.data.synthetic import parameter_space
 from pyface3d.data.translated import Translated, belongs, cache_folder
-from pyface3d.fitting import fit_landmarks
+from pyface3d.fitting import fit_landmarks, register_models, save_correspondence
 from pyface3d.landmarks import box_size
 from pyface3d.methods import read_card
+from pyface3d.training.job import _way_to
 from pyface3d.training.sources import open_source
 
 
@@ -123,3 +124,29 @@ def test_training_translates_and_says_so(data_folder, tmp_path):
     (faces,) = open_source(str(data_folder / "300wlp/samples"), method, cache=tmp_path, tell=notes.append)
     assert isinstance(faces, Translated) and "labels of bfm2009 translated to" in notes[0]
     assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
+
+
+def test_a_correspondence_translates_labels_without_a_fit(known, model, tmp_path, monkeypatch):
+    """A turned model of the same faces in millimeters: its labels come back as the default face's, exactly."""
+    turn = torch.linalg.qr(torch.randn(40, 40, generator=torch.Generator().manual_seed(0)))[0]
+    other = MorphableModel(
+        10 * model.mean, 10 * model.identity_basis @ turn, 10 * model.expression_basis, model.triangles,
+        expression_std=model.expression_std, landmarks=model.landmarks, landmark_sets=model.landmark_sets, unit="mm",
+        name="other",
+    )  # fmt: skip
+    there, back = register_models(model, other)
+    monkeypatch.setattr("pyface3d.data.translated.fit_landmarks", None)
+    faces = Translated(known, other, parameter_space(), tmp_path, correspondence=there)
+    assert bool((faces.residual < 1e-3).all()) and "surfaces 0.0" in faces.summary()
+    for index in range(len(known)):
+        pose, coeffs = known.space.split(known[index]["params"][None])
+        expected = model.synthesize(coeffs, pose)
+        pose, coeffs = known.space.split(faces[index]["params"][None])
+        assert (other.synthesize(coeffs, pose) - expected).norm(dim=2).mean() < 0.05  # pixels of a crop of 120
+    with pytest.raises(ValueError, match="must lead to other"):
+        Translated(known, other, parameter_space(), correspondence=back)
+    save_correspondence(tmp_path / "pair.npz", there, back)
+    method = create_method("mobile_frnet", model=other, space=parameter_space())
+    assert _way_to(method, str(tmp_path / "pair.npz")).target == other.hash()
+    with pytest.raises(ValueError, match="other face models than"):
+        _way_to(create_method("mobile_frnet", model=other.truncated(40, 9)), str(tmp_path / "pair.npz"))

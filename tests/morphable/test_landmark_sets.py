@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from pyface3d import MorphableModel
-from pyface3d.landmarks import aflw21_from_68
+from pyface3d import MorphableModel, fit_landmarks
+from pyface3d.data.schemes import mirror_permutation
+from pyface3d.fitting.placing import hole_triangles
+from pyface3d.landmarks import WFLW_TO_68, aflw21_from_68
 from pyface3d.morphable import LandmarkSet, find_landmarks
 from pyface3d.morphable.conventions import joined, known_landmarks
 
@@ -26,7 +28,7 @@ def test_points_are_weighted_means_of_their_corners(face):
 
 
 def test_sets_of_the_embedded_face(face):
-    assert {"300w-lp", "ict", "aflw21", "mediapipe478", "forehead13", "five"} <= set(face.landmark_sets)
+    assert {"300w-lp", "ict", "aflw21", "mediapipe478", "forehead13", "five", "wflw98"} <= set(face.landmark_sets)
     torch.testing.assert_close(face.landmark_sets["ict"].of(face.mean), face.mean[face.landmarks], rtol=0, atol=0)
     moved = 10 * (face.landmark_sets["300w-lp"].of(face.mean) - face.mean[face.landmarks]).norm(dim=1)  # mm
     assert 2 < moved.mean() < 5 and moved.max() < 12
@@ -68,15 +70,75 @@ def test_conventions_that_follow_from_others(face):
     assert find_landmarks(plain, 19).corners.shape[0] == 19
     torch.testing.assert_close(find_landmarks(face, "ibug51").of(face.mean), marks[17:])
     torch.testing.assert_close(find_landmarks(plain, "five").of(plain.mean)[2], vertices[30])
-    wflw = find_landmarks(face, 98)
+    wflw = find_landmarks(plain, 98)
     assert int(wflw.mask.sum()) == 68
-    torch.testing.assert_close(wflw.of(face.mean)[[32, 60, 72]], marks[[16, 36, 45]])
+    torch.testing.assert_close(wflw.of(plain.mean)[[32, 60, 72]], vertices[[16, 36, 45]])
     assert len(find_landmarks(face, 468)) == 468 and len(find_landmarks(face, 81)) == 81
     assert set(known_landmarks(plain)) == {68, 51, 21, 19, 98, 106, 5}
     with pytest.raises(ValueError, match="no convention of 7 points is known"):
         find_landmarks(face, 7)
     with pytest.raises(ValueError, match="has no landmarks 'mediapipe478', its sets are 300w-lp"):
         find_landmarks(plain, 478)
+
+
+def on_surface(face, name, slack=1e-3):
+    """The points of a set (L, 3), which lie in triangles of the surface or of those across its holes."""
+    points = find_landmarks(face, name)
+    assert bool(points.mask.all()) and bool((points.weights >= -slack).all())
+    triangles = torch.cat([face.triangles, hole_triangles(face)]).sort(1).values
+    known = {tuple(row) for row in triangles.tolist()}
+    assert all(len(set(row)) < 3 or tuple(row) in known for row in points.corners.sort(1).values.tolist())
+    return points.of(face.mean)
+
+
+def symmetric(points, count, most):
+    """Whether the points are their own mirror image within so many centimeters."""
+    mirrored = points[mirror_permutation(count)] * torch.tensor([-1.0, 1.0, 1.0])
+    return bool(((points - mirrored).norm(dim=1) < most).all())
+
+
+def test_wflws_98(face):
+    points = on_surface(face, "wflw98")
+    assert symmetric(points, 98, 0.05)
+    marks = face.landmark_sets["300w-lp"].of(face.mean)
+    assert (points[list(WFLW_TO_68)] - marks).norm(dim=1).max() < 0.1
+    outline = points[:33]
+    steps = (outline[1:] - outline[:-1]).norm(dim=1)  # halfway: neither step is much longer than the other
+    assert (steps[0::2] / steps[1::2]).sub(1).abs().max() < 0.3
+    for upper, lower in (((34, 35, 36, 37), (41, 40, 39, 38)), ((42, 43, 44, 45), (50, 49, 48, 47))):
+        rise = points[list(upper), 1] - points[list(lower), 1]
+        assert (rise > 0.1).all() and (rise < 1.5).all()  # the brows' lower edges lie below their upper ones
+    for eye, pupil in ((range(60, 68), 96), (range(68, 76), 97)):
+        x, y = points[list(eye), 0], points[list(eye), 1]
+        assert x.min() < points[pupil, 0] < x.max() and y.min() < points[pupil, 1] < y.max()
+        assert y.argmax() in (1, 2, 3) and y.argmin() in (5, 6, 7)  # the lids' middles are their heights
+    assert 96 < len(points) == len(face.landmark_points(face.sample(1), name="wflw98")[0])
+
+
+@pytest.mark.parametrize(("name", "count"), [("mediapipe468", 468), ("aflw19", 19), ("aflw21", 21), ("five", 5)])
+def test_sets_of_others_lie_on_the_face(face, name, count):
+    points = on_surface(face, name)
+    assert len(points) == count
+    if count in (21, 5):
+        assert symmetric(points, count, 0.05)
+    if name == "aflw19":  # AFLW's 21 without the ears
+        whole = on_surface(face, "aflw21")
+        torch.testing.assert_close(points, whole[[k for k in range(21) if k not in (12, 16)]])
+    if name == "mediapipe468":
+        torch.testing.assert_close(points, on_surface(face, "mediapipe478")[:468])
+
+
+def test_ibugs_51_are_the_inner_points(face):
+    points = on_surface(face, "ibug51")
+    torch.testing.assert_close(points, face.landmark_sets["300w-lp"].of(face.mean)[17:])
+    assert symmetric(torch.cat([face.landmark_sets["300w-lp"].of(face.mean)[:17], points]), 68, 0.05)
+
+
+def test_minus_one_says_that_a_model_lacks_a_point(face):
+    ids = [-1, *face.landmarks[1:].tolist()]
+    found = fit_landmarks(face.landmarks68(face.sample(2))[..., :2], face, landmarks=LandmarkSet.of_vertices(ids))
+    assert found.landmarks[:, 0].isnan().all() and found.landmarks[:, 1:].isfinite().all()
+    assert find_landmarks(face.with_landmarks({"300w-lp": LandmarkSet.of_vertices(ids)}), "ibug68").mask.sum() == 67
 
 
 def test_what_a_model_lacks(face):
