@@ -16,6 +16,7 @@ PACKAGE = Path(pyface3d.__file__).parent
 TABLE = Path(__file__).parent.parent / "CONTRIBUTING.md"
 HUBS = {
     "pyface3d.atlas.uv_atlas",
+    "pyface3d.morphable.articulated",
     "pyface3d.morphable.content",
     "pyface3d.morphable.model",
     "pyface3d.nets.mobile_frnet",

@@ -57,7 +57,7 @@ def test_faces_become_faces_of_the_other_model(model, pair):
     goal = there.points.of(model.synthesize(coeffs).transpose(0, 1)).transpose(0, 1)[:, here]
     goal = goal @ there.motion[:, :3].float().T + there.motion[:, 3].float()
     off = (other.synthesize(translated)[:, here] - goal).norm(dim=2)  # millimeters
-    assert (off.mean(1) < 1.6).all()
+    assert (off.mean(1) < 2.0).all()
     torch.testing.assert_close(off.square().mean(1).sqrt(), there.surface_error(coeffs).float(), atol=1e-3, rtol=1e-3)
     changed = coeffs.clone()
     changed[:, model.n_identity :] = 0
