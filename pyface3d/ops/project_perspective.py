@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import like, register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -40,14 +40,6 @@ def project_perspective(vertices: Tensor, pose: Tensor, intrinsics: Tensor) -> T
     return _ops.project_perspective.default(vertices, pose, intrinsics)
 
 
-def _fake(vertices: Tensor, pose: Tensor, intrinsics: Tensor) -> Tensor:
-    return vertices.new_empty(vertices.shape)
-
-
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, ...]:
     want_vertices, want_pose, want_intrinsics = ctx.needs_input_grad
     grad_vertices, grad_camera = _ops.project_perspective_backward.default(
@@ -68,4 +60,4 @@ def _backward_fake(
     return grad_vertices, pose.new_empty(pose.shape if want_camera else 0)
 
 
-register("project_perspective", _fake, _setup_context, _backward, _backward_fake)
+register("project_perspective", like(0), save_inputs, _backward, _backward_fake)

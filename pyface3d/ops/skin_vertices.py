@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyface3d.ops._registration import register
+from pyface3d.ops._registration import like, register, save_inputs
 
 _ops = torch.ops.pyface3d
 
@@ -38,14 +38,6 @@ def skin_vertices(vertices: Tensor, weights: Tensor, transforms: Tensor) -> Tens
     return _ops.skin_vertices.default(vertices, weights, transforms)
 
 
-def _fake(vertices: Tensor, weights: Tensor, transforms: Tensor) -> Tensor:
-    return vertices.new_empty(vertices.shape)
-
-
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
 def _backward(ctx: Any, saved: tuple[Any, ...], grad_out: Tensor) -> tuple[Tensor | None, ...]:
     want_vertices, _, want_transforms = ctx.needs_input_grad
     grads = _ops.skin_vertices_backward.default(grad_out, *saved, want_vertices, want_transforms)
@@ -59,4 +51,4 @@ def _backward_fake(
     return grad_vertices, transforms.new_empty(transforms.shape if want_transforms else 0)
 
 
-register("skin_vertices", _fake, _setup_context, _backward, _backward_fake)
+register("skin_vertices", like(0), save_inputs, _backward, _backward_fake)

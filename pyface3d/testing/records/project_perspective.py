@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -21,8 +19,6 @@ def _build(draw: Draw, B: int, N: int) -> tuple[Tensor, ...]:
 
 RECORD = OpRecord(
     name="project_perspective",
-    op=ops.project_perspective,
-    reference=reference.project_perspective,
     build=_build,
     sizes={"B": 3, "N": 7},
     differentiable=("vertices", "pose", "intrinsics"),

@@ -2,8 +2,6 @@
 
 from torch import Tensor
 
-from pyface3d import ops
-from pyface3d.ops import reference
 from pyface3d.testing.record import Draw, OpRecord, instead
 
 
@@ -13,8 +11,6 @@ def _build(draw: Draw, B: int, N: int, J: int) -> tuple[Tensor, ...]:
 
 RECORD = OpRecord(
     name="skin_vertices",
-    op=ops.skin_vertices,
-    reference=reference.skin_vertices,
     build=_build,
     sizes={"B": 3, "N": 7, "J": 5},
     differentiable=("vertices", "transforms"),
