@@ -1,4 +1,4 @@
-"""Measures weights that a training wrote, and packs them: half precision, the figures on the card.
+"""Measures weights that a training wrote, and packs them: in 16 or 8 bits, the figures on the card.
 
 python scripts/embedded_weights.py run/mobile_frnet.safetensors mobile_frnet_synthetic.safetensors --data AFLW2000-3D
 """
@@ -91,17 +91,18 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--data", help="AFLW2000-3D benchmark: measured when given")
     parser.add_argument("--license", default=LICENSE)
+    parser.add_argument("--dtype", choices=("float16", "int8"), default="float16", help="of matrices and kernels")
     options = parser.parse_args()
     method, card = from_pretrained(options.weights), read_card(options.weights)
     assert card is not None
-    training = card.training
-    numbers: dict[str, Any] = {}
-    save_weights(method, options.out, training=training, license=options.license, dtype=torch.float16)
+    about: dict[str, Any] = {"training": card.training, "license": options.license}
+    about["dtype"], numbers = getattr(torch, options.dtype), dict[str, Any]()
+    save_weights(method, options.out, **about)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)
     if options.data:
         numbers["aflw2000-3d"] = on_photos(method, options.data)
-    save_weights(method, options.out, training=training, numbers=numbers, license=options.license, dtype=torch.float16)
+    save_weights(method, options.out, numbers=numbers, **about)
     print(json.dumps({"bytes": Path(options.out).stat().st_size, **numbers}, indent=1))
 
 

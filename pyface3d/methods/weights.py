@@ -14,7 +14,7 @@ from torch import Tensor
 from pyface3d.atomic import write_whole
 from pyface3d.methods.card import CARD, ModelCard, check_card, read_card
 from pyface3d.methods.method import Method
-from pyface3d.nets.weights import check_state, read_state
+from pyface3d.nets.weights import check_state, quantized, read_state
 
 
 def save_weights(
@@ -34,25 +34,29 @@ def save_weights(
         training: data, steps, seed, command.
         numbers: measured figures.
         license: of the weights.
-        dtype: storage of matrices and kernels, float32 or float16; vectors (biases, BatchNorm) stay float32.
+        dtype: storage of matrices and kernels: float32, float16, or int8 with a factor for each row; vectors (biases,
+            BatchNorm) stay float32.
 
     Raises:
         ValueError: another dtype, or a deployed method.
     """
     from safetensors.torch import save as serialize  # only writing needs it
 
-    if dtype not in (torch.float32, torch.float16):
-        raise ValueError(f"save_weights: dtype must be torch.float32 or torch.float16, got {dtype}")
+    if dtype not in (torch.float32, torch.float16, torch.int8):
+        raise ValueError(f"save_weights: dtype must be torch.float32, torch.float16 or torch.int8, got {dtype}")
     if isinstance(method.network, torch.fx.GraphModule):
         raise ValueError("save_weights: this method is deployed, its BatchNorms are gone: save its origin")
     card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), license=license)
-    state = {name: _stored(tensor, dtype) for name, tensor in method.network.state_dict().items()}
+    state: dict[str, Tensor] = {}
+    for name, tensor in method.network.state_dict().items():
+        state |= _stored(name, tensor.detach().cpu().contiguous(), dtype)
     write_whole(path, serialize(state, metadata={CARD: json.dumps(asdict(card))}))
 
 
-def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    wide = tensor.detach().cpu().contiguous()
-    return wide.to(dtype) if wide.is_floating_point() and wide.ndim > 1 else wide
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+    if not tensor.is_floating_point() or tensor.ndim < 2:
+        return {name: tensor}
+    return quantized(name, tensor) if dtype == torch.int8 else {name: tensor.to(dtype)}
 
 
 def load_weights(method: Method, path: str | os.PathLike[str]) -> Method:

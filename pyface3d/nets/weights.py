@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from pyface3d.foreign.checkpoints import StoredTensor, read_checkpoint
 from pyface3d.foreign.tensors import read_safetensors
 
+FACTORS = ".factors"  # of the rows of a tensor that is stored in int8, behind its name
+
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Reads the tensors of a weight file; nothing in it is executed.
 
     Args:
-        path: ``.safetensors``, or a checkpoint of ``torch.save`` holding tensors, bare or under ``state_dict``; the
-            prefix ``module.`` that data-parallel training leaves is removed.
+        path: ``.safetensors``, also with matrices in int8 (:func:`quantized`), or a checkpoint of ``torch.save``
+            holding tensors, bare or under ``state_dict``; the prefix ``module.`` that data-parallel training leaves is
+            removed.
 
     Raises:
         FileNotFoundError: no such file.
@@ -26,7 +29,7 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if not path.exists():
         raise FileNotFoundError(f"read_state: no weight file at {path}")
     if path.suffix == ".safetensors":
-        return read_safetensors(path, "read_state")[0]
+        return _widened(read_safetensors(path, "read_state")[0])
     state = read_checkpoint(path)
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
@@ -35,6 +38,24 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise ValueError(f"read_state: {path} must hold named tensors (a state dict)")
     storages: dict[int, Tensor] = {}
     return {key.removeprefix("module."): _tensor(value, storages) for key, value in state.items()}
+
+
+def quantized(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """A tensor (R, ...) as int8 and a float32 factor for each row, by the names that :func:`read_state` joins."""
+    factors = tensor.float().abs().flatten(1).amax(1).clamp_min(torch.finfo(torch.float32).tiny) / 127  # (R,)
+    return {name: (tensor / _by_row(factors, tensor)).round().to(torch.int8), name + FACTORS: factors}
+
+
+def _widened(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    whole = {name: state.get(name.removesuffix(FACTORS)) for name in state if name.endswith(FACTORS)}
+    for name, rows in whole.items():
+        if rows is not None and rows.dtype == torch.int8 and rows.shape[:1] == state[name].shape:
+            state[name.removesuffix(FACTORS)] = rows * _by_row(state.pop(name), rows)
+    return state
+
+
+def _by_row(factors: Tensor, like: Tensor) -> Tensor:
+    return factors.view(-1, *[1] * (like.ndim - 1))
 
 
 def _tensor(stored: StoredTensor, storages: dict[int, Tensor]) -> Tensor:

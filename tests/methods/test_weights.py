@@ -81,8 +81,25 @@ def test_half_precision_storage(saved, pictures, tmp_path):
         images = method.preprocess(pictures(method))
         expected = method(images)
         torch.testing.assert_close(half(images), expected, rtol=2e-2, atol=2e-2 * float(expected.abs().max()))
-    with pytest.raises(ValueError, match="must be torch.float32 or torch.float16"):
+    with pytest.raises(ValueError, match="must be torch.float32, torch.float16 or torch.int8"):
         save_weights(method, tmp_path / "x.safetensors", dtype=torch.bfloat16)
+
+
+def test_storage_in_eight_bits(saved, tmp_path):
+    method, path = saved
+    save_weights(method, tmp_path / "small.safetensors", dtype=torch.int8)
+    assert (tmp_path / "small.safetensors").stat().st_size < 0.32 * path.stat().st_size
+    small = from_pretrained(tmp_path / "small.safetensors")
+    found = small.network.state_dict()
+    for name, tensor in method.network.state_dict().items():
+        rows = tensor.flatten(1) if tensor.ndim > 1 else torch.zeros(1, 1)  # vectors are kept as they are
+        step = rows.abs().amax(1) / 127
+        assert found[name].dtype == tensor.dtype, name
+        off = (found[name] - tensor).abs().view(len(rows), -1).amax(1) if tensor.ndim else found[name] - tensor
+        assert (off <= 0.501 * step).all(), name
+    save_weights(small, tmp_path / "again.safetensors", dtype=torch.int8)  # what is stored is kept
+    again = from_pretrained(tmp_path / "again.safetensors").network.state_dict()
+    assert all(torch.allclose(again[name], tensor, 1e-6, 0) for name, tensor in found.items())
 
 
 def test_another_face_model_is_an_error(saved, face_model):
