@@ -34,6 +34,8 @@ def reader(place: str) -> Callable[[Path], Any]:
 load_model = reader("pyface3d.morphable:load_model")
 runtime_model = reader("pyface3d.runtime:load_model")
 read_method = reader("pyface3d.methods:from_pretrained")
+load_flame = reader("pyface3d.morphable:ArticulatedModel.load")
+read_correspondence = reader("pyface3d.fitting:read_correspondence")
 read_space = reader("pyface3d.camera:ParameterSpace.load")
 read_atlas = reader("pyface3d.atlas:UVAtlas.load")
 read_map = reader("pyface3d.export:load_position_map")
@@ -54,6 +56,9 @@ FORMATS = {
     "pickle2": Format(".pkl", face_models.pickled(2), load_model),
     "pickle4": Format(".pkl", face_models.pickled(4), load_model),
     "pickle5": Format(".pkl", face_models.pickled(5), load_model),
+    "flame_pickle": Format(".pkl", face_models.write_flame, load_flame),
+    "flame_npz": Format(".npz", face_models.write_flame, load_flame),
+    "correspondence": Format(".npz", face_models.write_correspondence, read_correspondence),
     "eos": Format(".bin", face_models.write_eos, load_model),
     "eos_json": Format(".json", face_models.write_eos_json, load_model),
     "weights_safetensors": Format(".safetensors", networks.write_weights, networks.read_weights),

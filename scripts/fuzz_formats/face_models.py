@@ -78,3 +78,29 @@ def write_ict_npz(path: Path) -> None:
         expression=RANDOM.normal(size=(2, N, 3)), expression_names=np.array(["a", "b"]),
         landmarks68=np.arange(68) % N,
     )  # fmt: skip
+
+
+def write_flame(path: Path) -> None:
+    """Joints and all; as a pickle with SciPy's sparse matrix in it."""
+    from scipy.sparse import csc_matrix
+
+    regressor = RANDOM.random((2, N))
+    content = {
+        "v_template": POINTS, "shapedirs": RANDOM.normal(size=(N, 3, 302)), "posedirs": RANDOM.normal(size=(N, 3, 9)),
+        "f": TRIANGLES, "weights": RANDOM.dirichlet(np.ones(2), N), "kintree_table": np.array([[0, 0], [0, 1]]),
+    }  # fmt: skip
+    if path.suffix == ".npz":
+        np.savez_compressed(path, J_regressor=regressor, **content)
+    else:
+        path.write_bytes(pickle.dumps({**content, "J_regressor": csc_matrix(regressor)}))
+
+
+def write_correspondence(path: Path) -> None:
+    import torch
+
+    from pyface3d.fitting import Correspondence, save_correspondence
+    from pyface3d.morphable import LandmarkSet
+
+    tables = (torch.eye(3, 4), torch.rand(4, 3), torch.rand(4), torch.eye(4))
+    way = Correspondence("a", "b", LandmarkSet.of_vertices([0, -1]), torch.zeros(2), *(t.double() for t in tables))
+    save_correspondence(path, way, way)
