@@ -48,24 +48,28 @@ __global__ void pass_fragments_kernel(Op op, PassShape shape, T* fragments) {
   }
 }
 
-// Rows (vertex, coordinate) and columns [k0, k0 + columns) of the basis; zero beyond its ends.
+// Rows (vertex, coordinate) of 8 `parts` vertices, of which `present` exist, and columns [k0, k0 + columns) of the
+// basis; zero beyond its ends. A warp takes two vertices of each part, whose six rows are on their way together.
 template <typename T>
-__device__ __forceinline__ void fill_basis(const ModelTable<T>& model, const PassShape& shape, const PassLane& lane,
+__device__ __forceinline__ void fill_basis(const ModelTable<T>& model, int64_t K, int64_t first, int present, int parts,
                                            int64_t k0, int columns, T* tile) {
-  const int rows = static_cast<int>(shape.split) * 3 * kWarpVertices, stride = columns + kPassPadding;
-  const int64_t left = shape.coeff_count - k0, K = shape.coeff_count;
-  const int present = left < columns ? static_cast<int>(left) : columns, padded = (present + 7) / 8 * 8;
-  const T* first = model.basis + lane.first * 3 * K + k0;  // the tile's, where no vertices are picked
-  for (int row = threadIdx.x / 32; row < rows; row += kPassWarps) {
-    const bool inside = row / 3 < lane.present;
-    const T* from = first + row * static_cast<int>(K);
-    bool known = true;
-    if (model.indices && inside) {
-      const PickedRow picked(model.indices, lane.first + row / 3, model.row_count);
-      from = model.basis + (picked.row * 3 + row % 3) * K + k0, known = picked.inside;
+  const int stride = columns + kPassPadding, left = K - k0 < columns ? static_cast<int>(K - k0) : columns;
+  PYFACE3D_NO_UNROLL
+  for (int v = static_cast<int>(threadIdx.x) / 32 * 2; v < parts * kWarpVertices; v += kWarpVertices) {
+    const bool inside[2] = {v < present, v + 1 < present};
+    const PickedRow one(model.indices, inside[0] ? first + v : 0, model.row_count);
+    const PickedRow two(model.indices, inside[1] ? first + v + 1 : 0, model.row_count);
+    const bool unknown[2] = {inside[0] && !one.inside, inside[1] && !two.inside};
+    const T* from[2] = {model.basis + one.row * 3 * K + k0, model.basis + two.row * 3 * K + k0};
+    PYFACE3D_NO_UNROLL
+    for (int k = threadIdx.x % 32; k < (left + 7) / 8 * 8; k += 32) {
+      T values[6];
+      PYFACE3D_UNROLL
+      for (int i = 0; i < 6; ++i) values[i] = inside[i / 3] && k < left ? from[i / 3][i % 3 * K + k] : T(0);
+      PYFACE3D_UNROLL
+      for (int i = 0; i < 6; ++i)
+        tile[(v * 3 + i) * stride + k] = (i < 3 ? unknown[0] : unknown[1]) ? T(NAN) : values[i];
     }
-    for (int k = threadIdx.x % 32; k < padded; k += 32)
-      tile[row * stride + k] = !inside || k >= present ? T(0) : known ? from[k] : T(NAN);
   }
 }
 
@@ -162,7 +166,7 @@ __global__ void __launch_bounds__(kPassThreads) pass_kernel(Op op, PassShape sha
       for (int64_t k0 = 0; k0 == 0 || k0 < K; k0 += columns) {
         __syncthreads();  // what was read before is overwritten
         if (k0 == 0) op.stage_vertices(shape, lane, shared);
-        fill_basis(op.model, shape, lane, k0, columns, tile);
+        fill_basis(op.model, K, lane.first, lane.present, split, k0, columns, tile);
         __syncthreads();
         if (any && op.wants_shape(column)) add_products<T>(shape, own, k0, own_tile, columns, value);
       }
@@ -170,7 +174,7 @@ __global__ void __launch_bounds__(kPassThreads) pass_kernel(Op op, PassShape sha
       if (!op.wants_gradient()) continue;
       if (held != (K - 1) / columns * columns) {
         __syncthreads();
-        fill_basis(op.model, shape, lane, held, columns, tile);
+        fill_basis(op.model, K, lane.first, lane.present, split, held, columns, tile);
         __syncthreads();
       }
       if (any) add_gradient(h, own_tile + (column - held), columns, static_cast<int>(K - column), grad);

@@ -1,8 +1,8 @@
 // Forward: a block makes 64 faces x 32 vertices, a warp 16 faces of them by warp_product; basis and coefficients pass
 // through shared memory in panels of columns, and so do the posed vertices, to be written in whole lines. A block takes
 // tile after tile and keeps its coefficients.
+#include "kernels/model_pass.cuh"
 #include "kernels/synthesize_shape.h"
-#include "kernels/warp_product.cuh"
 
 namespace pyface3d {
 namespace {
@@ -11,7 +11,7 @@ constexpr int64_t kBlocks = 4 * 132;  // of the forward: they stay, four on each
 template <typename T>
 constexpr int kPanel = sizeof(T) == 4 ? 64 : 32;
 template <typename T>
-constexpr int kStride = kPanel<T> + 4;  // of rows in shared memory: no bank conflicts
+constexpr int kStride = kPanel<T> + kPassPadding;
 template <typename T>
 constexpr int kStaged = sizeof(T) == 4 ? kFaces : kFaces / 2;  // faces whose vertices fit the tile's memory
 
@@ -30,18 +30,13 @@ __device__ T plain_value(const SynthesizeShape<T>& p, int64_t face, int64_t n, i
   return pose_row(p.pose, face, r).dot(s) + p.pose[face * 12 + r * 4 + 3];
 }
 
-// Columns [k0, k0 + kPanel) of `rows` rows, `present` of them from `at` on or, of the basis, where indices say; zero
-// beyond their ends.
+// Columns [k0, k0 + kPanel) of the coefficients of kFaces faces; zero beyond their ends.
 template <typename T>
-__device__ __forceinline__ void fill_panel(const SynthesizeShape<T>& p, const int64_t* indices, const T* at, int rows,
-                                           int present, int64_t k0, T* panel) {
-  const int64_t K = p.coeff_count, left = K - k0;
-  at += threadIdx.x / 32 * K + k0;
-  for (int i = threadIdx.x / 32; i < rows; i += kThreads / 32, at += kThreads / 32 * K) {
-    const T* from = at;
-    if (indices && i < present) from = p.basis + (PickedRow(indices, i / 3, p.row_count).row * 3 + i % 3) * K + k0;
-    for (int k = threadIdx.x % 32; k < kPanel<T>; k += 32)
-      panel[i * kStride<T> + k] = i < present && k < left ? from[k] : T(0);
+__device__ __forceinline__ void fill_coeffs(const SynthesizeShape<T>& p, int64_t faces, int64_t k0, T* coeffs) {
+  for (int i = threadIdx.x; i < kFaces * kPanel<T>; i += kThreads) {
+    const int64_t face = faces + i / kPanel<T>, k = k0 + i % kPanel<T>;
+    coeffs[i / kPanel<T> * kStride<T> + i % kPanel<T>] =
+        face < p.batch && k < p.coeff_count ? p.coeffs[face * p.coeff_count + k] : T(0);
   }
 }
 
@@ -97,13 +92,9 @@ __global__ void __launch_bounds__(kThreads) synthesize_kernel(SynthesizeShape<T>
                                p.row_count);
         mean[threadIdx.x] = picked(p.mean[picked.row * 3 + threadIdx.x % 3]);
       }
-      const int64_t* indices = p.indices ? p.indices + first : nullptr;
-      fill_panel(p, indices, p.basis + first * 3 * K, kRows, 3 * present, k0, basis);
-      if (K > kPanel<T> || held != faces) {
-        const int64_t faces_left = p.batch - faces;
-        const int some = faces_left < kFaces ? static_cast<int>(faces_left) : kFaces;
-        fill_panel<T>(p, nullptr, p.coeffs + faces * K, kFaces, some, k0, coeffs);
-      }
+      fill_basis(ModelTable<T>{p.mean, p.basis, p.indices, p.row_count}, K, first, present, kVertices / 8, k0,
+                 kPanel<T>, basis);
+      if (K > kPanel<T> || held != faces) fill_coeffs(p, faces, k0, coeffs);
       held = faces;
       __syncthreads();
       const int64_t steps = (K - k0 + 7) / 8;
