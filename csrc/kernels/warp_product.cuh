@@ -11,16 +11,18 @@
 namespace pyface3d {
 struct CutNumber {  // bits of x = upper + rest; TF32 ignores the lower 13 of each
   unsigned upper, rest;
-  __device__ __forceinline__ explicit CutNumber(float x) : upper((__float_as_uint(x) + 0x1000u) & 0xffffe000u) {
-    rest = __float_as_uint(x - __uint_as_float(upper));
-  }
 };
+
+__device__ __forceinline__ CutNumber cut(float x) {
+  const unsigned upper = (__float_as_uint(x) + 0x1000u) & 0xffffe000u;
+  return {upper, __float_as_uint(x - __uint_as_float(upper))};
+}
 
 #if defined(PYFACE3D_EMULATE_CUDA)
 inline float tf32(unsigned bits) { return __uint_as_float(bits & 0xffffe000u); }
 PYFACE3D_UNWATCHED inline double product_of(double a, double b) { return a * b; }
 PYFACE3D_UNWATCHED inline float product_of(float a, float b) {
-  const CutNumber x(a), y(b);
+  const CutNumber x = cut(a), y = cut(b);
   return tf32(x.rest) * tf32(y.upper) + tf32(x.upper) * tf32(y.rest) + tf32(x.upper) * tf32(y.upper);
 }
 
@@ -59,7 +61,7 @@ __device__ __forceinline__ void tf32_product(float (&sum)[4], const unsigned (&a
 }
 
 __device__ __forceinline__ void warp_product(float (&sum)[4], const float (&a)[4], const float (&b)[2]) {
-  const CutNumber a0(a[0]), a1(a[1]), a2(a[2]), a3(a[3]), b0(b[0]), b1(b[1]);
+  const CutNumber a0 = cut(a[0]), a1 = cut(a[1]), a2 = cut(a[2]), a3 = cut(a[3]), b0 = cut(b[0]), b1 = cut(b[1]);
   tf32_product(sum, {a0.rest, a1.rest, a2.rest, a3.rest}, {b0.upper, b1.upper});
   tf32_product(sum, {a0.upper, a1.upper, a2.upper, a3.upper}, {b0.rest, b1.rest});
   tf32_product(sum, {a0.upper, a1.upper, a2.upper, a3.upper}, {b0.upper, b1.upper});
