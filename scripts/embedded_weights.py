@@ -25,7 +25,7 @@ def predict(method: Method, images: Tensor) -> Reconstruction:
     """Faces of crops (B, 3, 120, 120), resized to what the method sees."""
     size = method.images.size
     if size != images.shape[-1]:
-        images = torch.nn.functional.interpolate(images.float(), (size, size), mode="bilinear")
+        images = torch.nn.functional.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
         images = images.round().to(torch.uint8)
     return method.predict(images)
 

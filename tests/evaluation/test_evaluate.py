@@ -30,7 +30,8 @@ def test_batches_loaders_and_resizing_do_not_matter(oracle, oracle_type, portrai
     loaded = evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", loader, draws=0)
     assert evaluate(oracle(shift=2.0), "aflw2000-3d/2d-68", Endless(samples), draws=0).figures == once.figures
     larger = oracle_type(face_model, coeffs, torch.cat([2 * pose[..., :3], 2 * pose[..., 3:]], -1), size=240, shift=4.0)
-    larger.pose_ = larger.pose_ + torch.tensor([[0, 0, 0, 0], [0, 0, 0, 1.0], [0, 0, 0, 0]])  # 239 - y = 2 (119 - y')
+    # pixel x of the crop is 2 x + 0.5 of the larger one, as centers are whole numbers; 239 - y = 2 (119 - y') + 0.5
+    larger.pose_ = larger.pose_ + torch.tensor([[0, 0, 0, 0.5], [0, 0, 0, 0.5], [0, 0, 0, 0]])
     doubled = evaluate(larger, "aflw2000-3d/2d-68", samples, draws=0)
     assert in_twos.figures == loaded.figures == once.figures
     assert doubled.figures["mean"] == pytest.approx(once.figures["mean"], rel=1e-4)

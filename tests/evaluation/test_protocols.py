@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from pyface3d.camera import (
     roi_from_landmarks,
 )
 from pyface3d.evaluation import PUBLISHED, box_size, create_protocol, evaluate, list_protocols
+from pyface3d.evaluation.protocols.base import resized
 from pyface3d.landmarks import aflw21_from_68
 
 SURFACE = ["aflw2000-3d/dense-2d", "dense-3d", "reconstruction/icp-bbox", "reconstruction/procrustes"]
@@ -174,3 +176,18 @@ def test_every_name_makes_a_metric(oracle, portraits):
         protocol = create_protocol(name)
         assert protocol.title and protocol.columns and isinstance(protocol.metric(method), Metric)
     assert {row.protocol for row in PUBLISHED} <= set(list_protocols())
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_a_crop_of_another_size_shows_the_same_places(size):
+    """A bright pixel, its label and the place in the photo agree, whatever size the method wants."""
+    image = torch.zeros(1, 3, 120, 120, dtype=torch.uint8)
+    image[..., 60:64, 40:44] = 255  # centered on (41.5, 61.5)
+    point, box = torch.tensor([[[41.5, 61.5]]]), torch.tensor([[10.0, 20.0, 250.0, 260.0]])
+    batch = resized({"image": image, "landmarks": point, "box": box}, SimpleNamespace(size=size))
+    weights = batch["image"][0, 0].double()
+    axis = torch.arange(size, dtype=torch.float64)
+    center = torch.stack([(weights.sum(0) * axis).sum(), (weights.sum(1) * axis).sum()]) / weights.sum()
+    assert torch.allclose(center.float(), batch["landmarks"][0, 0], atol=0.02)
+    before, after = crop_to_image(point, box, 120), crop_to_image(batch["landmarks"], batch["box"], size)
+    assert torch.allclose(before, after, atol=1e-4)

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from pyface3d.camera import crop_to_image, params_to_crop, roi_from_landmarks
 from pyface3d.data import MatFaces
+from pyface3d.data.resizing import moved as move
 from pyface3d.evaluation.benchmarks import open_benchmark
 
 if TYPE_CHECKING:
@@ -107,15 +108,22 @@ def fitting(batches: Iterable[Batch], method: Any) -> Iterator[Batch]:
 
 
 def resized(batch: Batch, method: Any) -> Batch:
-    """The batch with its crops at the size that the method wants; labels in pixels of the crop follow."""
+    """The batch with its crops at the size that the method wants; box and labels in pixels of the crop follow.
+
+    Pixel centers are whole numbers: pixel j of the new crop lies at ``before + j old / size`` of the old one.
+    """
     image, size = batch.get("image"), input_size(method)
     if image is None or size is None or image.shape[-1] == size:
         return batch
     old = image.shape[-1]
     larger = interpolate(image.float(), (size, size), mode="bilinear", antialias=size < old, align_corners=False)
-    moved = {key: batch[key] * (size / old) for key in _IN_CROP if key in batch}
+    before = (old / size - 1) / 2
+    moved = {key: move(batch[key], size / old) for key in _IN_CROP if key in batch}
+    if "box" in batch:
+        box = batch["box"]
+        moved["box"] = box + before / old * (box[:, 2:3] - box[:, :1])
     if "params" in batch:
-        whole = image.new_tensor([[0, 0, old, old]], dtype=torch.float32)
+        whole = image.new_tensor([[before, before, before + old, before + old]], dtype=torch.float32)
         space = getattr(method, "space", None)
         flip = "face3d" if space is None else space.flip
         moved["params"] = params_to_crop(batch["params"], whole, size, old, flip)
