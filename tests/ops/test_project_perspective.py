@@ -1,9 +1,9 @@
-import cv2
 import numpy as np
+import pytest
 import torch
 
 from pyface3d import MorphableModel, ops
-from pyface3d.camera import PinholeCamera
+from pyface3d.camera import PinholeCamera, angles_to_rotation
 
 CAMERA = PinholeCamera(640, 480, (600.0, 630.0), (300.0, 250.0))
 
@@ -12,13 +12,14 @@ def arguments(batch=2, vertices=50):
     """Points of unit size four units before the camera."""
     generator = torch.Generator().manual_seed(1)
     points = torch.rand(batch, vertices, 3, generator=generator, dtype=torch.float64) - 0.5
-    turns = [cv2.Rodrigues(np.array(turn))[0] for turn in ([0.1, 0.4, -0.2], [-0.3, 0.2, 0.5])]
+    turns = angles_to_rotation(torch.tensor([[0.1, 0.4, -0.2], [-0.3, 0.2, 0.5]], dtype=torch.float64))
     shift = torch.tensor([[0.2, -0.1, 4.0], [0.0, 0.3, 3.0]], dtype=torch.float64)
-    pose = torch.cat([torch.from_numpy(np.stack(turns)), shift[..., None]], 2)
+    pose = torch.cat([turns, shift[..., None]], 2)
     return points, pose, torch.from_numpy(CAMERA.matrix).expand(batch, 3, 3)
 
 
 def test_opencv_projects_the_same_pixels():
+    cv2 = pytest.importorskip("cv2")
     points, pose, intrinsics = arguments()
     out = ops.project_perspective(points, pose, intrinsics)
     for face, matrix, found in zip(points.numpy(), pose.numpy(), out.numpy(), strict=True):
