@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pyface3d.atlas import UVAtlas
 from pyface3d.camera import ParameterSpace
+from pyface3d.methods.fused import fuse
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.reconstruction import Reconstruction
@@ -161,9 +162,10 @@ class Method(nn.Module):
     def deploy(self) -> "Method":
         """A copy for inference: BatchNorm folded into the convolutions, channels_last, no gradients.
 
-        The outputs agree to 1e-4; the copy cannot be trained.
+        On x86-64, a few pictures at a time go through oneDNN's convolutions with their ReLU in one call
+        (:mod:`pyface3d.methods.fused`). The outputs agree to 1e-4; the copy cannot be trained.
         """
-        folded = fold(self.network)
+        folded = fuse(fold(self.network))
         deployed = copy.copy(self)
         deployed._modules = {**self._modules, "network": folded}
         return deployed.eval()
