@@ -1,4 +1,4 @@
-"""A face model fitted to 2-D landmarks: closed-form pose alternated with regularized least squares for the shape."""
+"""A face model fitted to 2-D landmarks: closed-form pose, and regularized least squares for the shape, by turns."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ def fit_landmarks(
     landmarks: str | LandmarkSet | None = None,
     visible: Tensor | None = None,
     noise: float = 0.01,
-    iterations: int = 10,
+    iterations: int = 5,
     contour: bool = False,
     size: int = 120,
     people: Tensor | None = None,
@@ -50,9 +50,10 @@ def fit_landmarks(
     """Fits a face model to 2-D landmarks, a batch at a time.
 
     Minimizes sum_i w_i |f R (mean_i + B_i a) + t - p_i|^2 / s^2 + sum_k ((a_k - m_k) / sigma_k)^2 by turns: the pose
-    in closed form (:func:`pyface3d.fitting.fit_pose`), then the coefficients a from their normal equations. s is
-    ``noise`` times the size of the face. The normal matrix is a combination of six Gram matrices of the basis, so
-    that an iteration costs no more for a large basis.
+    in closed form (:func:`pyface3d.fitting.fit_pose`), then the coefficients a from their normal equations, in which
+    small moves of the pose are unknowns too (Gauss-Newton): a few turns are enough. s is ``noise`` times the size of
+    the face. The normal matrix is a combination of six Gram matrices of the basis, so that an iteration costs no more
+    for a large basis.
 
     Args:
         points: (B, L, 2) in pixels, x right, y down; a third coordinate is ignored. NaN marks a point as not visible.

@@ -10,15 +10,15 @@ def fit_pose(shape: Tensor, points: Tensor, weights: Tensor | None = None, ridge
     """The pose that takes 3-D points to their 2-D images.
 
     The weighted least-squares affine camera A (2x3) is found from second moments; the nearest scaled rotation is its
-    polar factor, f = trace((A A^T)^(1/2)) / 2 and the first two rows of R are (A A^T)^(-1/2) A; the third is their
-    cross product. t_z, which no image shows, is zero.
+    polar factor: the first two rows of R are (A A^T)^(-1/2) A, the third is their cross product. f and t are the
+    least-squares ones of R; t_z, which no image shows, is zero.
 
     Args:
         shape: (B, L, 3) points in the model frame.
         points: (B, L, 2) their images, y up.
         weights: (B, L), not negative; ones where left out. A point of weight zero may hold anything finite.
         ridge: added to the second moments of the shape, in units of its mean square radius; keeps a handful of nearly
-            coplanar points solvable at the cost of a bias of that order. Zero is exact.
+            coplanar points solvable at the cost of a bias of R of that order. Zero is exact.
 
     Returns:
         (B, 3, 4) [f R | t]. Differentiable.
@@ -42,19 +42,19 @@ def fit_pose(shape: Tensor, points: Tensor, weights: Tensor | None = None, ridge
     radius = moments.diagonal(dim1=1, dim2=2).mean(1)
     moments = moments + ridge * radius[:, None, None] * torch.eye(3, dtype=moments.dtype, device=moments.device)
     affine = torch.linalg.solve(moments, (share * shape).mT @ points).mT  # (B, 2, 3)
-    scale, rows = _polar(affine)
+    rows = _polar(affine)
     rotation = torch.cat([rows, torch.linalg.cross(rows[:, 0], rows[:, 1])[:, None]], 1)
+    image = shape @ rows.mT  # (B, L, 2) at scale one; A's own scale is too small by the ridge
+    scale = (share * image * points).sum((1, 2)) / (share * image.square()).sum((1, 2))
     offset = points_center - scale[:, None] * (rows @ shape_center[..., None])[..., 0]
     return compose_pose(scale, rotation, torch.cat([offset, 0 * offset[:, :1]], 1))
 
 
-def _polar(affine: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean singular value (B,) and nearest matrix with orthonormal rows (B, 2, 3); the 2x2 square root has a closed
-    form.
-    """
+def _polar(affine: Tensor) -> Tensor:
+    """The nearest matrix with orthonormal rows (B, 2, 3); the 2x2 square root has a closed form."""
     square = affine @ affine.mT
     root_det = (square[:, 0, 0] * square[:, 1, 1] - square[:, 0, 1] ** 2).clamp(min=0).sqrt()
     trace = square[:, 0, 0] + square[:, 1, 1]
     eye = torch.eye(2, dtype=affine.dtype, device=affine.device)
     root = (square + root_det[:, None, None] * eye) / (trace + 2 * root_det).sqrt()[:, None, None]
-    return root.diagonal(dim1=1, dim2=2).mean(1), torch.linalg.solve(root, affine)
+    return torch.linalg.solve(root, affine)
