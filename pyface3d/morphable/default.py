@@ -1,7 +1,8 @@
 """The embedded face: ICT-FaceKit light, unpacked from ``pyface3d/assets/ict_face.npz``.
 
 The file is a plain npz in two sections, ``face_*`` and ``rest_*``: ``default()`` needs only the first, the head is both
-put together. Bases are float16, coordinate by coordinate (K, 3, N), high and low bytes apart: so they deflate best.
+put together. Bases are float16, coordinate by coordinate (K, 3, N), high and low bytes apart, and stored as what their
+mirror images do not foretell (``mirrored.py``): so they deflate best.
 ``landmark_sets.npz`` beside it (scripts/place_landmarks.py) has ``<set>.corners`` and ``<set>.weights``.
 """
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.landmark_sets import LandmarkSet
+from pyface3d.morphable.mirrored import unpack_basis, unpack_triangles
 from pyface3d.morphable.model import MorphableModel
 
 # An ordinary expression moves a blendshape by about a quarter of its range (ICT-FaceKit publishes no statistics).
@@ -77,15 +79,14 @@ def _build(
     asset: Mapping[str, np.ndarray], sets: Mapping[str, LandmarkSet], parts: str, expression: str
 ) -> MorphableModel:
     sections = _SECTIONS[parts]
-    mean, triangles, uv, uv_triangles = (
-        np.concatenate([asset[f"{section}_{array}"] for section in sections])
-        for array in ("mean", "triangles", "uv", "uv_triangles")
-    )
+    mean, uv = (np.concatenate([asset[f"{section}_{array}"] for section in sections]) for array in ("mean", "uv"))
+    triangles = np.concatenate([unpack_triangles(asset[f"{section}_triangles"]) for section in sections])
+    uv_triangles = triangles + np.concatenate([asset[f"{section}_uv_steps"] for section in sections])
     shapes, columns, blendshapes = _expressions(asset, expression, sections)
     bounds = zip(asset["part_names"].tolist(), asset["part_starts"].tolist(), asset["part_ends"].tolist())
     return MorphableModel(
         mean,
-        _columns_last(_join_bytes(asset, "identity", sections)),
+        _columns_last(_basis_of(asset, "identity", sections)),
         _columns_last(shapes),
         triangles.astype(np.int64),
         expression_std=np.full(len(shapes), EXPRESSION_STD, np.float32),
@@ -107,7 +108,7 @@ def _expressions(
 ) -> tuple[np.ndarray, list[str], Blendshapes]:
     """The expression basis (K, 3, N), the names of its columns, and how blendshapes become coefficients."""
     names, gram = asset["expression_names"].tolist(), asset["gram"]
-    shapes = _join_bytes(asset, "expression", sections)  # (53, 3, N)
+    shapes = _basis_of(asset, "expression", sections)  # (53, 3, N)
     if kind == "blendshapes":
         return shapes, names, Blendshapes(names, np.eye(len(names)), gram)
     if kind == "arkit":
@@ -120,12 +121,14 @@ def _expressions(
     return shapes, [f"direction_{k}" for k in range(len(shapes))], Blendshapes(names, directions, gram)
 
 
-def _join_bytes(asset: Mapping[str, np.ndarray], basis: str, sections: tuple[str, ...]) -> np.ndarray:
-    """The float16 basis (K, 3, N) whose high and low bytes the asset keeps apart."""
-    high, low = (
-        np.concatenate([asset[f"{section}_{basis}_{byte}"] for section in sections], axis=2) for byte in ("high", "low")
-    )
-    return (high.astype(np.uint16) << 8 | low).view(np.float16)
+def _basis_of(asset: Mapping[str, np.ndarray], name: str, sections: tuple[str, ...]) -> np.ndarray:
+    """The float16 basis (K, 3, N) of the sections."""
+    parts = []
+    for section in sections:
+        high, low = asset[f"{section}_{name}_high"], asset[f"{section}_{name}_low"]
+        mirror = np.cumsum(asset[f"{section}_mirror_steps"], dtype=np.uint16)
+        parts.append(unpack_basis(high, low, mirror, asset[f"{name}_twins"]))
+    return np.concatenate(parts, axis=2)
 
 
 def _combine(directions: np.ndarray, shapes: np.ndarray) -> np.ndarray:
