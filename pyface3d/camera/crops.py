@@ -189,6 +189,8 @@ def _sample(image: Tensor, y: Tensor, y_weights: Tensor, x: Tensor, x_weights: T
     """Weighted sums of two rows and two columns each: image (C, H, W), the others (2, S) -> (C, S, S)."""
     pixels = image.movedim(0, -1)  # (H, W, C)
     by_pixel = pixels.is_contiguous()  # channels stay where they are in memory: index_select copies what is strided
+    if by_pixel:
+        pixels, y, x = _around(pixels, y, x)
     stored, down, across = (pixels, 0, 1) if by_pixel else (image, 1, 2)
     if by_pixel:
         y_weights, x_weights = y_weights[..., None], x_weights[..., None]
@@ -201,6 +203,15 @@ def _sample(image: Tensor, y: Tensor, y_weights: Tensor, x: Tensor, x_weights: T
 
     face = read(y[0]) * y_weights[0] + read(y[1]) * y_weights[1]  # (S, S, C) or (C, S, S)
     return face.movedim(-1, 0) if by_pixel else face
+
+
+def _around(pixels: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The part of a picture (H, W, C) that is read, with the places in it, where its rows are much longer than that."""
+    left, right = (int(edge) for edge in x.aminmax())
+    if pixels.device.type != "cpu" or 2 * (right + 1 - left) > pixels.shape[1]:
+        return pixels, y, x
+    top, bottom = (int(edge) for edge in y.aminmax())
+    return pixels[top : bottom + 1, left : right + 1].contiguous(), y - top, x - left
 
 
 def _taps(start: Tensor, end: Tensor, length: int, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

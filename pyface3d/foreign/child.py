@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 _LONGEST_LINE = 1 << 20
+_PIPE = 1 << 20  # bytes on the way: a picture passes in few turns of the two processes, and the next one is ready
 _ROOM = 2 << 30  # bytes of address space for Python and the parser's library themselves
 
 
@@ -38,6 +39,7 @@ class Child:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._out = self._process.stdout.fileno()
+        _widen(self._out)
         self._waiting = b""
 
     def ask(self, request: dict[str, Any], memory: int) -> None:
@@ -64,10 +66,14 @@ class Child:
     def take(self, count: int, seconds: float) -> bytearray:
         """The next ``count`` bytes; errors as ``line``."""
         until = time.monotonic() + seconds
-        whole = bytearray(self._waiting[:count])
+        whole = bytearray(count)
+        there = self._waiting[:count]
+        whole[: len(there)] = there
         self._waiting = self._waiting[count:]
-        while len(whole) < count:
-            whole += self._some(until, min(count - len(whole), 1 << 20))
+        left = memoryview(whole)[len(there) :]
+        while left:
+            self._wait(until)
+            left = left[self._ended_at_zero(os.readv(self._out, [left])) :]
         return whole
 
     def close(self) -> None:
@@ -80,13 +86,28 @@ class Child:
         self._process.wait()
 
     def _some(self, until: float, most: int) -> bytes:
+        self._wait(until)
+        piece = os.read(self._out, most)
+        self._ended_at_zero(len(piece))
+        return piece
+
+    def _wait(self, until: float) -> None:
         ready, _, _ = select.select([self._out], [], [], max(0.0, until - time.monotonic()))
         if not ready:
             raise ValueError("its parser did not answer in time")
-        piece = os.read(self._out, most)
-        if not piece:
+
+    def _ended_at_zero(self, count: int) -> int:
+        """The count of bytes that were read; none where something was to come means that the child ended."""
+        if not count:
             raise ValueError(f"its parser stopped (exit status {self._process.wait()})")
-        return piece
+        return count
+
+
+def _widen(pipe: int) -> None:
+    with suppress(ImportError, AttributeError, OSError):  # Linux can, up to what the system allows a user
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 _kept: list[dict[str, Child]] = []

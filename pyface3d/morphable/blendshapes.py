@@ -1,5 +1,7 @@
 """Named blendshapes behind an expression basis: weights in [0, 1] to coefficients and back."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -49,7 +51,7 @@ class Blendshapes:
     def _nearest(self, coeffs: Tensor, combinations: np.ndarray) -> Tensor:
         """Weights (B, J) in [0, 1] of combinations (J, M) of the blendshapes."""
         self._check(coeffs, "coeffs", self.directions.shape[1])
-        factor = np.linalg.cholesky(self.gram).T  # |factor v| = |D v|
+        factor = self._factor
         targets = coeffs.detach().cpu().numpy().astype(np.float64) @ self.directions.T @ factor.T  # (B, M)
         if not np.isfinite(targets).all():
             raise ValueError("blendshapes_from_expression: coeffs must be finite, got NaN or infinity")
@@ -58,12 +60,22 @@ class Blendshapes:
         solved = np.stack(weights) if weights else np.zeros((0, len(combinations)))
         return torch.as_tensor(solved, dtype=coeffs.dtype, device=coeffs.device)
 
+    @cached_property
+    def _factor(self) -> np.ndarray:
+        """(M, M) with |factor v| = |D v|."""
+        return np.linalg.cholesky(self.gram).T
+
+    @cached_property
+    def _from_arkit(self) -> np.ndarray:
+        """(52, M) ARKit's weights to the blendshapes'."""
+        return from_arkit_matrix(self.names)
+
     def to_arkit(self, coeffs: Tensor) -> Tensor:
         """ARKit's 52 weights (B, 52) in [0, 1], in the order of ``ARKIT_NAMES``, nearest to the coefficients (B, K_e).
 
         The same bounded least squares with ARKit's expressions as unknowns; those that the model lacks are zero.
         """
-        expand = from_arkit_matrix(self.names)  # (52, M)
+        expand = self._from_arkit
         present = np.flatnonzero(expand.any(1))
         found = torch.zeros(len(coeffs), len(ARKIT_NAMES), dtype=coeffs.dtype, device=coeffs.device)
         if not len(present):
@@ -75,7 +87,7 @@ class Blendshapes:
     def from_arkit(self, weights: Tensor) -> Tensor:
         """Expression coefficients (B, K_e) of ARKit's weights (B, 52); differentiable."""
         self._check(weights, "weights", len(ARKIT_NAMES))
-        return self.to_coeffs(weights @ torch.as_tensor(from_arkit_matrix(self.names)).to(weights))
+        return self.to_coeffs(weights @ torch.as_tensor(self._from_arkit).to(weights))
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Weights (batch, M) float32 of random expressions.

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 
+from pyface3d.methods.fused import fuse
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.default import arkit_twin
 
@@ -110,9 +111,10 @@ class _Closeup(torch.nn.Module):
 
 def turned(pose: np.ndarray, other: bool = False) -> np.ndarray:
     """(2,) how far the face is turned to its side and up: of the window's foreshortening."""
-    normal = np.cross(pose[0, :3], pose[1, :3])
-    normal /= max(float(np.linalg.norm(normal)), 1e-12)
-    return np.array([-normal[0] if other else normal[0], normal[1]], np.float32)
+    (a, b, c), (d, e, f) = pose[:2, :3].tolist()
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d  # the cross product: np.cross takes a tenth of a millisecond
+    size = max((x * x + y * y + z * z) ** 0.5, 1e-12)
+    return np.array([(-x if other else x) / size, y / size], np.float32)
 
 
 class Closeups:
@@ -128,7 +130,7 @@ class Closeups:
             network = build(len(REGIONS[region].names)).eval().requires_grad_(False)
             own = {name.removeprefix(f"{region}."): array for name, array in arrays.items() if name.startswith(region)}
             network.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in own.items()})
-            self.networks[region] = network
+            self.networks[region] = fuse(torch.fx.symbolic_trace(network))
 
     @staticmethod
     @cache

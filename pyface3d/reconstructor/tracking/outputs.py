@@ -55,6 +55,7 @@ class TrackWriter:
         self.files: list[Path] = []
         self.performances: dict[int, tuple[int, Performance]] = {}
         self._camera: PinholeCamera | None = None
+        self._middle: np.ndarray | None = None
 
     def write(self, frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
         """Passes the frames on, and writes everything while they come and when they end."""
@@ -84,25 +85,27 @@ class TrackWriter:
             given = self.view
             self._camera = PinholeCamera.of_view(width, height, given) if given else PinholeCamera.guess(width, height)
         for face in frame.faces:
-            matrix, named = head_matrix(face, self._camera), face.blendshapes
-            row = {"frame": frame.index, "time": frame.seconds, "face": face.index, **named, **face.angles}
-            row |= dict(zip("xyz", self._place(face, matrix).tolist()))
+            anchor, named, angles = self._anchor(face), face.blendshapes, face.angles
+            matrix = head_matrix(face, self._camera, anchor)
+            row = {"frame": frame.index, "time": frame.seconds, "face": face.index, **named, **angles}
+            row |= dict(zip("xyz", (matrix[:3, :3] @ anchor + matrix[:3, 3]).tolist()))
             for table in tables:
                 table.add(row)
             if "glb" in self.kinds:
                 count, performance = self.performances.get(face.index, (0, None))
                 performance = performance or Performance(self._camera)
-                performance.add(face, frame.seconds, named, matrix)
+                performance.add(face, frame.seconds, named, matrix, abs(angles["yaw"]) + abs(angles["pitch"]))
                 self.performances[face.index] = count + 1, performance
         self.rows += len(frame.faces)
         if video is not None:
             video.add(draw_faces(frame.photo.pixels, frame.faces))
         return frame
 
-    @staticmethod
-    def _place(face: Face, matrix: np.ndarray) -> np.ndarray:
-        """(3,) the middle of the face in meters."""
-        return matrix[:3, :3] @ face_anchor(face.reconstruction.model) + matrix[:3, 3]
+    def _anchor(self, face: Face) -> np.ndarray:
+        """(3,) the middle of the mean face; all faces of a video are of one model."""
+        if self._middle is None:
+            self._middle = face_anchor(face.reconstruction.model)
+        return self._middle
 
     def _animations(self) -> None:
         for number, (count, performance) in sorted(self.performances.items()):

@@ -14,9 +14,14 @@ from pyface3d.morphable.default import arkit_twin
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.face_files import textured_mesh
 
+_BETTER = 5.0  # degrees that a frame is less turned than the best one before
+_WAIT = 15  # frames
+
 
 class Performance:
     """Collects a person's frames: a hundred numbers each, and the most frontal one for the texture.
+
+    A texture takes its time: a frame gets one when no better one follows for a while.
 
     Args:
         camera: of the video.
@@ -25,13 +30,15 @@ class Performance:
     def __init__(self, camera: PinholeCamera) -> None:
         self.camera = camera
         self._numbers = array("f")  # seconds, weights, matrix of each frame
-        self._best: tuple[float, Mesh] | None = None
+        self._best: tuple[float, int, Face | None] | None = None  # how far it is turned, number of the frame
+        self._look: Mesh | None = None
+        self._count = 0
         self._identity: np.ndarray | None = None
         self._model: MorphableModel | None = None
         self._names: list[str] = []
 
-    def add(self, face: Face, seconds: float, blendshapes: dict[str, float], matrix: np.ndarray) -> None:
-        """One more frame; ``matrix`` (4, 4) carries the model frame to the camera's."""
+    def add(self, face: Face, seconds: float, blendshapes: dict[str, float], matrix: np.ndarray, turned: float) -> None:
+        """One more frame; ``matrix`` (4, 4) carries the model frame to the camera's; ``turned`` degrees to any side."""
         model = face.reconstruction.model
         coeffs = face.reconstruction.coeffs
         assert coeffs is not None
@@ -46,9 +53,21 @@ class Performance:
         )
         self._numbers.extend([seconds, *weights, *matrix.ravel().tolist()])
         self._identity = identity.numpy()
-        frontal = abs(face.angles["yaw"]) + abs(face.angles["pitch"])
-        if self._best is None or frontal < self._best[0] - 5:  # degrees: a texture takes its time
-            self._best = frontal, textured_mesh(face)
+        if self._best is None or turned < self._best[0] - _BETTER:
+            self._best, self._look = (turned, self._count, face), None
+        elif self._look is None and self._count >= self._best[1] + _WAIT:
+            self._dress()
+        self._count += 1
+
+    def _dress(self) -> Mesh:
+        """The mesh of the best frame with its texture; the frame itself is let go."""
+        assert self._best is not None
+        if self._look is None:
+            turned, number, face = self._best
+            assert face is not None
+            self._look = textured_mesh(face)
+            self._best = turned, number, None
+        return self._look
 
     @property
     def _is_named(self) -> bool:
@@ -56,14 +75,14 @@ class Performance:
 
     def save(self, path: Path) -> None:
         """Writes the GLB: the person at rest, ARKit's targets by name where the model has them, and the motion."""
-        assert self._model is not None and self._best is not None and self._identity is not None
+        assert self._model is not None and self._identity is not None
         model = self._model
         rows = np.frombuffer(self._numbers, np.float32).reshape(-1, 1 + model.n_expression + 16)
         meters = METERS.get(model.unit, 1.0)
         matrices = rows[:, -16:].reshape(-1, 4, 4).astype(np.float64)
         matrices[:, :3, :3] /= meters
         coeffs = np.concatenate([self._identity, np.zeros(model.n_expression, np.float32)])
-        look = self._best[1]
+        look = self._dress()
         dress = {"uv": look.uv, "uv_triangles": look.uv_triangles, "texture": look.texture, "colors": look.colors}
         mesh = Mesh.from_model(model, torch.from_numpy(coeffs), **dress)
         camera = self.camera

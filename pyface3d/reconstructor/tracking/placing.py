@@ -11,11 +11,9 @@ from pyface3d.reconstructor.face import Face
 _UNKNOWN = 1.0  # a model without a unit is taken to be in meters
 
 
-def head_matrix(face: Face, camera: PinholeCamera) -> np.ndarray:
-    """(4, 4) from the model frame to the camera's, by OpenGL's and glTF's convention, in meters."""
-    model = face.reconstruction.model
-    anchor = face_anchor(model)
-    return camera.place(face.photo_pose, anchor, METERS.get(model.unit, _UNKNOWN))
+def head_matrix(face: Face, camera: PinholeCamera, anchor: np.ndarray) -> np.ndarray:
+    """(4, 4) from the model frame, whose :func:`face_anchor` (3,) is known, to the camera's (glTF's), in meters."""
+    return camera.place(face.photo_pose, anchor, METERS.get(face.reconstruction.model.unit, _UNKNOWN))
 
 
 def face_anchor(model: Any) -> np.ndarray:

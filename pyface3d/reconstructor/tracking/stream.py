@@ -12,10 +12,14 @@ from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
 from pyface3d.reconstructor.closeups import read_closeups
 from pyface3d.reconstructor.face import Face
+from pyface3d.reconstructor.streaming import in_order, workers
 from pyface3d.reconstructor.tracking.smoothing import OneEuro, Smoothing, ZeroPhase
 from pyface3d.reconstructor.tracking.tracker import Sight, Tracker
 
 _POSE = 12  # numbers of a pose
+_Frame = tuple[int, float, Photo]  # number, seconds, picture
+_Seen = tuple[int, float, Photo, list[Sight]]
+_AHEAD = 1  # frames that a thread is before the next one, where answers come late anyway
 _PAUSE = 0.5  # seconds hidden, after which a face is smoothed anew
 
 
@@ -54,22 +58,29 @@ def track_frames(
     Raises:
         ValueError: a frame of another kind, or time that does not go on.
     """
-    smoother = _Smoother(smoothing)
-    waiting: deque[tuple[int, float, Photo, list[Sight]]] = deque()
+    smoother = _Smoother(smoothing, tracker.method.name)
+    ahead = _AHEAD if smoothing.ahead else 0
+
+    def look(frame: _Frame) -> _Seen:
+        return *frame, tracker(frame[2], frame[1])
+
+    # the eyes and the memory have a thread each, where torch computes alone
+    with workers(1) as eyes, workers(1) as memory:
+        seen = in_order(eyes, look, _timed(frames, rate), ahead)
+        for finished in in_order(memory, smoother.add, seen, ahead):
+            yield from finished
+    yield from smoother.rest()
+
+
+def _timed(frames: Iterable[np.ndarray | tuple[float, np.ndarray]], rate: float) -> Iterator[_Frame]:
+    """Frames with their number and seconds."""
     last = -np.inf
     for index, frame in enumerate(frames):
         seconds, pixels = frame if isinstance(frame, tuple) else (index / rate, frame)
         if seconds <= last:
             raise ValueError(f"track: the seconds of frame {index} must be more than {last}, got {seconds}")
         last = seconds
-        photo = _photo(pixels, index)
-        sights = tracker(photo, seconds)
-        smoother.add(index, seconds, photo, sights)
-        waiting.append((index, seconds, photo, sights))
-        if len(waiting) > smoothing.ahead:
-            yield smoother.finished(*waiting.popleft(), tracker.method.name)
-    while waiting:
-        yield smoother.finished(*waiting.popleft(), tracker.method.name)
+        yield index, seconds, _photo(pixels, index)
 
 
 def _photo(pixels: np.ndarray, index: int) -> Photo:
@@ -82,16 +93,29 @@ def _photo(pixels: np.ndarray, index: int) -> Photo:
 class _Smoother:
     """Pose and expression of every face through time, as rows of numbers near one."""
 
-    def __init__(self, smoothing: Smoothing) -> None:
-        self.smoothing = smoothing
+    def __init__(self, smoothing: Smoothing, method: str) -> None:
+        self.smoothing, self.method = smoothing, method
+        self._waiting: deque[_Seen] = deque()
+        self._identities: dict[int, np.ndarray] = {}
         self._radius: float | None = None
         self._filters: dict[int, tuple[float, np.ndarray, OneEuro | ZeroPhase]] = {}  # last seconds, scale, filter
         # (frame, track): what is to be answered, its scale and its filter
         self._rows: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, OneEuro | ZeroPhase]] = {}
 
-    def add(self, index: int, seconds: float, photo: Photo, sights: list[Sight]) -> None:
-        """One more frame."""
+    def add(self, seen: _Seen) -> list[TrackedFrame]:
+        """One more frame; returns the one that can be answered with it, if any."""
+        self._learn(*seen)
+        self._waiting.append(seen)
+        return [self._finished(*self._waiting.popleft())] if len(self._waiting) > self.smoothing.ahead else []
+
+    def rest(self) -> Iterator[TrackedFrame]:
+        """The frames that are not answered yet, when no more come."""
+        while self._waiting:
+            yield self._finished(*self._waiting.popleft())
+
+    def _learn(self, index: int, seconds: float, photo: Photo, sights: list[Sight]) -> None:
         for sight in sights:
+            self._identities[sight.track.number] = sight.identity
             pose = sight.answer.pose_in_image(photo.height)[0].double().cpu().numpy()
             expression = sight.answer.model.split(sight.answer.coeffs)[1][0]  # type: ignore[arg-type]
             number = sight.track.number
@@ -119,21 +143,21 @@ class _Smoother:
         ahead = self.smoothing.ahead
         return ZeroPhase(ahead) if ahead else OneEuro(self.smoothing.strength)
 
-    def finished(self, index: int, seconds: float, photo: Photo, sights: list[Sight], method: str) -> TrackedFrame:
+    def _finished(self, index: int, seconds: float, photo: Photo, sights: list[Sight]) -> TrackedFrame:
         """The frame with its faces as they are answered."""
-        return TrackedFrame(index, seconds, photo, [self._face(index, photo, sight, method) for sight in sights])
+        return TrackedFrame(index, seconds, photo, [self._face(index, photo, sight) for sight in sights])
 
-    def _face(self, index: int, photo: Photo, sight: Sight, method: str) -> Face:
+    def _face(self, index: int, photo: Photo, sight: Sight) -> Face:
         number, answer = sight.track.number, sight.answer
         row, scale, filtered = self._rows.pop((index, number))
         if isinstance(filtered, ZeroPhase):
             row = filtered.at(index)
         pose = torch.from_numpy(row[:_POSE].reshape(1, 3, 4) * scale).float()
-        identity = torch.from_numpy(np.asarray(sight.track.identity))
+        identity = torch.from_numpy(self._identities[number])
         expression, seen = np.split(row[_POSE:], [answer.model.n_expression])
         coeffs = torch.cat([identity.float(), torch.from_numpy(expression).float()])[None]
         placed, find = _placed(answer, pose, coeffs, photo), sight.find
-        return Face(placed, photo, number, find.score, method, find.points, seen if len(seen) else None)
+        return Face(placed, photo, number, find.score, self.method, find.points, seen if len(seen) else None)
 
 
 def _placed(answer: Reconstruction, pose: torch.Tensor, coeffs: torch.Tensor, photo: Photo) -> Reconstruction:

@@ -29,11 +29,13 @@ class Sight:
         track: whose it is.
         answer: of this face alone, placed in the frame.
         find: of the detector.
+        identity: (K_i,) mean of the face's identities up to this frame.
     """
 
     track: Track
     answer: Reconstruction
     find: Find
+    identity: np.ndarray
 
 
 class Tracker:
@@ -127,7 +129,8 @@ class Tracker:
                 continue
             track.roi = better[k]
             track.learn(self.method.model.split(one.coeffs.float().cpu())[0][0].numpy())
-            sights.append(Sight(track, one, find))
+            assert track.identity is not None
+            sights.append(Sight(track, one, find, track.identity))
         return sights
 
     def _answer(self, photo: Photo, rois: np.ndarray) -> Reconstruction:
