@@ -1,6 +1,7 @@
 #include "kernels/synthesize_shape.h"
 
 #include "kernels/morphable_tile.h"
+#include "kernels/panel_product.h"
 
 namespace pyface3d {
 namespace PYFACE3D_ISA {
@@ -104,11 +105,11 @@ void accumulate_coeffs(const T* packed, int64_t K, const Vec<T> (&h)[J][3], T* s
   }
 }
 
-// One face over one packed block: its gradients join the running sums.
+// One posed face over one packed block: its gradients join the running sums.
 template <typename T>
 void backward_face(const Model<T>& m, const T* packed, int64_t face, int64_t first, int64_t last, T* sums) {
   constexpr int L = kLanes<T>, J = 4;  // J * 3 registers of h
-  const T* pose = m.pose ? m.pose + face * 12 : nullptr;
+  const T* pose = m.pose + face * 12;
   for (int64_t n = first; n < last; n += J * L) {
     Vec<T> h[J][3] = {};
     for (int j = 0; j < J; ++j) {
@@ -117,22 +118,37 @@ void backward_face(const Model<T>& m, const T* packed, int64_t face, int64_t fir
       const T* tile = packed + (v - first) / L * tile_size<T>(m.K);
       Vec<T> grad[3];
       load_vertices<T>(m.grad_out + (face * m.N + v) * 3, static_cast<int>(smaller(last - v, L)), grad);
-      if (pose) {
-        Vec<T> shape[1][3];
-        synthesize_tile<T, 1>(tile, m.K, m.coeffs + face * m.K, m.K, shape);
-        accumulate_pose<T>(grad, shape[0], sums + m.K * L);
-        unpose_tile<T>(pose, grad, h[j]);
-      } else {
-        for (int d = 0; d < 3; ++d) h[j][d] = grad[d];
-      }
+      Vec<T> shape[1][3];
+      synthesize_tile<T, 1>(tile, m.K, m.coeffs + face * m.K, m.K, shape);
+      accumulate_pose<T>(grad, shape[0], sums + m.K * L);
+      unpose_tile<T>(pose, grad, h[j]);
     }
     accumulate_coeffs<T, J>(packed + (n - first) / L * tile_size<T>(m.K), m.K, h, sums);
   }
+}
+
+// grad_coeffs of faces without a pose over the vertices [first, last): grad_out times the basis as it lies.
+template <typename T>
+void backward_unposed(const SynthesizeShape<T>& p, const Model<T>& m, int64_t face0, int64_t faces, int64_t first,
+                      int64_t last, T* packed, T* part) {
+  const int64_t rows = 3 * (last - first), width = m.K + 12;
+  const int vectors = panel_vectors<T>(m.K), W = vectors * kLanes<T>;
+  for (int64_t k = 0; k < m.K; k += W) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t n = first + r / 3, row = (p.indices ? p.indices[n] : n) * 3 + r % 3;
+      pack_panel_row(m.basis + row * m.K, m.K, k, W, packed + r * W);
+    }
+    const T* grad = m.grad_out + (face0 * m.N + first) * 3;
+    multiply_panel(Panel<T>{packed, rows, vectors, grad, 3 * m.N, part + k, width, smaller(m.K - k, W)}, faces);
+  }
+  for (int64_t f = 0; f < faces; ++f)
+    for (int i = 0; i < 12; ++i) part[f * width + m.K + i] = 0;
 }
 }  // namespace
 
 template <typename T>
 int64_t synthesize_shape_scratch(const SynthesizeShape<T>& p, bool backward) {
+  if (backward && p.want_params && !p.pose) return kSynthesizeChunk * 3 * kPanelVectors * kLanes<T>;
   const int64_t packed = kSynthesizeBlock / kLanes<T> * tile_size<T>(p.coeff_count);
   return packed + (backward ? smaller(p.batch, kSynthesizeFaces) * (p.coeff_count + 12) * kLanes<T> : 0);
 }
@@ -163,6 +179,11 @@ void synthesize_shape_backward(const SynthesizeShape<T>& p, T* scratch, int64_t 
     const int64_t chunk = item / groups, face0 = item % groups * kSynthesizeFaces;
     const int64_t faces = smaller(kSynthesizeFaces, p.batch - face0),
                   chunk_end = smaller((chunk + 1) * kSynthesizeChunk, m.N);
+    T* part = p.grad_parts + (chunk * p.batch + face0) * width;
+    if (!m.pose) {
+      backward_unposed(p, m, face0, faces, chunk * kSynthesizeChunk, chunk_end, scratch, part);
+      continue;
+    }
     for (int64_t i = 0; i < faces * width * L; ++i) sums[i] = 0;
     for (int64_t first = chunk * kSynthesizeChunk; first < chunk_end; first += kSynthesizeBlock) {
       const int64_t last = smaller(first + kSynthesizeBlock, chunk_end);
@@ -172,7 +193,6 @@ void synthesize_shape_backward(const SynthesizeShape<T>& p, T* scratch, int64_t 
       pack_block<T>(p, m, first, last, scratch);
       for (int64_t f = 0; f < faces; ++f) backward_face<T>(m, scratch, face0 + f, first, last, sums + f * width * L);
     }
-    T* part = p.grad_parts + (chunk * p.batch + face0) * width;
     for (int64_t i = 0; i < faces * width; ++i) part[i] = lane_sum<T>(load<T>(sums + i * L));
   }
 }

@@ -4,7 +4,7 @@
 // grad_V[n];
 //   grad_mean[n] = sum_b h[b, n];  grad_basis[n] = sum_b h[b, n] c[b]^T.
 // CPU scheme: a block of vertices is packed once to [tile][k][xyz][lane] and stays in cache while all faces pass over
-// it.
+// it; without a pose, grad_c is a product of matrices (panel_product.h).
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/model_pass.h"
@@ -30,9 +30,9 @@ struct SynthesizeShape {   // contiguous, one scalar type
   bool want_params, want_mean, want_basis;   // backward only: which gradients
 };
 
-constexpr int64_t kSynthesizeBlock = 64;       // vertices packed together; a multiple of every lane count
-constexpr int64_t kSynthesizeChunk = 64 * 56;  // vertices per partial sum: fixed, so threads do not change the bits
-constexpr int64_t kSynthesizeFaces = 128;      // faces per backward item: bounds its scratch memory
+constexpr int64_t kSynthesizeBlock = 64;      // vertices packed together; a multiple of every lane count
+constexpr int64_t kSynthesizeChunk = 64 * 8;  // vertices per partial sum: fixed, so threads do not change the bits
+constexpr int64_t kSynthesizeFaces = 128;     // faces per backward item: bounds its scratch memory
 
 PYFACE3D_INLINE int64_t synthesize_blocks(int64_t vertices) {
   return (vertices + kSynthesizeBlock - 1) / kSynthesizeBlock;
