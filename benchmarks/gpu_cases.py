@@ -134,9 +134,23 @@ def basis_cases(device, small) -> Iterator[Case]:
     yield Case("synthesize_shape of indices", ours, eager, eager, compiled=False)
 
 
+def portrait_cases(device, small) -> Iterator[Case]:
+    """Labeled portraits, where what reads and writes pictures is installed: not captured, their triangles vary."""
+    try:
+        if device.type == "cpu":
+            import cv2  # noqa: F401  # compresses there
+
+        from pyface3d.data.synthetic import SyntheticFaces
+    except ImportError:
+        return
+    faces, count = SyntheticFaces(seed=0, device=device), 4 if small else 1024
+    yield Case(f"{count} portraits", lambda: faces.render(range(count))["image"], None, None)
+
+
 def cases(device, small) -> Iterator[Case]:
     """All of them."""
     torch.manual_seed(0)
     yield from record_cases(device, small)
     yield from basis_cases(device, small)
     yield from mesh_cases(device, small)
+    yield from portrait_cases(device, small)

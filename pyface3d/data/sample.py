@@ -114,7 +114,8 @@ def _stack(key: str, values: list[Tensor | None]) -> Tensor:
         found = ", ".join(map(str, sorted(shapes)))
         raise ValueError(f"collate: {key} must have one shape in a batch, got {found}; give all sets the same size")
     shape = [max(sizes) for sizes in zip(*shapes)]
-    stacked = torch.zeros(len(values), *shape, dtype=present[0].dtype)
+    there = next((value.device for value in present if value.device.type != "cpu"), None)  # rendered portraits
+    stacked = torch.zeros(len(values), *shape, dtype=present[0].dtype, device=there)
     for row, value in zip(stacked, values, strict=True):
         if value is not None:
             row[tuple(slice(0, size) for size in value.shape)] = value

@@ -85,5 +85,7 @@ def _pair(method: Method, network: Trunk, batch: Mapping[str, Any]) -> tuple[Ten
     if "params" not in batch:
         return torch.zeros(0, network.num_features), torch.zeros(0, space.n_params)
     rows = batch.get("has_params", torch.ones(len(batch["image"]), dtype=torch.bool))
-    features = network.pool(network.forward_features(method.preprocess(batch["image"][rows]))).flatten(1)
-    return features, space.whiten(batch["params"][rows])
+    device = method.model.mean.device  # portraits may lie on a GPU to which the method moves later
+    images, params = (batch[key][rows].to(device) for key in ("image", "params"))
+    features = network.pool(network.forward_features(method.preprocess(images))).flatten(1)
+    return features, space.whiten(params)

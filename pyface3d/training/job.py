@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from pyface3d.camera import ParameterSpace
 from pyface3d.data import Augment, Strength, Tolerant, read_names
 from pyface3d.data.augment import LIGHT, PRNET
-from pyface3d.data.synthetic import parameter_space
+from pyface3d.data.synthetic import parameter_space, portrait_count
 from pyface3d.fitting import Correspondence, read_correspondence
 from pyface3d.foreign.regular import read_text
 from pyface3d.foreign.text import parse_yaml
@@ -54,7 +54,8 @@ def run_training(
     """``train`` with everything by name: makes the method, opens the data, writes weights at each checkpoint.
 
     On a CPU it runs in as many processes as there are cores (at most 8), of one thread each, that average their
-    gradients; on GPUs in one for each. The first process shows the bar.
+    gradients; on GPUs in one for each. The first process shows the bar. Rendered portraits that no pool keeps are
+    rendered on the GPU itself, unless ``workers`` asks for processes that render.
 
     Args:
         name: of the method.
@@ -116,6 +117,8 @@ def _run(
     common["leave_out"] = read_names(options.pop("leave_out")) if "leave_out" in options else ()
     common["correspondence"] = _way_to(method, options.pop("correspondence", None))
     common["labels_model"] = None if own_model is None else load_model(Path(own_model))
+    if any(portrait_count(source, "train") is not None for source in sources) and job["pool"] is None:
+        common["device"] = _renders_on(options)
     sets = [Tolerant(data) for source in sources for data in open_source(source, method, seed, **common)]
     strength = AUGMENTS[job["augment"]]
     changes = None if strength is None else Augment(label_space(method), method.model, method.atlas, strength)
@@ -135,6 +138,15 @@ def _run(
         "pictures_per_second": round(report["pictures_per_second"], 1),
         "notes": [*([report["start"]] if report["start"] else []), *notes, *_refused(sets)],
     }
+
+
+def _renders_on(options: dict[str, Any]) -> torch.device | None:
+    """This process' GPU, if portraits may be rendered there; readers in processes of their own could not share it."""
+    wanted = options.get("accelerator", "auto") in ("auto", "gpu", "cuda") and not options.get("workers")
+    if not (wanted and torch.cuda.is_available()):
+        return None
+    options["workers"] = 0
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
 
 
 def _way_to(method: Method, path: str | None) -> Correspondence | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.data import Dataset
 
 from pyface3d.camera import ParameterSpace
@@ -31,6 +32,7 @@ def open_source(
     labels_model: MorphableModel | None = None,
     correspondence: Correspondence | None = None,
     leave_out: Collection[str] = (),
+    device: str | torch.device | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Dataset]:
     """The sets that a name stands for, in the crop size of a method and with labels of its face model.
@@ -51,6 +53,7 @@ def open_source(
             translated, not those of the files.
         correspondence: from that model to the method's: labels are translated by it, not by landmarks.
         leave_out: names of samples that are not taken, such as photos that a test set has, too.
+        device: where portraits are rendered that no pool keeps; None: on the CPU.
         tell: is told what was translated, and how exactly.
 
     Raises:
@@ -64,7 +67,7 @@ def open_source(
     size = method.images.size
     count = portrait_count(name, "open_source")
     if count is not None:
-        faces = SyntheticFaces(size=size, seed=seed, length=count or EPOCH)
+        faces = SyntheticFaces(size=size, seed=seed, length=count or EPOCH, device=device if pool is None else None)
         return [faces if pool is None else _pooled(pool, f"synthetic-{size}-{seed}", faces)]
     sets = open_sets(Path(name), size, tests=tests)
     if not sets:

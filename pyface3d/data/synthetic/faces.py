@@ -1,7 +1,8 @@
 """Endless labeled portraits, rendered from a face model."""
 
-import os
+import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,19 +22,7 @@ from pyface3d.data.synthetic.regions import Regions
 from pyface3d.data.synthetic.sensor import photograph
 from pyface3d.morphable import MorphableModel
 
-GROUP = 16  # images rendered at once: their tensors stay in the cache
-
-
-def portrait_count(source: str | os.PathLike, caller: str) -> int | None:
-    """COUNT of ``synthetic:COUNT``, 0 of ``synthetic`` alone, None of anything else.
-
-    Raises:
-        ValueError: COUNT is no number.
-    """
-    kind, _, count = os.fspath(source).partition(":")
-    if kind == "synthetic" and count and not count.isdecimal():
-        raise ValueError(f"{caller}: synthetic:COUNT wants a number, got {count!r}")
-    return int(count or 0) if kind == "synthetic" else None
+GROUP, DEVICE_GROUP = 16, 256  # images rendered at once: a CPU's stay in its cache, a GPU wants many
 
 
 class SyntheticFaces(Dataset):
@@ -51,6 +40,9 @@ class SyntheticFaces(Dataset):
         seed: name of the endless set.
         length: number of images that ``len`` tells; any index from 0 on can be rendered.
         jitter: standard deviation of the crop's shift, as a share of its side; its scale varies 1.5 times as much.
+        device: where portraits are rendered and their tensors lie; None: the CPU. Elsewhere rounding differs, and
+            pictures are compressed by tensor code (:func:`pyface3d.data.synthetic.jpeg.compress`), a gray level or so
+            beside the CPU's library.
 
     Example:
         >>> faces = SyntheticFaces(seed=1)
@@ -68,20 +60,33 @@ class SyntheticFaces(Dataset):
         seed: int = 0,
         length: int = 1_000_000,
         jitter: float = 0.025,
+        device: str | torch.device | None = None,
     ):
-        self.model = MorphableModel.default("head") if model is None else model
+        model = MorphableModel.default("head") if model is None else model
+        self.device = torch.device("cpu" if device is None else device)
         self.size, self.seed, self.length, self.jitter = size, seed, length, jitter
-        self._hash = self.model.hash()
+        self._hash = model.hash()
+        self.model = model if self.device.type == "cpu" else copy.deepcopy(model).to(self.device)
+        self._group = GROUP if self.device.type == "cpu" else DEVICE_GROUP
+        with self._placed():
+            self._prepare()
+
+    def _placed(self) -> AbstractContextManager[Any]:
+        """New tensors lie on the device; the mode costs time, which the CPU's need not pay."""
+        return nullcontext() if self.device.type == "cpu" else self.device
+
+    def _prepare(self) -> None:
+        """What all portraits of a head share."""
         self.regions = Regions(self.model)
         self.paint = Paint(self.regions)
-        hair = hairdo.TRIANGLES + self.model.n_vertices
-        glasses = eyewear.TRIANGLES + self.model.n_vertices + hairdo.RINGS * hairdo.SPOKES
+        hair = hairdo.TRIANGLES.to(self.device) + self.model.n_vertices
+        glasses = eyewear.TRIANGLES.to(self.device) + self.model.n_vertices + hairdo.RINGS * hairdo.SPOKES
         self._front = torch.cat([self.model.triangles, _half(hair), _half(glasses)])
         self._triangles = torch.cat([self.model.triangles, hair, glasses])
         mean = self.regions.points
         normals = ops.vertex_normals(mean[None], self.model.triangles)[0]
         self._visibility = Visibility(mean, self.model.triangles, normals)
-        self._extremes = _extremes(self.regions)
+        self._extremes = self.regions.extremes()
 
     def __len__(self) -> int:
         return self.length
@@ -111,12 +116,14 @@ class SyntheticFaces(Dataset):
         """
         if not len(indices):
             return {key: value[:0] for key, value in self.render([0]).items()}
-        batches = [self._render(indices[start : start + GROUP]) for start in range(0, len(indices), GROUP)]
+        groups = range(0, len(indices), self._group)
+        with self._placed():
+            batches = [self._render(indices[start : start + self._group]) for start in groups]
         return {key: torch.cat([batch[key] for batch in batches]) for key in batches[0]}
 
     @torch.no_grad()
     def _render(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        draws = Draws(self.seed, indices)
+        draws = Draws(self.seed, indices, self.device)
         coeffs = pose.coefficients(draws, self.model)
         vertices = self.model.synthesize(coeffs)  # (B, N, 3)
         view = pose.View.draw(draws, self._in_eyes(vertices[:, self.model.landmarks]), self.size, self.jitter)
@@ -139,10 +146,11 @@ class SyntheticFaces(Dataset):
     @torch.no_grad()
     def labels(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """The labels of ``render`` without ``visible``, and without the cost of a picture."""
-        draws = Draws(self.seed, indices)
-        coeffs = pose.coefficients(draws, self.model)
-        framing = self.model.synthesize(coeffs, indices=self.model.landmarks)
-        return self._labels(framing, coeffs, pose.View.draw(draws, self._in_eyes(framing), self.size, self.jitter))
+        with self._placed():
+            draws = Draws(self.seed, indices, self.device)
+            coeffs = pose.coefficients(draws, self.model)
+            framing = self.model.synthesize(coeffs, indices=self.model.landmarks)
+            return self._labels(framing, coeffs, pose.View.draw(draws, self._in_eyes(framing), self.size, self.jitter))
 
     def _see(self, points: Tensor, view: pose.View) -> Tensor:
         """Points of the model frame in the picture."""
@@ -192,7 +200,7 @@ class SyntheticFaces(Dataset):
         gaze = pose.turn(draws.normal(0.2).clamp(-0.5, 0.5), 1) @ pose.turn(draws.normal(0.1).clamp(-0.3, 0.3), 0)
         for name in ("eyeball_left", "eyeball_right"):
             if name in self.model.parts:
-                ids = self.model.parts[name]
+                ids = self.model.parts[name].to(self.device)
                 eye = points.index_select(1, ids)
                 center = eye.mean(1, keepdim=True)
                 points.index_copy_(1, ids, (eye - center) @ gaze.mT + center)
@@ -239,11 +247,3 @@ class _Dressed:
 def _half(triangles: Tensor) -> Tensor:
     """The front sides of triangles that are listed front sides first, then back sides."""
     return triangles[: len(triangles) // 2]
-
-
-def _extremes(regions: Regions) -> tuple[int, int, int]:
-    """Vertices of the mean head that are farthest to the side (above the ears), up and back."""
-    points = torch.where(regions.skin[:, None], regions.points, torch.zeros(()))
-    wide = torch.where((points[:, 1] > 0.3) & (points[:, 1] < 0.9), points[:, 0], torch.zeros(()))
-    back = torch.where(points[:, 1] > -0.5, -points[:, 2], torch.zeros(()))
-    return int(wide.argmax()), int(points[:, 1].argmax()), int(back.argmax())

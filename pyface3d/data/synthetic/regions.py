@@ -32,7 +32,7 @@ class Regions:
     def __init__(self, model: MorphableModel):
         if model.landmarks is None:
             raise ValueError(f"SyntheticFaces: model must have 68 landmarks to be painted, {model.name} has none")
-        mean, marks = model.mean.float().cpu(), model.landmarks.cpu()
+        mean, marks = model.mean.float(), model.landmarks
         self.eye_center = (mean[marks[36]] + mean[marks[45]]) / 2
         self.eye_distance = float((mean[marks[36]] - mean[marks[45]]).norm())
         points = (mean - self.eye_center) / self.eye_distance  # (N, 3)
@@ -55,7 +55,7 @@ class Regions:
         self.part: dict[str, Tensor] = {}
         for name, ids in model.parts.items():
             if name not in SKIN_PARTS:
-                self.part[name] = torch.zeros(n, dtype=torch.bool).index_fill_(0, ids.cpu(), True)
+                self.part[name] = torch.zeros(n, dtype=torch.bool).index_fill_(0, ids.to(self.points.device), True)
         self.skin = ~torch.stack([torch.zeros(n, dtype=torch.bool), *self.part.values()]).any(0)
         upper = self.points[self.skin & (self.points[:, 1] > 0.55), 0].abs()
         half_width = float(upper.max()) if len(upper) else math.inf
@@ -67,6 +67,13 @@ class Regions:
         points = self.points[self.part[part]]
         rays = points - points.mean(0)
         return torch.acos((rays[:, 2] / rays.norm(dim=1).clamp_min(1e-6)).clamp(-1, 1))
+
+    def extremes(self) -> tuple[int, int, int]:
+        """Vertices of the mean head that are farthest to the side (above the ears), up and back."""
+        points = torch.where(self.skin[:, None], self.points, torch.zeros(()))
+        wide = torch.where((points[:, 1] > 0.3) & (points[:, 1] < 0.9), points[:, 0], torch.zeros(()))
+        back = torch.where(points[:, 1] > -0.5, -points[:, 2], torch.zeros(()))
+        return int(wide.argmax()), int(points[:, 1].argmax()), int(back.argmax())
 
     def _brows(self, at: Tensor) -> None:
         distances, positions = [], []

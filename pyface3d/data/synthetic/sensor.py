@@ -2,13 +2,13 @@
 
 import functools
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from pyface3d.data.synthetic.draws import Draws
+from pyface3d.data.synthetic.jpeg import compress
 
 GRAIN_SIDE, BLUR_REACH = 512, 4
 
@@ -50,18 +50,19 @@ def _blur(draws: Draws, picture: Tensor) -> Tensor:
 
 
 @functools.cache
-def _grain_bank(size: int) -> Tensor:
+def _grain_bank(size: int, device: torch.device) -> Tensor:
     """(G, G, S, S) all windows of a periodic picture of white noise."""
     stream = np.random.Generator(np.random.Philox(key=[1, 2**32]))
     noise = stream.standard_normal((GRAIN_SIDE, GRAIN_SIDE), dtype=np.float32)
-    return torch.from_numpy(np.pad(noise, (0, size), mode="wrap")[:-1, :-1]).unfold(0, size, 1).unfold(1, size, 1)
+    wrapped = torch.from_numpy(np.pad(noise, (0, size), mode="wrap")[:-1, :-1]).to(device)
+    return wrapped.unfold(0, size, 1).unfold(1, size, 1)
 
 
 def _grain(draws: Draws, size: int) -> Tensor:
     """(B, 3, S, S) white noise cut from one bank; gray for half of the pictures."""
     corner = draws.uniform(0, GRAIN_SIDE, 6).long().view(-1, 3, 2)
     corner = torch.where(draws.chance(0.5)[:, None, None], corner[:, :1], corner)
-    return _grain_bank(size)[corner[..., 0], corner[..., 1]]
+    return _grain_bank(size, corner.device)[corner[..., 0], corner[..., 1]]
 
 
 def _frame(draws: Draws, picture: Tensor) -> Tensor:
@@ -79,9 +80,14 @@ def _frame(draws: Draws, picture: Tensor) -> Tensor:
 
 def _jpeg(draws: Draws, pictures: Tensor) -> Tensor:
     """Some of the pictures uint8 (B, 3, S, S) encoded and decoded, in place."""
-    chosen, quality = draws.chance(0.5), draws.uniform(30, 95).int().tolist()
-    for k in chosen.nonzero()[:, 0].tolist():
+    chosen, quality = draws.chance(0.5), draws.uniform(30, 95).int()
+    rows = chosen.nonzero()[:, 0]
+    if pictures.device.type != "cpu":
+        return pictures.index_copy_(0, rows, compress(pictures[rows], quality[rows]))
+    import cv2  # not on every machine with a GPU
+
+    for k, q in zip(rows.tolist(), quality[rows].tolist()):
         pixels = np.ascontiguousarray(pictures[k].permute(1, 2, 0).numpy())
-        code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality[k]])[1]
+        code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, q])[1]
         pictures[k] = torch.from_numpy(cv2.imdecode(code, cv2.IMREAD_COLOR)).permute(2, 0, 1)
     return pictures
