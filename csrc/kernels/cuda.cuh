@@ -73,17 +73,25 @@ inline const char* cuda_fill(void* to, int value, int64_t bytes, void* stream) {
 }
 
 // Sum over a block's kCudaThreads threads, in a fixed order; every thread gets it. `shared` holds kCudaThreads values.
-template <typename T>
-__device__ __forceinline__ T block_sum(T value, T* shared) {
+template <typename T, typename Combine>
+__device__ __forceinline__ T block_combine(T value, T* shared, Combine combine) {
   const unsigned t = threadIdx.x;
   shared[t] = value;
   __syncthreads();
   for (unsigned half = kCudaThreads / 2; half > 0; half /= 2) {
-    if (t < half) shared[t] += shared[t + half];
+    if (t < half) shared[t] = combine(shared[t], shared[t + half]);
     __syncthreads();
   }
-  const T sum = shared[0];
+  const T all = shared[0];
   __syncthreads();  // before the next use of `shared`
-  return sum;
+  return all;
+}
+template <typename T>
+__device__ __forceinline__ T block_sum(T value, T* shared) {
+  return block_combine(value, shared, [](T a, T b) { return a + b; });
+}
+template <typename T>
+__device__ __forceinline__ T block_most(T value, T* shared) {  // the largest
+  return block_combine(value, shared, [](T a, T b) { return a > b ? a : b; });
 }
 }  // namespace pyface3d

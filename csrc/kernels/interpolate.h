@@ -15,7 +15,7 @@ struct Interpolate {                              // contiguous, one scalar type
   T* out;                                         // (B, H, W, C), forward only
   T* grad_barycentrics;                           // (B, H, W, 3), backward only
   T* grad_attributes;                             // (B, N, C), backward only: per face also where attributes are shared
-  void* scatter_workspace;                        // CUDA: 64-bit words, scatter.cuh, backward only
+  uint32_t* gathering;                            // CUDA workspace: pixel_gather.cuh, backward only
   int64_t batch, pixels, vertex_count, channels;  // B, H W, N, C
   int64_t triangle_count;                         // F
   bool shared;                                    // attributes are (N, C)

@@ -211,13 +211,12 @@ void rasterize_backward(const Rasterize<T>& p, int64_t begin, int64_t end) {
     for (int64_t i = face * pixels; i < (face + 1) * pixels; ++i) {
       const int32_t id = p.triangle_ids[i];
       if (id < 0) continue;
-      const T* b = p.barycentrics + i * 3;
-      const T* grad_b = p.grad_barycentrics + i * 3;
-      const T grad_z = p.grad_depth[i];
-      const int64_t n0 = int64_t{3} * p.corners[id], n1 = int64_t{3} * p.corners[id + p.triangle_count];
-      const int64_t n2 = int64_t{3} * p.corners[id + 2 * p.triangle_count];
-      TrianglePlane<T>(vertices + n0, vertices + n1, vertices + n2)
-          .backward({b[0], b[1], b[2]}, grad_b, grad_z, grad_vertices + n0, grad_vertices + n1, grad_vertices + n2);
+      const int32_t* corner = p.corners + id;
+      const int64_t n[3] = {corner[0], corner[p.triangle_count], corner[2 * p.triangle_count]};
+      const Vector3<T> grad = TrianglePlane<T>(vertices + 3 * n[0], vertices + 3 * n[1], vertices + 3 * n[2])
+                                  .grad(p.grad_barycentrics + i * 3, p.grad_depth[i]);
+      for (int k = 0; k < 3; ++k)
+        store_row(grad_vertices, n[k], load_row(grad_vertices, n[k]) + grad * p.barycentrics[i * 3 + k]);
     }
   }
 }

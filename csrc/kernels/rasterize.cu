@@ -2,8 +2,8 @@
 // of a key (depth, then the smaller id); draw the few large triangles, one block per 16 x 16 tile and face; read the
 // winners out. A float32 key packs 32 bits of depth with 32 of id; float64 needs all 64 for depth, so it takes a second
 // pass for the id. The order of atomics cannot show: the largest key wins whoever comes first.
+#include "kernels/pixel_gather.cuh"
 #include "kernels/rasterize.h"
-#include "kernels/scatter.cuh"
 
 namespace pyface3d {
 namespace {
@@ -157,25 +157,17 @@ __global__ void read_out_kernel(Rasterize<T> p) {
   }
 }
 
+// Backward: what a pixel's vertices get, but for the factors b_j; then gathered.
 template <typename T>
-struct BackwardJob {  // one pixel's addends to the gradients of its three vertices
-  Rasterize<T> p;
-  template <typename Add>
-  __device__ void operator()(int64_t i, Add& add) const {
-    const int32_t id = p.triangle_ids[i];
-    if (id < 0 || id >= p.triangle_count) return;
-    const Corners n(p, id);
-    if (!n.inside(p.vertex_count)) return;
-    const int64_t face = i / (p.height * p.width);
-    const T* b = p.barycentrics + i * 3;
-    T grad[3][3] = {};
-    plane_of<T>(p, face, id)
-        .backward({b[0], b[1], b[2]}, p.grad_barycentrics + i * 3, p.grad_depth[i], grad[0], grad[1], grad[2]);
-    const int64_t vertex[3] = {n.n0, n.n1, n.n2};
-    for (int k = 0; k < 3; ++k)
-      for (int d = 0; d < 3; ++d) add((face * p.vertex_count + vertex[k]) * 3 + d, grad[k][d]);
+__global__ void pixel_grads_kernel(Rasterize<T> p, ShownTriangles shown, T* grads) {
+  for (int64_t i = cuda_first(); i < p.batch * shown.pixels; i += cuda_stride()) {
+    const int64_t* corners = shown.triangle_at(i);
+    if (!corners) continue;
+    const T* v = p.vertices + i / shown.pixels * p.vertex_count * 3;
+    const TrianglePlane<T> plane(v + 3 * corners[0], v + 3 * corners[1], v + 3 * corners[2]);
+    store_row(grads, i, plane.grad(p.grad_barycentrics + i * 3, p.grad_depth[i]));
   }
-};
+}
 
 template <typename T, bool kFindId>
 const char* draw(const Rasterize<T>& p, void* stream) {
@@ -205,9 +197,12 @@ const char* rasterize_forward_cuda(const Rasterize<T>& p, void* stream) {
 
 template <typename T>
 const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream) {
-  const int64_t pixels = p.height * p.width;
-  const ScatterFaces faces{p.batch, pixels, p.vertex_count * 3};
-  return cuda_scatter(BackwardJob<T>{p}, faces, pixels, p.grad_vertices, p.workspace.scatter, stream);
+  T* grads = static_cast<T*>(p.workspace.pixel_grads);
+  const ShownTriangles shown{p.triangle_ids,     p.workspace.triangles, p.workspace.gathering, p.batch,
+                             p.height * p.width, p.vertex_count,        p.triangle_count};
+  const unsigned blocks = cuda_blocks(p.batch * shown.pixels);
+  const char* error = cuda_launch(pixel_grads_kernel<T>, blocks, kCudaThreads, stream, p, shown, grads);
+  return error ? error : gather_pixels<T>({shown, p.barycentrics, grads, p.grad_vertices, 3}, stream);
 }
 
 PYFACE3D_INSTANTIATE_LAUNCHERS(rasterize, Rasterize)

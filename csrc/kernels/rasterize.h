@@ -6,6 +6,7 @@
 #pragma once
 #include "kernels/inline.h"
 #include "kernels/simd.h"
+#include "kernels/vector3.h"
 
 namespace pyface3d {
 struct RasterizeWorkspace {  // CUDA only
@@ -13,7 +14,9 @@ struct RasterizeWorkspace {  // CUDA only
   unsigned long long* keys;  // (B, H, W) the best bid for each pixel
   int32_t* large;            // (B, F) ids of large triangles, in any order
   int32_t* large_count;      // (B,)
-  void* scatter;             // scatter_words(3 B N) 64-bit words, backward only
+  const int64_t* triangles;  // (F, 3), backward only
+  void* pixel_grads;         // (B, H, W, 3), backward only
+  uint32_t* gathering;       // pixel_gather.cuh, backward only
 };
 
 template <typename T>
@@ -117,15 +120,11 @@ struct TrianglePlane {
 
   PYFACE3D_INLINE T depth(const Barycentric<T>& b) const { return z + product(b.b1, z1) + product(b.b2, z2); }
 
-  // vjp of at() and depth(): adds to the gradients of the three vertices.
-  PYFACE3D_INLINE void backward(const Barycentric<T>& b, const T* grad_b, T grad_z, T* grad_v0, T* grad_v1,
-                                T* grad_v2) const {
+  // vjp of at() and depth() at a pixel: vertex j gets b_j times this.
+  PYFACE3D_INLINE Vector3<T> grad(const T* grad_b, T grad_z) const {
     const T g1 = (grad_b[1] - grad_b[0] + grad_z * z1) * inverse_area;
     const T g2 = (grad_b[2] - grad_b[0] + grad_z * z2) * inverse_area;
-    const T gx = g1 * y2 - g2 * y1, gy = g2 * x1 - g1 * x2;  // G above
-    grad_v0[0] -= b.b0 * gx, grad_v0[1] -= b.b0 * gy, grad_v0[2] += b.b0 * grad_z;
-    grad_v1[0] -= b.b1 * gx, grad_v1[1] -= b.b1 * gy, grad_v1[2] += b.b1 * grad_z;
-    grad_v2[0] -= b.b2 * gx, grad_v2[1] -= b.b2 * gy, grad_v2[2] += b.b2 * grad_z;
+    return {-(g1 * y2 - g2 * y1), -(g2 * x1 - g1 * x2), grad_z};  // -G above
   }
 };
 

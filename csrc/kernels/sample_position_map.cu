@@ -47,11 +47,19 @@ constexpr int kFaces = 4;
 template <typename T>
 struct TapsJob {  // item 4 n + k: tap k of point n
   SamplePositionMap<T> p;
-  __device__ int64_t cell(int64_t item) const {
-    const MapPoint<T> at(p, item / 4);
-    const int64_t row = at.row.low + (item % 4 < 2 ? 0 : at.row.step);
-    return row * p.columns + at.column.low + (item % 2 == 0 ? 0 : at.column.step);
+
+  __device__ int64_t units() const { return p.points; }
+
+  template <typename Visit>
+  __device__ void each(int64_t, int64_t n, Visit visit) const {
+    const MapPoint<T> at(p, n);
+    for (uint32_t k = 0; k < 4; ++k) {
+      const int64_t row = at.row.low + (k < 2 ? 0 : at.row.step);
+      visit(row * p.columns + at.column.low + (k % 2 == 0 ? 0 : at.column.step), static_cast<uint32_t>(4 * n) + k);
+    }
   }
+
+  __device__ bool sorts(int64_t, int64_t, uint32_t) const { return true; }
 };
 
 // The weight of a tap.
@@ -68,8 +76,9 @@ __global__ void grad_maps_kernel(SamplePositionMap<T> p, Incidence table) {
   for (int64_t i = cuda_first(); i < groups * plane; i += cuda_stride()) {
     const int64_t first = i / plane * kFaces, texel = i % plane;
     T sums[kFaces][3] = {};
-    for (int64_t at = table.offsets()[texel]; at < table.offsets()[texel + 1]; ++at) {
-      const int64_t item = table.items()[at];
+    const uint32_t *items = table.items(0), end = table.offsets(0)[texel + 1];
+    for (uint32_t at = table.offsets(0)[texel]; at < end; ++at) {
+      const int64_t item = items[at];
       const T weight = weight_of(p, item);
       PYFACE3D_UNROLL
       for (int f = 0; f < kFaces; ++f) {
@@ -97,7 +106,7 @@ const char* sample_position_map_backward_cuda(const SamplePositionMap<T>& p, voi
   const char* error = nullptr;
   if (p.want_uv) error = cuda_launch(grad_uv_kernel<T>, cuda_blocks(p.points), kCudaThreads, stream, p);
   if (error || !p.want_maps) return error;
-  const Incidence table{p.rows * p.columns, 4 * p.points, p.incidence};
+  const Incidence table{1, p.rows * p.columns, 4 * p.points, p.incidence};
   error = build_incidence(TapsJob<T>{p}, table, stream);
   const int64_t groups = (p.batch + kFaces - 1) / kFaces;
   return error ? error

@@ -15,7 +15,7 @@ struct SamplePositionMap {               // contiguous, one scalar type
   const T* grad_out;                     // (B, N, 3), backward only
   T* grad_maps;                          // (B, 3, U, V), backward only
   T* grad_uv;                            // (N, 2), backward only
-  int64_t* incidence;                    // CUDA workspace: incidence.cuh, of U V cells and 4 N items; backward only
+  uint32_t* incidence;                   // CUDA workspace: incidence.cuh, of U V cells and 4 N items; backward only
   int64_t batch, points, rows, columns;  // B, N, U, V; U V from 1 to 2^31 - 1
   bool want_maps, want_uv;               // backward only: which gradients
 };

@@ -1,5 +1,5 @@
-// A table of the triangles at each vertex (incidence.cuh) is made once per call; then one thread per vertex and four
-// faces gathers over its triangles, whose indices it reads once for the four.
+// A table of the triangles at each vertex (incidence.cuh), which the forward makes and the backward is handed; then one
+// thread per vertex and four faces gathers over its triangles, whose indices it reads once for the four.
 #include "kernels/incidence.cuh"
 #include "kernels/vertex_normals.h"
 
@@ -15,19 +15,25 @@ __device__ __forceinline__ T inverse_length(const Vector3<T>& s) {
 
 template <typename T>
 Incidence table_of(const VertexNormals<T>& p) {
-  return {p.vertex_count, 3 * p.triangle_count, p.incidence};
+  return {1, p.vertex_count, 3 * p.triangle_count, p.incidence};
 }
 
 struct CornersJob {  // item 3 i + k: corner k of triangle i
   const int64_t* triangles;
-  int64_t vertex_count;
-  __device__ int64_t cell(int64_t item) const {
-    const int64_t* t = triangles + item / 3 * 3;
+  int64_t vertex_count, triangle_count;
+
+  __device__ int64_t units() const { return triangle_count; }
+
+  template <typename Visit>
+  __device__ void each(int64_t, int64_t triangle, Visit visit) const {
+    const int64_t* t = triangles + triangle * 3;
     for (int k = 0; k < 3; ++k)
-      if (t[k] < 0 || t[k] >= vertex_count) return -1;  // cannot be reported without waiting for the device
-    const bool area = t[0] != t[1] && t[1] != t[2] && t[2] != t[0];  // none, whatever rounding makes of it
-    return area ? t[item % 3] : -1;
+      if (t[k] < 0 || t[k] >= vertex_count) return;            // cannot be reported without waiting for the device
+    if (t[0] == t[1] || t[1] == t[2] || t[2] == t[0]) return;  // no area, whatever rounding makes of it
+    for (uint32_t k = 0; k < 3; ++k) visit(t[k], static_cast<uint32_t>(3 * triangle) + k);
   }
+
+  __device__ bool sorts(int64_t, int64_t, uint32_t) const { return true; }
 };
 
 // For each triangle at vertex n, in order, and each of the faces [first, first + kFaces) that exists: calls
@@ -39,10 +45,15 @@ __device__ __forceinline__ void gather(const VertexNormals<T>& p, const Incidenc
   PYFACE3D_UNROLL
   for (int f = 0; f < kFaces; ++f)
     own[f] = first + f < p.batch ? load_row(p.vertices, (first + f) * p.vertex_count + n) : Vector3<T>{0, 0, 0};
-  for (int64_t i = table.offsets()[n]; i < table.offsets()[n + 1]; ++i) {
-    const int64_t item = table.items()[i], triangle = item / 3 * 3, corner = item - triangle;
+  const uint32_t *items = table.items(0), most = static_cast<uint32_t>(table.item_count);
+  const uint32_t end = table.offsets(0)[n + 1] < most ? table.offsets(0)[n + 1] : most;
+  for (uint32_t i = table.offsets(0)[n]; i < end; ++i) {
+    const uint32_t item = items[i], corner = item % 3;
+    const int64_t triangle = item - corner;
+    if (item >= 3 * p.triangle_count) continue;  // the backward's table comes from outside
     const int64_t next = p.triangles[triangle + (corner == 2 ? 0 : corner + 1)],
                   after = p.triangles[triangle + (corner == 0 ? 2 : corner - 1)];
+    if (next < 0 || next >= p.vertex_count || after < 0 || after >= p.vertex_count) continue;
     PYFACE3D_UNROLL
     for (int f = 0; f < kFaces; ++f) {
       if (first + f >= p.batch) continue;
@@ -111,15 +122,14 @@ unsigned gather_blocks(const VertexNormals<T>& p) {
 template <typename T>
 const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream) {
   const Incidence table = table_of(p);
-  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count}, table, stream);
+  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count, p.triangle_count}, table, stream);
   return error ? error : cuda_launch(normals_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }
 
 template <typename T>
 const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream) {
-  const Incidence table = table_of(p);
-  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count}, table, stream);
-  if (!error) error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
+  const Incidence table = table_of(p);  // as the forward built it
+  const char* error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   return error ? error : cuda_launch(grad_vertices_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }
 

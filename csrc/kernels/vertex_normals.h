@@ -17,7 +17,7 @@ struct VertexNormals {             // contiguous, one scalar type
   const T* saved_inverse_lengths;  // (B, N), backward only
   T* grad_vertices;                // (B, N, 3), backward only
   T* grad_sums;                    // (B, N, 3) CUDA workspace, backward only
-  int64_t* incidence;              // CUDA workspace: incidence.cuh, of N cells and 3 F items
+  uint32_t* incidence;             // CUDA workspace: incidence.cuh, of N cells and 3 F items; the backward reads it
   int64_t batch, vertex_count, triangle_count;
   bool want_inverse_lengths;  // forward only: whether a backward will follow
 };

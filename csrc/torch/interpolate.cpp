@@ -1,5 +1,6 @@
 #include "kernels/interpolate.h"
 
+#include "torch/incidence.h"
 #include "torch/triangles.h"
 
 namespace pyface3d {
@@ -76,8 +77,8 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
     Interpolate<T> p = problem<T>(a, ids, b, t);
     Tensor grad_a = want_attributes ? new_tensor(a, {p.batch, p.vertex_count, p.channels}) : new_tensor(a, {0});
     Tensor grad_b = want_barycentrics ? new_tensor(b, {p.batch, b.size(1), b.size(2), 3}) : new_tensor(b, {0});
-    Tensor workspace = scatter_workspace(grad_a, p.batch);
-    p.grad_out = pointer<T>(g), p.scatter_workspace = workspace.mutable_data_ptr();
+    Tensor workspace = gathering_workspace(kOp, a, want_attributes ? p.batch : 0, p.vertex_count, p.pixels);
+    p.grad_out = pointer<T>(g), p.gathering = output<uint32_t>(workspace);
     p.grad_attributes = output<T>(grad_a), p.want_attributes = want_attributes;
     p.grad_barycentrics = output<T>(grad_b), p.want_barycentrics = want_barycentrics;
     PYFACE3D_CUDA_ELSE(interpolate_backward_cuda, a, p)

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "torch/incidence.h"
 #include "torch/triangles.h"
 
 namespace pyface3d {
@@ -41,8 +42,13 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
            keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
     Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
            count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
-    p.workspace = {snapped.mutable_data_ptr(), static_cast<unsigned long long*>(keys.mutable_data_ptr()),
-                   large.mutable_data_ptr<int32_t>(), count.mutable_data_ptr<int32_t>(), nullptr};
+    p.workspace = {snapped.mutable_data_ptr(),
+                   static_cast<unsigned long long*>(keys.mutable_data_ptr()),
+                   large.mutable_data_ptr<int32_t>(),
+                   count.mutable_data_ptr<int32_t>(),
+                   nullptr,
+                   nullptr,
+                   nullptr};
     PYFACE3D_CUDA_ELSE(rasterize_forward_cuda, v, p)
     // Items are rows of all faces: each thread gets one run of them and cuts it where a new face begins.
     torch::stable::parallel_for(0, p.batch * height, 16, [&](int64_t begin, int64_t end) {
@@ -70,8 +76,8 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
              vertices);
   check_grad(kOp, "grad_depth", grad_depth, {batch, height, width}, "(B, H, W)", "vertices", vertices);
   check_grad(kOp, "barycentrics", barycentrics, {batch, height, width, 3}, "(B, H, W, 3)", "vertices", vertices);
-  const Tensor v = packed(vertices), corners = corners_of(triangles), ids = packed(triangle_ids),
-               b = packed(barycentrics);
+  const Tensor v = packed(vertices), t = packed(triangles), ids = packed(triangle_ids), b = packed(barycentrics);
+  const Tensor corners = on_cuda(v) ? new_tensor(t, {3, t.size(0)}, ScalarType::Int) : corners_of(t);
   const Tensor gb = packed(grad_barycentrics), gz = packed(grad_depth);
   return by_type(v, [&](auto zero) {
     using T = decltype(zero);
@@ -80,8 +86,10 @@ static Tensor backward(const Tensor& grad_barycentrics, const Tensor& grad_depth
     p.grad_barycentrics = pointer<T>(gb), p.grad_depth = pointer<T>(gz),
     p.triangle_ids = const_cast<int32_t*>(ids.const_data_ptr<int32_t>());
     p.barycentrics = const_cast<T*>(pointer<T>(b)), p.grad_vertices = output<T>(grad_vertices);
-    Tensor workspace = scatter_workspace(grad_vertices, p.batch);
-    p.workspace.scatter = workspace.mutable_data_ptr();
+    Tensor grads = new_tensor(v, {on_cuda(v) ? batch : 0, height, width, 3});
+    Tensor workspace = gathering_workspace(kOp, v, batch, p.vertex_count, height * width);
+    p.workspace.triangles = t.const_data_ptr<int64_t>(), p.workspace.pixel_grads = grads.mutable_data_ptr();
+    p.workspace.gathering = output<uint32_t>(workspace);
     PYFACE3D_CUDA_ELSE(rasterize_backward_cuda, v, p)
     torch::stable::parallel_for(
         0, batch, 1, [&](int64_t begin, int64_t end) { PYFACE3D_DISPATCH(rasterize_backward<T>(p, begin, end)); });

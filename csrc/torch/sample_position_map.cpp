@@ -63,8 +63,9 @@ static std::tuple<Tensor, Tensor> backward(const Tensor& grad_out, const Tensor&
     SamplePositionMap<T> p = problem<T>(m, at);
     Tensor grad_maps = want_maps ? new_like(m) : new_tensor(m, {0}),
            grad_uv = want_uv ? new_like(at) : new_tensor(at, {0});
-    Tensor incidence = incidence_workspace(m, want_maps ? p.rows * p.columns : 0, want_maps ? 4 * p.points : 0);
-    p.grad_out = pointer<T>(g), p.incidence = output<int64_t>(incidence);
+    PYFACE3D_CHECK(4 * p.points < kMostItems, kOp, ": uv must have fewer than 1073741824 points, got ", p.points);
+    Tensor incidence = incidence_workspace(m, want_maps ? incidence_words(1, p.rows * p.columns, 4 * p.points) : 0);
+    p.grad_out = pointer<T>(g), p.incidence = output<uint32_t>(incidence);
     p.grad_maps = output<T>(grad_maps), p.want_maps = want_maps;
     p.grad_uv = output<T>(grad_uv), p.want_uv = want_uv;
     PYFACE3D_CUDA_ELSE(sample_position_map_backward_cuda, m, p)

@@ -192,11 +192,6 @@ inline void launch_cuda(const char* op, const Tensor& x, Launch launch) {
 #else
 constexpr bool on_cuda(const Tensor&) { return false; }
 #endif
-
-// Workspace of a CUDA scatter into `out` of `faces` faces (kernels/scatter.cuh); nothing where the CPU loops run.
-inline Tensor scatter_workspace(const Tensor& out, int64_t faces) {
-  return torch::stable::new_empty(out, {on_cuda(out) ? out.numel() + faces : 0}, ScalarType::Long);
-}
 }  // namespace pyface3d
 
 // PYFACE3D_CUDA_ELSE(launcher, x, p) <CPU loops>;  calls launcher<T>(p, stream), T the type at hand, where x is on a

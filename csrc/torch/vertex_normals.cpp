@@ -34,8 +34,15 @@ static void run_backward(const VertexNormals<T>& p) {
   });
 }
 
-// Also what the backward needs of it: 1 / |s|, (B, N); empty where no gradient is wanted.
-static std::tuple<Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, bool want_grad) {
+// Words of the table of the triangles at each vertex.
+static int64_t table_words(const Tensor& vertices, const Tensor& triangles) {
+  PYFACE3D_CHECK(3 * triangles.size(0) < kMostItems, kOp, ": triangles must have at most ", kMostItems / 3, " rows");
+  return incidence_words(1, vertices.size(1), 3 * triangles.size(0));
+}
+
+// Also what the backward needs of it: 1 / |s|, (B, N), and the table by which CUDA kernels gather; both empty where no
+// gradient is wanted. On a CPU nothing touches the table's memory, but shapes must not depend on the device.
+static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, bool want_grad) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
   return by_type(v, [&](auto zero) {
@@ -43,33 +50,36 @@ static std::tuple<Tensor, Tensor> forward(const Tensor& vertices, const Tensor& 
     VertexNormals<T> p = problem<T>(v, t);
     Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
     Tensor inverse_lengths = want_grad ? new_tensor(v, {p.batch, p.vertex_count}) : new_tensor(v, {0});
-    Tensor incidence = incidence_workspace(v, p.vertex_count, 3 * p.triangle_count);
+    Tensor incidence = want_grad ? torch::stable::new_empty(v, {table_words(v, t)}, ScalarType::Int)
+                                 : incidence_workspace(v, table_words(v, t));
     p.normals = output<T>(normals), p.inverse_lengths = output<T>(inverse_lengths), p.want_inverse_lengths = want_grad;
-    p.incidence = output<int64_t>(incidence);
+    p.incidence = output<uint32_t>(incidence);
     PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
     run_forward<T>(p);
-    return std::make_tuple(normals, inverse_lengths);
+    return std::make_tuple(normals, inverse_lengths, want_grad ? incidence : new_tensor(v, {0}, ScalarType::Int));
   });
 }
 
 static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const Tensor& inverse_lengths,
-                       const Tensor& vertices, const Tensor& triangles) {
+                       const Tensor& incidence, const Tensor& vertices, const Tensor& triangles) {
   check(vertices, triangles);
   const int64_t batch = vertices.size(0), rows = vertices.size(1);
   check_grad(kOp, "grad_normals", grad_normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
   check_grad(kOp, "normals", normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
   check_grad(kOp, "inverse_lengths", inverse_lengths, {batch, rows}, "(B, N)", "vertices", vertices);
+  check_shape(kOp, "incidence", incidence, {table_words(vertices, triangles)}, "(words of the table,)");
+  PYFACE3D_CHECK(incidence.scalar_type() == ScalarType::Int && incidence.device() == vertices.device(), kOp,
+                 ": incidence must be int32 on the device of vertices, as vertex_normals returns it");
   const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals), n = packed(normals),
-               i = packed(inverse_lengths);
+               i = packed(inverse_lengths), table = packed(incidence);
   return by_type(v, [&](auto zero) {
     using T = decltype(zero);
     VertexNormals<T> p = problem<T>(v, t);
     Tensor grad_vertices = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
     p.grad_normals = pointer<T>(g), p.saved_normals = pointer<T>(n), p.saved_inverse_lengths = pointer<T>(i);
     Tensor sums = new_tensor(v, {on_cuda(v) ? v.numel() : 0});
-    Tensor incidence = incidence_workspace(v, p.vertex_count, 3 * p.triangle_count);
     p.grad_vertices = output<T>(grad_vertices), p.grad_sums = output<T>(sums);
-    p.incidence = output<int64_t>(incidence);
+    p.incidence = const_cast<uint32_t*>(pointer<uint32_t>(table));
     PYFACE3D_CUDA_ELSE(vertex_normals_backward_cuda, v, p)
     run_backward<T>(p);
     return grad_vertices;
@@ -78,8 +88,9 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const 
 
 PYFACE3D_OP(
     forward,
-    "vertex_normals(Tensor vertices, Tensor triangles, bool want_grad) -> (Tensor normals, Tensor inverse_lengths)")
+    "vertex_normals(Tensor vertices, Tensor triangles, bool want_grad) -> (Tensor normals, Tensor inverse_lengths, "
+    "Tensor incidence)")
 PYFACE3D_OP(backward,
-            "vertex_normals_backward(Tensor grad_normals, Tensor normals, Tensor inverse_lengths, Tensor vertices, "
-            "Tensor triangles) -> Tensor")
+            "vertex_normals_backward(Tensor grad_normals, Tensor normals, Tensor inverse_lengths, Tensor incidence, "
+            "Tensor vertices, Tensor triangles) -> Tensor")
 }  // namespace pyface3d

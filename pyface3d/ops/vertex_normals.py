@@ -37,18 +37,21 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     return _ops.vertex_normals.default(vertices, triangles, want_grad)[0]
 
 
-def _fake(vertices: Tensor, triangles: Tensor, want_grad: bool) -> tuple[Tensor, Tensor]:
-    return vertices.new_empty(vertices.shape), vertices.new_empty(vertices.shape[:2] if want_grad else 0)
+def _fake(vertices: Tensor, triangles: Tensor, want_grad: bool) -> tuple[Tensor, Tensor, Tensor]:
+    n, corners = vertices.shape[1], 3 * triangles.shape[0]
+    words = n + 1 + 2 * corners + (n + 1023) // 1024 if want_grad else 0  # torch/incidence.h
+    lengths = vertices.new_empty(vertices.shape[:2] if want_grad else 0)
+    return vertices.new_empty(vertices.shape), lengths, vertices.new_empty(words, dtype=torch.int32)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: tuple[Tensor, Tensor]) -> None:
-    ctx.mark_non_differentiable(output[1])
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: tuple[Tensor, ...]) -> None:
+    ctx.mark_non_differentiable(*output[1:])
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(*output, *inputs[:2])
 
 
 def _backward(
-    ctx: Any, saved: tuple[Any, ...], grad_normals: Tensor | None, _: None
+    ctx: Any, saved: tuple[Any, ...], grad_normals: Tensor | None, *_: None
 ) -> tuple[Tensor | None, None, None]:
     wanted = grad_normals is not None and ctx.needs_input_grad[0]
     return _ops.vertex_normals_backward.default(grad_normals, *saved) if wanted else None, None, None

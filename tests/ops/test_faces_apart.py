@@ -6,7 +6,7 @@ from pyface3d.testing import RECORDS
 
 @pytest.mark.parametrize("name", ["vertex_normals", "interpolate", "rasterize", "sample_position_map"])
 def test_a_large_gradient_of_one_face_costs_the_others_no_digit(name, request):
-    # these scatter: on a GPU through integers, whose scale must be each face's own
+    # these scatter, on a GPU by tables of who adds to what: no face may reach the sums of another
     record = RECORDS[name]
     sample = record.sample(device=request.config.getoption("--device"))
     grads = []

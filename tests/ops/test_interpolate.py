@@ -23,6 +23,22 @@ def test_gives_back_the_pixel():
     assert out[ids < 0].eq(0).all()
 
 
+def test_gradients_of_triangles_that_fill_the_picture():
+    # on a GPU a vertex with very many pixels is summed by a whole block; those of the small triangles are not
+    corners = torch.tensor([[0.0, 0], [99, 0], [0, 99], [99, 99], [10, 10], [14, 10], [10, 14]], dtype=torch.float64)
+    vertices = torch.cat([corners, torch.tensor([[1.0, 2, 3, 4, 9, 9, 8]]).T.double()], 1)[None]
+    triangles = torch.tensor([[0, 1, 2], [3, 1, 2], [4, 5, 6]])
+    ids, barycentrics, _ = ops.rasterize(vertices, triangles, 70, 80)
+    for channels in (1, 3, 4):
+        weights = torch.rand(1, 70, 80, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+        grads = []
+        for interpolate in (ops.interpolate, ops.reference.interpolate):
+            attributes = torch.ones(1, 7, channels, dtype=torch.float64, requires_grad=True)
+            (interpolate(attributes, ids, barycentrics, triangles) * weights).sum().backward()
+            grads.append(attributes.grad)
+        torch.testing.assert_close(*grads, rtol=1e-12, atol=1e-12)
+
+
 def test_gradient_through_rasterize_to_vertices():
     generator = torch.Generator().manual_seed(3)
     vertices = (torch.rand(1, 6, 3, dtype=torch.float64, generator=generator) * 8).requires_grad_()
