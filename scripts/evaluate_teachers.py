@@ -18,13 +18,14 @@ from torch import Tensor
 from pyface3d import MorphableModel
 from pyface3d.camera import crop_to_image
 from pyface3d.data import Archive, UnreadableError, decode_image, read_mat
+from pyface3d.data.synthetic import prior_space
 from pyface3d.evaluation.nme import normalized_mean_error
 from pyface3d.landmarks import box_size
 from pyface3d.reconstructor.views import View
 from pyface3d.teachers import HeadPose, Lookers, load_teacher, look
 from pyface3d.teachers.faces import FaceToLabel
 from pyface3d.teachers.head_pose import angles_between
-from pyface3d.teachers.labeling import Labeler, labels_space
+from pyface3d.teachers.labeling import Labeler
 from pyface3d.teachers.looking import look_at_pose
 
 EDGES = (0.0, 30.0, 60.0, 90.0)
@@ -83,7 +84,7 @@ def main() -> None:
     head_pose = None if options.head_pose is None else HeadPose(options.head_pose)
     model = MorphableModel.default()
     lookers = Lookers(teachers, options.views)
-    labeler = Labeler(lookers, model, labels_space(model, 120))
+    labeler = Labeler(lookers, model, prior_space(model, 120))
     errors: dict[str, dict[int, tuple[float, float]]] = defaultdict(dict)
     turns, confidences = {}, {}
     for row, face, rotation, tables in faces_of(options.folder, options.every):
