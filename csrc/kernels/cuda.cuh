@@ -49,6 +49,29 @@ struct PickedRow {
   }
 };
 
+// Stores kCount values, a multiple of 16 bytes, 16 bytes at a time, from `at` on in an array of `count` that begins on
+// 16 bytes, as what we allocate does; of the last group what there is.
+template <typename T, int kCount>
+__device__ __forceinline__ void store_packed(T* to, int64_t at, int64_t count, const T (&values)[kCount]) {
+  constexpr int kEach = 16 / sizeof(T);
+  struct alignas(16) Pack {
+    T values[kEach];
+  };
+  if (at + kCount <= count) {
+    PYFACE3D_UNROLL
+    for (int i = 0; i < kCount; i += kEach) {
+      Pack pack;
+      PYFACE3D_UNROLL
+      for (int k = 0; k < kEach; ++k) pack.values[k] = values[i + k];
+      *reinterpret_cast<Pack*>(to + at + i) = pack;
+    }
+  } else {
+    PYFACE3D_UNROLL
+    for (int i = 0; i < kCount; ++i)
+      if (at + i < count) to[at + i] = values[i];
+  }
+}
+
 // Launches; returns nullptr or the CUDA error's text. No synchronisation: errors inside the kernel surface later.
 template <typename... Parameters, typename... Arguments>
 const char* cuda_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream, Arguments... arguments) {

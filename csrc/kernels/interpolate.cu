@@ -1,6 +1,8 @@
-// Forward and grad_barycentrics: one thread per pixel. grad_attributes: gathered (pixel_gather.cuh).
+// Forward: one thread per pixel, or per four where there are three channels. grad_barycentrics: one per pixel.
+// grad_attributes: gathered (pixel_gather.cuh).
 #include "kernels/interpolate.h"
 #include "kernels/pixel_gather.cuh"
+#include "kernels/vector3.h"
 
 namespace pyface3d {
 namespace {
@@ -27,6 +29,27 @@ __global__ void forward_kernel(Interpolate<T> p) {
   }
 }
 
+// Three channels: one thread per four pixels, which it stores 16 bytes at a time.
+template <typename T>
+__global__ void forward_points_kernel(Interpolate<T> p) {
+  const int64_t count = p.batch * p.pixels;
+  for (int64_t first = 4 * cuda_first(); first < count; first += 4 * cuda_stride()) {
+    T points[12];
+    PYFACE3D_UNROLL
+    for (int k = 0; k < 4; ++k) {
+      const int64_t i = first + k;
+      const int64_t* n = i < count ? shown_by(p).triangle_at(i) : nullptr;
+      Vector3<T> point{0, 0, 0};
+      if (n) {
+        const T *a = attributes_of(p, i), *b = p.barycentrics + i * 3;
+        point = load_row(a, n[0]) * b[0] + load_row(a, n[1]) * b[1] + load_row(a, n[2]) * b[2];
+      }
+      points[3 * k] = point.x, points[3 * k + 1] = point.y, points[3 * k + 2] = point.z;
+    }
+    store_packed(p.out, 3 * first, 3 * count, points);
+  }
+}
+
 template <typename T>
 __global__ void grad_barycentrics_kernel(Interpolate<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.pixels; i += cuda_stride()) {
@@ -44,7 +67,9 @@ __global__ void grad_barycentrics_kernel(Interpolate<T> p) {
 
 template <typename T>
 const char* interpolate_forward_cuda(const Interpolate<T>& p, void* stream) {
-  return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
+  const int64_t count = p.batch * p.pixels;
+  return p.channels == 3 ? cuda_launch(forward_points_kernel<T>, cuda_blocks((count + 3) / 4), kCudaThreads, stream, p)
+                         : cuda_launch(forward_kernel<T>, cuda_blocks(count), kCudaThreads, stream, p);
 }
 
 template <typename T>

@@ -1,14 +1,17 @@
-// Forward, four launches: snap the vertices; draw small triangles, one thread each, a pixel's winner found by atomicMax
-// of a key (depth, then the smaller id); draw the few large triangles, one block per 16 x 16 tile and face; read the
-// winners out. A float32 key packs 32 bits of depth with 32 of id; float64 needs all 64 for depth, so it takes a second
-// pass for the id. The order of atomics cannot show: the largest key wins whoever comes first.
-#include "kernels/pixel_gather.cuh"
+// Four launches: snap the vertices; draw small triangles, one thread each, and list the others; draw those, a warp to a
+// middling triangle, 64 to a large one, each on its part of the box; read the winners out. A pixel's winner is found by
+// atomicMax of a key (depth, then the smaller id). A float32 key packs 32 bits of depth with 32 of id; float64 needs
+// all 64 for depth, so it takes a second pass for the id. The order of atomics cannot show: the largest key wins
+// whoever comes first.
+#include "kernels/cuda.cuh"
 #include "kernels/rasterize.h"
 
 namespace pyface3d {
 namespace {
-constexpr int kTileSide = 16;
-constexpr int32_t kSmallPixels = 64;  // a triangle whose box holds more is drawn by tiles
+constexpr int64_t kSmallPixels = 64;     // of a triangle's box; a thread draws it
+constexpr int64_t kMiddlePixels = 4096;  // a warp draws it
+constexpr int64_t kParts = 64;           // of a large triangle's box: a warp each
+constexpr int64_t kWarp = 32, kBlockWarps = kCudaThreads / kWarp;
 
 __device__ __forceinline__ unsigned long long ordered(float z) {  // orders like z; 0 is below every depth
   const unsigned bits = __float_as_uint(z + 0.0f);                // -0 and 0 are equally near
@@ -55,9 +58,9 @@ struct Triangle {  // the corners clockwise, and the pixels [x0, x1) x [y0, y1) 
     drawn = x1 > x0 && y1 > y0;
   }
 
-  __device__ bool large() const { return static_cast<int64_t>(x1 - x0) * (y1 - y0) > kSmallPixels; }
-  __device__ bool owns(int32_t x, int32_t y) const {
-    return x >= x0 && x < x1 && y >= y0 && y < y1 && inside(a, b, x, y) && inside(b, c, x, y) && inside(c, a, x, y);
+  __device__ int64_t pixels() const { return static_cast<int64_t>(x1 - x0) * (y1 - y0); }
+  __device__ bool owns(int32_t x, int32_t y) const {  // a pixel of the box
+    return inside(a, b, x, y) && inside(b, c, x, y) && inside(c, a, x, y);
   }
 
  private:
@@ -77,7 +80,10 @@ __device__ __forceinline__ TrianglePlane<T> plane_of(const Rasterize<T>& p, int6
 
 // How a triangle bids for a pixel. kFindId: the second pass of float64, in which the nearest bid their ids.
 template <typename T, bool kFindId>
-__device__ __forceinline__ void bid(const Rasterize<T>& p, int64_t pixel, int64_t id, T z) {
+__device__ __forceinline__ void bid(const Rasterize<T>& p, int64_t face, int32_t x, int32_t y, int64_t id,
+                                    const TrianglePlane<T>& plane) {
+  const int64_t pixel = (face * p.height + y) * p.width + x;
+  const T z = plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y)));
   if (sizeof(T) == 4) {
     atomicMax(p.workspace.keys + pixel, ordered(z) << 32 | (0xffffffffu - static_cast<unsigned>(id)));
   } else if (!kFindId) {
@@ -95,77 +101,86 @@ __global__ void snap_kernel(Rasterize<T> p) {
   }
 }
 
+// Draws every kWarp-th of the pixels [first, last) of a triangle's box, counted along its rows.
+template <typename T, bool kFindId>
+__device__ __forceinline__ void draw_box(const Rasterize<T>& p, int64_t face, int64_t id, const Triangle& triangle,
+                                         int64_t first, int64_t last) {
+  const TrianglePlane<T> plane = plane_of<T>(p, face, id);
+  const uint32_t width = static_cast<uint32_t>(triangle.x1 - triangle.x0);
+  for (auto i = static_cast<uint32_t>(first); i < last; i += kWarp) {
+    const int32_t x = triangle.x0 + static_cast<int32_t>(i % width), y = triangle.y0 + static_cast<int32_t>(i / width);
+    if (triangle.owns(x, y)) bid<T, kFindId>(p, face, x, y, id, plane);
+  }
+}
+
+// Small triangles; the others are listed, middling ones from the front and large ones from the back.
 template <typename T, bool kFindId>
 __global__ void small_kernel(Rasterize<T> p) {
   for (int64_t i = cuda_first(); i < p.batch * p.triangle_count; i += cuda_stride()) {
     const int64_t face = i / p.triangle_count, id = i % p.triangle_count;
     const Triangle triangle(p, face, id);
     if (!triangle.drawn) continue;
-    if (triangle.large()) {
-      if (!kFindId)
-        p.workspace.large[face * p.triangle_count + atomicAdd(p.workspace.large_count + face, 1)] =
-            static_cast<int32_t>(id);
-      continue;
+    if (triangle.pixels() <= kSmallPixels) {
+      const TrianglePlane<T> plane = plane_of<T>(p, face, id);
+      for (int32_t y = triangle.y0; y < triangle.y1; ++y)
+        for (int32_t x = triangle.x0; x < triangle.x1; ++x)
+          if (triangle.owns(x, y)) bid<T, kFindId>(p, face, x, y, id, plane);
+    } else if (!kFindId) {
+      const bool large = triangle.pixels() > kMiddlePixels;
+      const int32_t before = atomicAdd(p.workspace.listed_count + 2 * face + large, 1);
+      p.workspace.listed[face * p.triangle_count + (large ? p.triangle_count - 1 - before : before)] =
+          static_cast<int32_t>(id);
     }
-    const TrianglePlane<T> plane = plane_of<T>(p, face, id);
-    for (int32_t y = triangle.y0; y < triangle.y1; ++y)
-      for (int32_t x = triangle.x0; x < triangle.x1; ++x)
-        if (triangle.owns(x, y))
-          bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
-                          plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
   }
 }
 
 template <typename T, bool kFindId>
-__global__ void __launch_bounds__(kTileSide* kTileSide) large_kernel(Rasterize<T> p) {
-  const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
-  for (int64_t tile = blockIdx.x; tile < p.batch * across * down; tile += gridDim.x) {
-    const int64_t face = tile / (across * down), at = tile % (across * down);
-    const int32_t left = static_cast<int32_t>(at % across) * kTileSide,
-                  top = static_cast<int32_t>(at / across) * kTileSide;
-    const int32_t x = left + threadIdx.x % kTileSide, y = top + threadIdx.x / kTileSide;
-    for (int i = 0; i < p.workspace.large_count[face]; ++i) {
-      const int64_t id = p.workspace.large[face * p.triangle_count + i];
+__global__ void listed_kernel(Rasterize<T> p, int64_t face_blocks) {
+  for (int64_t block = blockIdx.x; block < p.batch * face_blocks; block += gridDim.x) {
+    const int64_t face = block / face_blocks, warp = block % face_blocks * kBlockWarps + threadIdx.x / kWarp;
+    const int32_t *listed = p.workspace.listed + face * p.triangle_count, *count = p.workspace.listed_count + 2 * face;
+    const int64_t middling = count[0], lane = threadIdx.x % kWarp;
+    for (int64_t i = warp; i < middling + kParts * count[1]; i += face_blocks * kBlockWarps) {
+      const int64_t part = i - middling;  // of a large triangle
+      const int64_t id = part < 0 ? listed[i] : listed[p.triangle_count - 1 - part / kParts];
       const Triangle triangle(p, face, id);
-      if (!triangle.owns(x, y)) continue;
-      const TrianglePlane<T> plane = plane_of<T>(p, face, id);
-      bid<T, kFindId>(p, (face * p.height + y) * p.width + x, id,
-                      plane.depth(plane.at(static_cast<T>(x), static_cast<T>(y))));
+      const int64_t share = (triangle.pixels() + kParts - 1) / kParts, first = part < 0 ? 0 : part % kParts * share;
+      const int64_t end = part < 0 || first + share > triangle.pixels() ? triangle.pixels() : first + share;
+      draw_box<T, kFindId>(p, face, id, triangle, first + lane, end);
     }
   }
 }
 
+template <typename T>
+__device__ __forceinline__ int32_t winner(const Rasterize<T>& p, int64_t pixel) {
+  const unsigned long long key = p.workspace.keys[pixel];
+  if (key == 0) return -1;
+  return sizeof(T) == 4 ? static_cast<int32_t>(0xffffffffu - static_cast<unsigned>(key)) : p.triangle_ids[pixel];
+}
+
+// One thread per four pixels, which it stores 16 bytes at a time.
 template <typename T>
 __global__ void read_out_kernel(Rasterize<T> p) {
-  const int64_t pixels = p.height * p.width;
-  for (int64_t i = cuda_first(); i < p.batch * pixels; i += cuda_stride()) {
-    const unsigned long long key = p.workspace.keys[i];
-    const int32_t id = key == 0         ? -1
-                       : sizeof(T) == 4 ? static_cast<int32_t>(0xffffffffu - static_cast<unsigned>(key))
-                                        : p.triangle_ids[i];
-    T z = 0;
-    Barycentric<T> b{0, 0, 0};
-    if (id >= 0) {
-      const TrianglePlane<T> plane = plane_of<T>(p, i / pixels, id);
-      b = plane.at(static_cast<T>(i % p.width), static_cast<T>(i % pixels / p.width));
-      z = plane.depth(b);
+  const int64_t pixels = p.height * p.width, count = p.batch * pixels;
+  for (int64_t first = 4 * cuda_first(); first < count; first += 4 * cuda_stride()) {
+    int32_t ids[4];
+    T depths[4], barycentrics[12];
+    PYFACE3D_UNROLL
+    for (int k = 0; k < 4; ++k) {
+      const int64_t i = first + k;
+      ids[k] = i < count ? winner(p, i) : -1;
+      Barycentric<T> b{0, 0, 0};
+      depths[k] = 0;
+      if (ids[k] >= 0) {
+        const TrianglePlane<T> plane = plane_of<T>(p, i / pixels, ids[k]);
+        b = plane.at(static_cast<T>(i % p.width), static_cast<T>(i % pixels / p.width));
+        depths[k] = plane.depth(b);
+      }
+      barycentrics[3 * k] = b.b0, barycentrics[3 * k + 1] = b.b1, barycentrics[3 * k + 2] = b.b2;
     }
-    T* out = p.barycentrics + i * 3;
-    out[0] = b.b0, out[1] = b.b1, out[2] = b.b2;
-    p.depth[i] = z;
-    p.triangle_ids[i] = id;
-  }
-}
-
-// Backward: what a pixel's vertices get, but for the factors b_j; then gathered.
-template <typename T>
-__global__ void pixel_grads_kernel(Rasterize<T> p, ShownTriangles shown, T* grads) {
-  for (int64_t i = cuda_first(); i < p.batch * shown.pixels; i += cuda_stride()) {
-    const int64_t* corners = shown.triangle_at(i);
-    if (!corners) continue;
-    const T* v = p.vertices + i / shown.pixels * p.vertex_count * 3;
-    const TrianglePlane<T> plane(v + 3 * corners[0], v + 3 * corners[1], v + 3 * corners[2]);
-    store_row(grads, i, plane.grad(p.grad_barycentrics + i * 3, p.grad_depth[i]));
+    store_packed(p.triangle_ids, first, count, ids);
+    store_packed(p.depth, first, count, depths);
+    store_packed(p.barycentrics, 3 * first, 3 * count, barycentrics);
   }
 }
 
@@ -173,10 +188,10 @@ template <typename T, bool kFindId>
 const char* draw(const Rasterize<T>& p, void* stream) {
   const char* error =
       cuda_launch(small_kernel<T, kFindId>, cuda_blocks(p.batch * p.triangle_count), kCudaThreads, stream, p);
-  const int64_t across = (p.width + kTileSide - 1) / kTileSide, down = (p.height + kTileSide - 1) / kTileSide;
+  const int64_t even = 1024 / (p.batch > 0 ? p.batch : 1), face_blocks = even < 4 ? 4 : even > 64 ? 64 : even;
   if (error) return error;
-  return cuda_launch(large_kernel<T, kFindId>, cuda_blocks(p.batch * across * down, 1), kTileSide * kTileSide, stream,
-                     p);
+  const unsigned blocks = cuda_blocks(p.batch * face_blocks, 1);
+  return cuda_launch(listed_kernel<T, kFindId>, blocks, kCudaThreads, stream, p, face_blocks);
 }
 }  // namespace
 
@@ -184,26 +199,16 @@ template <typename T>
 const char* rasterize_forward_cuda(const Rasterize<T>& p, void* stream) {
   const int64_t pixels = p.batch * p.height * p.width;
   const char* error = cuda_fill(p.workspace.keys, 0, pixels * int64_t{sizeof(*p.workspace.keys)}, stream);
-  if (!error)
-    error = cuda_fill(p.workspace.large_count, 0, p.batch * int64_t{sizeof(*p.workspace.large_count)}, stream);
+  if (!error) error = cuda_fill(p.workspace.listed_count, 0, 2 * p.batch * int64_t{sizeof(int32_t)}, stream);
   if (!error) error = cuda_fill(p.triangle_ids, 0xff, pixels * int64_t{sizeof(*p.triangle_ids)}, stream);
   if (!error) error = cuda_launch(snap_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   if (!error) error = draw<T, false>(p, stream);
-  if (!error && sizeof(T) == 8) error = draw<T, true>(p, stream);
-  if (!error)
-    error = cuda_launch(read_out_kernel<T>, cuda_blocks(p.batch * p.height * p.width), kCudaThreads, stream, p);
+  if constexpr (sizeof(T) == 8)
+    if (!error) error = draw<T, true>(p, stream);
+  if (!error) error = cuda_launch(read_out_kernel<T>, cuda_blocks((pixels + 3) / 4), kCudaThreads, stream, p);
   return error;
 }
 
-template <typename T>
-const char* rasterize_backward_cuda(const Rasterize<T>& p, void* stream) {
-  T* grads = static_cast<T*>(p.workspace.pixel_grads);
-  const ShownTriangles shown{p.triangle_ids,     p.workspace.triangles, p.workspace.gathering, p.batch,
-                             p.height * p.width, p.vertex_count,        p.triangle_count};
-  const unsigned blocks = cuda_blocks(p.batch * shown.pixels);
-  const char* error = cuda_launch(pixel_grads_kernel<T>, blocks, kCudaThreads, stream, p, shown, grads);
-  return error ? error : gather_pixels<T>({shown, p.barycentrics, grads, p.grad_vertices, 3}, stream);
-}
-
-PYFACE3D_INSTANTIATE_LAUNCHERS(rasterize, Rasterize)
+#define PYFACE3D_KERNELS(T) template const char* rasterize_forward_cuda<T>(const Rasterize<T>&, void*);
+PYFACE3D_INSTANTIATE(PYFACE3D_KERNELS)
 }  // namespace pyface3d

@@ -12,8 +12,8 @@ namespace pyface3d {
 struct RasterizeWorkspace {  // CUDA only
   void* snapped;             // (B, N) SnappedVertex
   unsigned long long* keys;  // (B, H, W) the best bid for each pixel
-  int32_t* large;            // (B, F) ids of large triangles, in any order
-  int32_t* large_count;      // (B,)
+  int32_t* listed;           // (B, F) ids of middling triangles from the front, of large ones from the back
+  int32_t* listed_count;     // (B, 2) how many of each
   const int64_t* triangles;  // (F, 3), backward only
   void* pixel_grads;         // (B, H, W, 3), backward only
   uint32_t* gathering;       // pixel_gather.cuh, backward only

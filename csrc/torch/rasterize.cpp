@@ -40,11 +40,11 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
     const int64_t pixels = p.batch * height * width, cuda = on_cuda(v) ? 1 : 0;
     Tensor snapped = new_tensor(v, {cuda * p.batch * p.vertex_count, 2}, ScalarType::Int),
            keys = new_tensor(v, {cuda * pixels}, ScalarType::Long);
-    Tensor large = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
-           count = new_tensor(v, {cuda * p.batch}, ScalarType::Int);
+    Tensor listed = new_tensor(v, {cuda * p.batch, p.triangle_count}, ScalarType::Int),
+           count = new_tensor(v, {cuda * p.batch, 2}, ScalarType::Int);
     p.workspace = {snapped.mutable_data_ptr(),
                    static_cast<unsigned long long*>(keys.mutable_data_ptr()),
-                   large.mutable_data_ptr<int32_t>(),
+                   listed.mutable_data_ptr<int32_t>(),
                    count.mutable_data_ptr<int32_t>(),
                    nullptr,
                    nullptr,

@@ -48,6 +48,21 @@ def test_no_order_of_blocks_and_threads_shows(name, dtype, monkeypatch):
             assert same_bits(results(record, given), expected), f"{sizes}, seed {seed}"
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_triangles_of_every_size_in_any_order(dtype, monkeypatch):
+    # drawn by a thread, a warp or many; a vertex of the largest is summed by a block
+    generator = torch.Generator().manual_seed(5)
+    reach = torch.tensor([3.0, 30, 200], dtype=dtype).repeat_interleave(8)[:, None, None]
+    corners = 40 + reach * (torch.rand(24, 3, 3, dtype=dtype, generator=generator) - 0.5)
+    given = [corners.reshape(1, 72, 3).requires_grad_(), torch.arange(72).reshape(24, 3), 66, 80]
+    monkeypatch.delenv("PYFACE3D_EMULATION_SEED", raising=False)
+    expected = results(RECORDS["rasterize"], given)
+    for seed in range(SEEDS):
+        monkeypatch.setenv("PYFACE3D_EMULATION_SEED", str(seed))
+        monkeypatch.setenv("PYFACE3D_EMULATION_BLOCKS", str(1 << 20 if seed % 2 else 1))
+        assert same_bits(results(RECORDS["rasterize"], given), expected), f"seed {seed}"
+
+
 def results(record, given):
     outputs, gradients = run(record.op, fresh(given))
     return [None if x is None else x.detach() for x in (*outputs, *gradients)]

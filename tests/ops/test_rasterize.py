@@ -158,6 +158,19 @@ def test_large_triangles_and_far_vertices():
     assert (ops.rasterize(vertices, CORNER, 40, 50)[0] == 0).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_small_middling_and_large_triangles_at_once(dtype):
+    generator = torch.Generator().manual_seed(6)
+    reach = torch.tensor([3.0, 30, 250], dtype=dtype).repeat_interleave(6)[:, None, None]
+    vertices = (40 + reach * (torch.rand(18, 3, 3, dtype=dtype, generator=generator) - 0.5)).reshape(1, 54, 3)
+    vertices = (vertices * 4096).round() / 4096
+    triangles = torch.arange(54).reshape(18, 3)
+    ids, barycentrics, depth = ops.rasterize(vertices, triangles, 66, 81)
+    wanted = ops.reference.rasterize(vertices, triangles, 66, 81)
+    assert ids.unique().numel() > 9 and torch.equal(ids, wanted[0])
+    torch.testing.assert_close((barycentrics, depth), wanted[1:], rtol=1e-4, atol=1e-4)
+
+
 def test_one_pixel():
     vertices = torch.tensor([[[-1.0, -1, 3], [2, -1, 3], [-1, 2, 3]]])
     ids, barycentrics, depth = ops.rasterize(vertices, CORNER, 1, 1)
