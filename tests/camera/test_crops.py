@@ -90,3 +90,11 @@ def test_crop_errors():
         crop(torch.zeros(2, 3, 8, 8), torch.zeros(3, 4), 8)
     with pytest.raises(ValueError, match=r"points must be \(B, L, 2\)"):
         roi_from_landmarks(torch.zeros(2, 68))
+
+
+def test_a_small_face_of_a_wide_photo_is_cut_as_from_any_layout():
+    wide = torch.randint(256, (90, 400, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    boxes = torch.tensor([[310.0, 20, 360, 70], [-20, -10, 40, 50], [380, 60, 430, 110]])
+    whole = crop(wide.permute(2, 0, 1), boxes, 24)
+    assert torch.equal(whole, crop(wide.permute(2, 0, 1).contiguous(), boxes, 24))
+    assert whole.float().std() > 10

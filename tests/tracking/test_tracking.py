@@ -100,6 +100,13 @@ def test_largest_is_one_face_and_a_stream_is_lazy(clip):
     assert len(taken) == 3 + 5 + 2 and first[2].seconds == pytest.approx(0.08)
 
 
+def test_threads_do_not_change_the_answers(reconstructor, clip):
+    runs = [list(reconstructor.track(clip["images"][:16], smooth="zero-phase")) for _ in range(2)]
+    params = [np.stack([face.params for frame in frames for face in frame.faces]) for frames in runs]
+    assert len(params[0]) > 16
+    assert np.array_equal(*params)
+
+
 @pytest.mark.parametrize("smooth", ["one-euro", "zero-phase"])
 def test_frames_are_let_go(reconstructor, clip, smooth):
     kept, most = [], 0
