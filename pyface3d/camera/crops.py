@@ -192,17 +192,19 @@ def _sample(image: Tensor, y: Tensor, y_weights: Tensor, x: Tensor, x_weights: T
     if by_pixel:
         pixels, y, x = _around(pixels, y, x)
     stored, down, across = (pixels, 0, 1) if by_pixel else (image, 1, 2)
-    if by_pixel:
-        y_weights, x_weights = y_weights[..., None], x_weights[..., None]
+    if by_pixel:  # as rows of S C numbers: products along three channels do not fill vectors
+        x_weights = x_weights.repeat_interleave(pixels.shape[2], 1)  # (2, S C)
     y_weights = y_weights[:, :, None]
 
     def read(row: Tensor) -> Tensor:
         band = stored.index_select(down, row)
         first, second = (band.index_select(across, column).to(x_weights.dtype) for column in x)
+        if by_pixel:
+            first, second = first.flatten(1), second.flatten(1)
         return first * x_weights[0] + second * x_weights[1]
 
-    face = read(y[0]) * y_weights[0] + read(y[1]) * y_weights[1]  # (S, S, C) or (C, S, S)
-    return face.movedim(-1, 0) if by_pixel else face
+    face = read(y[0]) * y_weights[0] + read(y[1]) * y_weights[1]  # (S, S C) or (C, S, S)
+    return face.unflatten(1, (-1, pixels.shape[2])).movedim(-1, 0) if by_pixel else face
 
 
 def _around(pixels: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
