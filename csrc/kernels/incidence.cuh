@@ -61,6 +61,7 @@ static __global__ void __launch_bounds__(kCudaThreads) incidence_offsets_kernel(
       shared[threadIdx.x] += left;
       __syncthreads();
     }
+    // no barrier before the next turn: a thread reads its own number and then overwrites it
     uint32_t at = before + shared[threadIdx.x] - own;
     for (int64_t i = first; i < first + 4 && i < of.cells; ++i) {
       const uint32_t count = offsets[i];
@@ -68,7 +69,6 @@ static __global__ void __launch_bounds__(kCudaThreads) incidence_offsets_kernel(
       at += count;
       if (i == of.cells - 1) offsets[of.cells] = at;
     }
-    __syncthreads();  // `shared` is read
   }
 }
 

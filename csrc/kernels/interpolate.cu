@@ -1,5 +1,5 @@
-// Forward: one thread per pixel, or per four where there are three channels. grad_barycentrics: one per pixel.
-// grad_attributes: gathered (pixel_gather.cuh).
+// Forward: one thread per pixel, or per four where there are three channels. grad_barycentrics: one per
+// four. grad_attributes: gathered (pixel_gather.cuh).
 #include "kernels/interpolate.h"
 #include "kernels/pixel_gather.cuh"
 #include "kernels/vector3.h"
@@ -50,17 +50,22 @@ __global__ void forward_points_kernel(Interpolate<T> p) {
   }
 }
 
+// One thread per four pixels, as above.
 template <typename T>
 __global__ void grad_barycentrics_kernel(Interpolate<T> p) {
-  for (int64_t i = cuda_first(); i < p.batch * p.pixels; i += cuda_stride()) {
-    const T* grad = p.grad_out + i * p.channels;
-    const int64_t* n = shown_by(p).triangle_at(i);
-    const T* a = attributes_of(p, i);
-    for (int k = 0; k < 3; ++k) {
-      T sum = 0;
-      for (int64_t c = 0; c < p.channels && n; ++c) sum += grad[c] * a[n[k] * p.channels + c];
-      p.grad_barycentrics[i * 3 + k] = sum;
+  const int64_t count = p.batch * p.pixels;
+  for (int64_t first = 4 * cuda_first(); first < count; first += 4 * cuda_stride()) {
+    T sums[12] = {};
+    PYFACE3D_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      const int64_t i = first + j;
+      const int64_t* n = i < count ? shown_by(p).triangle_at(i) : nullptr;
+      const T *grad = p.grad_out + i * p.channels, *a = attributes_of(p, i);
+      PYFACE3D_UNROLL
+      for (int k = 0; k < 3; ++k)
+        for (int64_t c = 0; c < p.channels && n; ++c) sums[3 * j + k] += grad[c] * a[n[k] * p.channels + c];
     }
+    store_packed(p.grad_barycentrics, 3 * first, 3 * count, sums);
   }
 }
 }  // namespace
@@ -76,7 +81,8 @@ template <typename T>
 const char* interpolate_backward_cuda(const Interpolate<T>& p, void* stream) {
   const char* error = nullptr;
   if (p.want_barycentrics)
-    error = cuda_launch(grad_barycentrics_kernel<T>, cuda_blocks(p.batch * p.pixels), kCudaThreads, stream, p);
+    error =
+        cuda_launch(grad_barycentrics_kernel<T>, cuda_blocks((p.batch * p.pixels + 3) / 4), kCudaThreads, stream, p);
   if (error || !p.want_attributes) return error;
   return gather_pixels<T>({shown_by(p), p.barycentrics, p.grad_out, p.grad_attributes, p.channels}, stream);
 }

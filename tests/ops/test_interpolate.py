@@ -1,6 +1,7 @@
 import torch
 
 from pyface3d import ops
+from pyface3d.ops import reference
 
 
 def arguments(shared=False, channels=3, batch=2):
@@ -32,7 +33,7 @@ def test_gradients_of_triangles_that_fill_the_picture():
     for channels in (1, 3, 4):
         weights = torch.rand(1, 70, 80, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
         grads = []
-        for interpolate in (ops.interpolate, ops.reference.interpolate):
+        for interpolate in (ops.interpolate, reference.interpolate):
             attributes = torch.ones(1, 7, channels, dtype=torch.float64, requires_grad=True)
             (interpolate(attributes, ids, barycentrics, triangles) * weights).sum().backward()
             grads.append(attributes.grad)
