@@ -1,5 +1,7 @@
 #include "kernels/vertex_normals.h"
 
+#include <algorithm>
+
 #include "torch/incidence.h"
 #include "torch/triangles.h"
 
@@ -41,7 +43,7 @@ static int64_t table_words(const Tensor& vertices, const Tensor& triangles) {
 }
 
 // Also what the backward needs of it: 1 / |s|, (B, N), and the table by which CUDA kernels gather; both empty where no
-// gradient is wanted. On a CPU nothing touches the table's memory, but shapes must not depend on the device.
+// gradient is wanted. On a CPU the table is zero: neither shapes nor bits may depend on what memory held.
 static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, bool want_grad) {
   check(vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
@@ -54,6 +56,7 @@ static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const 
                                  : incidence_workspace(v, table_words(v, t));
     p.normals = output<T>(normals), p.inverse_lengths = output<T>(inverse_lengths), p.want_inverse_lengths = want_grad;
     p.incidence = output<uint32_t>(incidence);
+    if (!on_cuda(v)) std::fill_n(p.incidence, incidence.numel(), 0u);
     PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
     run_forward<T>(p);
     return std::make_tuple(normals, inverse_lengths, want_grad ? incidence : new_tensor(v, {0}, ScalarType::Int));
