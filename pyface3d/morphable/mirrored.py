@@ -52,7 +52,7 @@ def pack_basis(basis: np.ndarray, mirror: np.ndarray, twins: np.ndarray) -> tupl
     order, mirror, kept = _order(mirror)
     bits = basis.view(np.uint16)[:, :, order]
     rest = bits.copy()
-    for k in np.flatnonzero(twins):
+    for k in np.flatnonzero(twins).tolist():
         vertices, image = _foretold(bits, mirror, kept, k, int(twins[k]))
         rest[k][:, vertices] = _folded(bits[k][:, vertices] - image)
     return (rest >> 8).astype(np.uint8), (rest & 255).astype(np.uint8)
@@ -62,7 +62,7 @@ def unpack_basis(high: np.ndarray, low: np.ndarray, mirror: np.ndarray, twins: n
     """The basis (K, 3, N) float16 of :func:`pack_basis`, bit by bit."""
     order, mirror, kept = _order(mirror)
     bits = high.astype(np.uint16) << 8 | low
-    for k in np.flatnonzero(twins):
+    for k in np.flatnonzero(twins).tolist():
         vertices, image = _foretold(bits, mirror, kept, k, int(twins[k]))
         bits[k][:, vertices] = image + _unfolded(bits[k][:, vertices])
     return np.take(bits, np.argsort(order), axis=2).view(np.float16)
