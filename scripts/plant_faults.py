@@ -154,6 +154,10 @@ FAULTS = (
           "facing * n[2] - light.z"),
     Fault("shade_surface", "wish", f"{BINDINGS}/shade_surface.cpp", "p.canvas = canvas ? ", "p.canvas = !canvas ? "),
     _unchecked("shade_surface", 'check_shape(kOp, "canvas"'),
+    Fault("mobilenet", "gradient", f"{KERNELS}/mobilenet.cpp", "store<T>(to + i * C + c, relu<T>(sum));",
+          "store<T>(to + i * C + c, sum);"),
+    Fault("mobilenet", "wish", f"{BINDINGS}/mobilenet.cpp", "? layers.sum_count : 0", "? 0 : layers.sum_count"),
+    _unchecked("mobilenet", 'check_shape(kOp, "weights"'),
 )  # fmt: skip
 
 

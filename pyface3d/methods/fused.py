@@ -72,24 +72,31 @@ class FusedConv(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        if not self._is_simple(images):
+        if not is_plain(images, self.conv.weight):
             output = self.conv(images)
             return output.relu_() if self.relu else output
         weight, known = self.conv.weight, self._packed
-        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
+        state = version_of(weight)
         if known is None or known[0] != state:
             packed = getattr(torch.ops.mkldnn, _PACK)(weight, *self._layout, list(images.shape))
             self._packed = known = state, packed
         behind = "relu" if self.relu else "none"
         return torch.ops.mkldnn._convolution_pointwise(images, known[1], self.conv.bias, *self._layout, behind, [], "")
 
-    def _is_simple(self, images: Tensor) -> bool:
-        if type(images) is not Tensor or torch.compiler.is_compiling() or torch.jit.is_tracing():
-            return False
-        plain = images.device.type == "cpu" and images.dtype == self.conv.weight.dtype == torch.float32
-        watched = torch.is_grad_enabled() and (images.requires_grad or self.conv.weight.requires_grad)
-        return plain and 0 < len(images) <= _MOST and not watched and not torch.is_autocast_enabled("cpu")
-
     def __getstate__(self) -> dict[str, Any]:
         """A copy lays out its own weights: oneDNN's layout cannot be copied."""
         return {**self.__dict__, "_packed": None}
+
+
+def is_plain(images: Tensor, weight: Tensor) -> bool:
+    """Whether a call is for kernels of few pictures: float32 on a CPU, nothing differentiated, traced or cast."""
+    if type(images) is not Tensor or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    plain = images.device.type == "cpu" and images.dtype == weight.dtype == torch.float32
+    watched = torch.is_grad_enabled() and (images.requires_grad or weight.requires_grad)
+    return plain and 0 < len(images) <= _MOST and not watched and not torch.is_autocast_enabled("cpu")
+
+
+def version_of(tensor: Tensor | None) -> tuple[int, int] | None:
+    """What changes with a tensor's numbers: where they lie, and how often they were written."""
+    return None if tensor is None else (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)

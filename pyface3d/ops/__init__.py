@@ -4,6 +4,7 @@ from pyface3d import _ext  # noqa: F401  (registers the kernels)
 from pyface3d.ops.attribute_loss import attribute_loss
 from pyface3d.ops.interpolate import interpolate
 from pyface3d.ops.laplacian_smoothness import laplacian_smoothness
+from pyface3d.ops.mobilenet import mobilenet
 from pyface3d.ops.position_map_loss import position_map_loss
 from pyface3d.ops.project_perspective import project_perspective
 from pyface3d.ops.project_weak_perspective import project_weak_perspective
@@ -24,6 +25,7 @@ __all__ = [
     "attribute_loss",
     "interpolate",
     "laplacian_smoothness",
+    "mobilenet",
     "position_map_loss",
     "project_perspective",
     "project_weak_perspective",

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from pyface3d.methods.fused import FusedConv, available, fuse
-from pyface3d.nets import fold
+from pyface3d.methods.fused_mobilenet import FusedMobilenet, fuse_mobilenet
+from pyface3d.nets import fold, mobilenet_v1, mobilenet_v2
 
 needs_onednn = pytest.mark.skipif(not available(), reason="no oneDNN for this CPU")
 
@@ -81,3 +82,56 @@ def test_other_convolutions_stay():
     images = torch.randn(1, 3, 8, 8)
     assert not any(isinstance(module, FusedConv) for module in fused.modules())
     torch.testing.assert_close(fused(images), network(images))
+
+
+def mobilenet(kernels, outputs=62):
+    """A small MobileNet whose numbers neither vanish nor grow, and the same in one call."""
+    torch.manual_seed(2)
+    network = mobilenet_v1(outputs, width=0.5, kernels=kernels, size=64).eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1), module.running_var.uniform_(0.5, 2), module.bias.normal_(0, 0.2)
+    return network, fuse_mobilenet(fuse(fold(network)))
+
+
+@needs_onednn
+@pytest.mark.parametrize("kernels", [0, 3])
+def test_a_mobilenet_is_one_call(kernels):
+    network, fused = mobilenet(kernels)
+    one = fused.get_submodule("fused")
+    assert isinstance(one, FusedMobilenet) and [node.op for node in fused.graph.nodes] == [
+        "placeholder", "call_module", "output",
+    ]  # fmt: skip
+    for batch, side in ((1, 64), (3, 64), (9, 64), (2, 61), *([(2, 96)] if kernels == 0 else [])):
+        images = torch.randn(batch, 3, side, side)
+        expected = network(images)
+        torch.testing.assert_close(fused(images), expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    assert one._packed is not None
+    alone = fused(images[:1])
+    assert torch.equal(alone, fused(images)[:1])  # whoever stands beside it
+
+
+@needs_onednn
+def test_a_mobilenet_whose_weights_change_is_laid_out_anew():
+    network, fused = mobilenet(3)
+    images = torch.randn(1, 3, 64, 64)
+    before = fused(images)
+    assert torch.equal(copy.deepcopy(fused)(images), before)
+    for module in (network.fc, fused.get_submodule("fused.head")):
+        module.weight.mul_(2)
+    expected = network(images)
+    torch.testing.assert_close(fused(images), expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    assert not torch.allclose(fused(images), before)
+
+
+@needs_onednn
+def test_a_mobilenet_leaves_to_torch_what_its_op_does_not_do():
+    network, fused = mobilenet(3)
+    images = torch.randn(2, 3, 64, 64, requires_grad=True)
+    given = torch.autograd.grad(fused(images).square().sum(), images)[0]
+    wanted = torch.autograd.grad(network(images).square().sum(), images)[0]
+    torch.testing.assert_close(given, wanted, rtol=1e-3, atol=1e-3 * wanted.abs().max().item())
+    traced = torch.jit.trace(fused, images.detach())
+    torch.testing.assert_close(traced(images.detach()), network(images.detach()), rtol=1e-4, atol=1e-3)
+    for other in (mobilenet_v2(62), mobilenet_v1(62, width=0.25)):
+        assert not any(isinstance(part, FusedMobilenet) for part in fuse_mobilenet(fuse(fold(other))).modules())
