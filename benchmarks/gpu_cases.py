@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pyface3d import UVAtlas, ops
-from pyface3d.morphable import MorphableModel
+from pyface3d.morphable import MorphableModel, build_incidence
 from pyface3d.ops import reference
 from pyface3d.testing import RECORDS
 from pyface3d.testing.running import run
@@ -94,7 +94,7 @@ def mesh_cases(device, small) -> Iterator[Case]:
     atlas = UVAtlas.from_model(MorphableModel.default(), size=side).to(device)
     for name, arguments, moved in (
         ("interpolate", (ids, barycentrics, triangles), 7 * picture),
-        ("vertex_normals", (triangles,), vertices.nbytes),
+        ("vertex_normals", (triangles, build_incidence(triangles, vertices.shape[1])), vertices.nbytes),
         ("render_position_map", (atlas,), 3 * picture),
     ):
         op, slow = (lambda v, m=module, n=name, a=arguments: getattr(m, n)(v, *a) for module in (ops, reference))

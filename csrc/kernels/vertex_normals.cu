@@ -1,5 +1,6 @@
-// A table of the triangles at each vertex (incidence.cuh), which the forward makes and the backward is handed; then one
-// thread per vertex and four faces gathers over its triangles, whose indices it reads once for the four.
+// A table of the triangles at each vertex (incidence.cuh), which the forward makes unless it is given one, and the
+// backward is handed; then one thread per vertex and four faces gathers over its triangles, whose indices it reads once
+// for the four.
 #include "kernels/incidence.cuh"
 #include "kernels/vertex_normals.h"
 
@@ -50,7 +51,7 @@ __device__ __forceinline__ void gather(const VertexNormals<T>& p, const Incidenc
   for (uint32_t i = table.offsets(0)[n]; i < end; ++i) {
     const uint32_t item = items[i], corner = item % 3;
     const int64_t triangle = item - corner;
-    if (item >= 3 * p.triangle_count) continue;  // the backward's table comes from outside
+    if (item >= 3 * p.triangle_count) continue;  // a table may come from outside
     const int64_t next = p.triangles[triangle + (corner == 2 ? 0 : corner + 1)],
                   after = p.triangles[triangle + (corner == 0 ? 2 : corner - 1)];
     if (next < 0 || next >= p.vertex_count || after < 0 || after >= p.vertex_count) continue;
@@ -122,13 +123,14 @@ unsigned gather_blocks(const VertexNormals<T>& p) {
 template <typename T>
 const char* vertex_normals_forward_cuda(const VertexNormals<T>& p, void* stream) {
   const Incidence table = table_of(p);
-  const char* error = build_incidence(CornersJob{p.triangles, p.vertex_count, p.triangle_count}, table, stream);
+  const CornersJob job{p.triangles, p.vertex_count, p.triangle_count};
+  const char* error = p.has_incidence ? nullptr : build_incidence(job, table, stream);
   return error ? error : cuda_launch(normals_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }
 
 template <typename T>
 const char* vertex_normals_backward_cuda(const VertexNormals<T>& p, void* stream) {
-  const Incidence table = table_of(p);  // as the forward built it
+  const Incidence table = table_of(p);  // made already
   const char* error = cuda_launch(grad_sums_kernel<T>, cuda_blocks(p.batch * p.vertex_count), kCudaThreads, stream, p);
   return error ? error : cuda_launch(grad_vertices_kernel<T>, gather_blocks(p), kCudaThreads, stream, p, table);
 }

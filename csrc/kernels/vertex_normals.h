@@ -17,9 +17,10 @@ struct VertexNormals {             // contiguous, one scalar type
   const T* saved_inverse_lengths;  // (B, N), backward only
   T* grad_vertices;                // (B, N, 3), backward only
   T* grad_sums;                    // (B, N, 3) CUDA workspace, backward only
-  uint32_t* incidence;             // CUDA workspace: incidence.cuh, of N cells and 3 F items; the backward reads it
+  uint32_t* incidence;             // CUDA table of N cells and 3 F items, and workspace to make it: incidence.cuh
   int64_t batch, vertex_count, triangle_count;
   bool want_inverse_lengths;  // forward only: whether a backward will follow
+  bool has_incidence;         // forward only: it is made already, and only read
 };
 
 PYFACE3D_DECLARE_LAUNCHERS(vertex_normals, VertexNormals)

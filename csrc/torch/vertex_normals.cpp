@@ -36,30 +36,44 @@ static void run_backward(const VertexNormals<T>& p) {
   });
 }
 
-// Words of the table of the triangles at each vertex.
-static int64_t table_words(const Tensor& vertices, const Tensor& triangles) {
-  PYFACE3D_CHECK(3 * triangles.size(0) < kMostItems, kOp, ": triangles must have at most ", kMostItems / 3, " rows");
-  return incidence_words(1, vertices.size(1), 3 * triangles.size(0));
+static void check_incidence(const Tensor& incidence, const Tensor& vertices, const Tensor& triangles) {
+  check_shape(kOp, "incidence", incidence, {vertices.size(1) + 1 + 3 * triangles.size(0)}, "(N + 1 + 3 F,)");
+  PYFACE3D_CHECK(incidence.scalar_type() == ScalarType::Int && incidence.device() == vertices.device(), kOp,
+                 ": incidence must be int32 on the device of vertices; make it with pyface3d.morphable.build_incidence");
+}
+
+// Memory for the table of the triangles at each vertex, whose making on CUDA takes more than is kept of it. On a CPU it
+// is zero: neither shapes nor bits may depend on what memory held.
+static Tensor new_incidence(const Tensor& v, const Tensor& t, bool kept) {
+  PYFACE3D_CHECK(3 * t.size(0) < kMostItems, kOp, ": triangles must have at most ", kMostItems / 3, " rows");
+  if (on_cuda(v)) return incidence_workspace(v, incidence_words(1, v.size(1), 3 * t.size(0)));
+  const int64_t words = kept ? v.size(1) + 1 + 3 * t.size(0) : 0;
+  Tensor table = torch::stable::new_empty(v, {words}, ScalarType::Int);
+  std::fill_n(output<int32_t>(table), words, 0);
+  return table;
 }
 
 // Also what the backward needs of it: 1 / |s|, (B, N), and the table by which CUDA kernels gather; both empty where no
-// gradient is wanted. On a CPU the table is zero: neither shapes nor bits may depend on what memory held.
-static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles, bool want_grad) {
+// gradient is wanted, the table also where it was given.
+static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& vertices, const Tensor& triangles,
+                                                  const std::optional<Tensor>& given, bool want_grad) {
   check(vertices, triangles);
+  if (given) check_incidence(*given, vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles);
   return by_type(v, [&](auto zero) {
     using T = decltype(zero);
     VertexNormals<T> p = problem<T>(v, t);
     Tensor normals = new_tensor(v, {p.batch, p.vertex_count, 3});  // (B, N, 3)
     Tensor inverse_lengths = want_grad ? new_tensor(v, {p.batch, p.vertex_count}) : new_tensor(v, {0});
-    Tensor incidence = want_grad ? torch::stable::new_empty(v, {table_words(v, t)}, ScalarType::Int)
-                                 : incidence_workspace(v, table_words(v, t));
+    const bool kept = want_grad && !given;
+    const Tensor incidence = given ? packed(*given) : new_incidence(v, t, kept);
     p.normals = output<T>(normals), p.inverse_lengths = output<T>(inverse_lengths), p.want_inverse_lengths = want_grad;
-    p.incidence = output<uint32_t>(incidence);
-    if (!on_cuda(v)) std::fill_n(p.incidence, incidence.numel(), 0u);
+    p.incidence = const_cast<uint32_t*>(pointer<uint32_t>(incidence)), p.has_incidence = given.has_value();
     PYFACE3D_CUDA_ELSE(vertex_normals_forward_cuda, v, p)
     run_forward<T>(p);
-    return std::make_tuple(normals, inverse_lengths, want_grad ? incidence : new_tensor(v, {0}, ScalarType::Int));
+    Tensor made = kept ? incidence : new_tensor(v, {0}, ScalarType::Int);
+    if (kept) made = torch::stable::narrow(made, 0, 0, p.vertex_count + 1 + 3 * p.triangle_count);
+    return std::make_tuple(normals, inverse_lengths, made);
   });
 }
 
@@ -70,9 +84,7 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const 
   check_grad(kOp, "grad_normals", grad_normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
   check_grad(kOp, "normals", normals, {batch, rows, 3}, "(B, N, 3)", "vertices", vertices);
   check_grad(kOp, "inverse_lengths", inverse_lengths, {batch, rows}, "(B, N)", "vertices", vertices);
-  check_shape(kOp, "incidence", incidence, {table_words(vertices, triangles)}, "(words of the table,)");
-  PYFACE3D_CHECK(incidence.scalar_type() == ScalarType::Int && incidence.device() == vertices.device(), kOp,
-                 ": incidence must be int32 on the device of vertices, as vertex_normals returns it");
+  check_incidence(incidence, vertices, triangles);
   const Tensor v = packed(vertices), t = packed(triangles), g = packed(grad_normals), n = packed(normals),
                i = packed(inverse_lengths), table = packed(incidence);
   return by_type(v, [&](auto zero) {
@@ -91,8 +103,8 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const 
 
 PYFACE3D_OP(
     forward,
-    "vertex_normals(Tensor vertices, Tensor triangles, bool want_grad) -> (Tensor normals, Tensor inverse_lengths, "
-    "Tensor incidence)")
+    "vertex_normals(Tensor vertices, Tensor triangles, Tensor? incidence, bool want_grad) -> (Tensor normals, "
+    "Tensor inverse_lengths, Tensor made)")
 PYFACE3D_OP(backward,
             "vertex_normals_backward(Tensor grad_normals, Tensor normals, Tensor inverse_lengths, Tensor incidence, "
             "Tensor vertices, Tensor triangles) -> Tensor")

@@ -10,6 +10,7 @@ from pyface3d.morphable.arkit import ARKIT_NAMES, from_arkit_matrix, to_arkit_ma
 from pyface3d.morphable.articulated import ArticulatedModel
 from pyface3d.morphable.blendshapes import Blendshapes
 from pyface3d.morphable.conventions import find_landmarks
+from pyface3d.morphable.incidence import build_incidence
 from pyface3d.morphable.landmark_maps import read_landmark_map
 from pyface3d.morphable.landmark_sets import LandmarkSet
 from pyface3d.morphable.laplacian import Laplacian, build_laplacian
@@ -23,6 +24,7 @@ __all__ = [
     "LandmarkSet",
     "Laplacian",
     "MorphableModel",
+    "build_incidence",
     "build_laplacian",
     "find_landmarks",
     "from_arkit_matrix",

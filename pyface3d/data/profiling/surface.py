@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pyface3d import ops
-from pyface3d.morphable import MorphableModel
+from pyface3d.morphable import MorphableModel, build_incidence
 
 _NECK = 0.45  # how far the neck goes down from the chin, in distances from the chin to the bridge of the nose
 _SKIN = ("face", "head_and_neck")  # parts whose far side the photo does not show
@@ -23,11 +23,13 @@ class HeadSurface(nn.Module):
         skin: (N,) 1 for the outer surface, 0 for eyes, teeth and what lies in the mouth.
         area: (N,) surface of the mean face around each vertex, of the skin before the ears.
         pivot: (3,) the point between the ears that stays where it is.
+        incidence: of the model's triangles, for normals.
     """
 
     skin: Tensor
     area: Tensor
     pivot: Tensor
+    incidence: Tensor
 
     def __init__(self, model: MorphableModel) -> None:
         super().__init__()
@@ -44,10 +46,13 @@ class HeadSurface(nn.Module):
         before_ears = self.model.mean[:, 2] > jaw[:, 2].mean()
         self.register_buffer("area", skin * before_ears * _areas(self.model))
         self.register_buffer("pivot", jaw.mean(0))
+        incidence = build_incidence(self.model.triangles, self.model.n_vertices)
+        self.register_buffer("incidence", incidence, persistent=False)
 
     def normals(self, seen: Tensor) -> Tensor:
         """(B, N, 3) unit normals, y up, of vertices at pixels (B, N, 3), y down."""
-        return ops.vertex_normals(seen * seen.new_tensor([1.0, -1.0, 1.0]), self.model.triangles)
+        up = seen * seen.new_tensor([1.0, -1.0, 1.0])
+        return ops.vertex_normals(up, self.model.triangles, self.incidence)
 
     def facing_away(self, normals: Tensor) -> Tensor:
         """(B, N) 0 where a photo shows the skin, rising to 1 where it turns away from the viewer."""

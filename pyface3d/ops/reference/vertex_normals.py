@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 
-def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Normalized sums of the cross products at each vertex: (B, N, 3), (F, 3) -> (B, N, 3)."""
+def vertex_normals(vertices: Tensor, triangles: Tensor, incidence: Tensor | None = None) -> Tensor:
+    """Normalized sums of the cross products at each vertex: (B, N, 3), (F, 3) -> (B, N, 3); no need of a table."""
     corners = vertices[:, triangles]  # (B, F, 3, 3)
     edges = corners[:, :, 1:] - corners[:, :, :1]
     products = torch.linalg.cross(edges[:, :, 0], edges[:, :, 1])  # (B, F, 3)
