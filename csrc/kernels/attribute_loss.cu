@@ -1,4 +1,4 @@
-// Forward: one thread per sample, over its few dozen attributes in order. Backward: one thread per entry.
+// Forward: one warp per sample, over its few dozen attributes. Backward: one thread per entry.
 #include "kernels/attribute_loss.h"
 #include "kernels/cuda.cuh"
 
@@ -6,9 +6,9 @@ namespace pyface3d {
 namespace {
 template <typename T>
 __global__ void forward_kernel(AttributeLoss<T> p) {
-  for (int64_t b = cuda_first(); b < p.batch; b += cuda_stride()) {
+  for (int64_t b = cuda_first() / 32; b < p.batch; b += cuda_stride() / 32) {
     T sum = 0;
-    for (int64_t m = 0; m < p.attributes; ++m) {
+    for (int64_t m = threadIdx.x % 32; m < p.attributes; m += 32) {
       const int64_t i = b * p.attributes + m;
       const T y = p.labels[i], z = p.logits[i];
       T slope = 0;
@@ -20,7 +20,8 @@ __global__ void forward_kernel(AttributeLoss<T> p) {
       }
       p.slope[i] = slope;
     }
-    p.loss[b] = sum;
+    sum = warp_sum(sum);
+    if (threadIdx.x % 32 == 0) p.loss[b] = sum;
   }
 }
 
@@ -33,7 +34,7 @@ __global__ void backward_kernel(AttributeLoss<T> p) {
 
 template <typename T>
 const char* attribute_loss_forward_cuda(const AttributeLoss<T>& p, void* stream) {
-  return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch), kCudaThreads, stream, p);
+  return cuda_launch(forward_kernel<T>, cuda_blocks(p.batch, kCudaWarps), kCudaThreads, stream, p);
 }
 
 template <typename T>

@@ -16,7 +16,7 @@
 #endif
 
 namespace pyface3d {
-constexpr int kCudaThreads = 256;
+constexpr int kCudaThreads = 256, kCudaWarps = kCudaThreads / 32;
 
 #ifdef PYFACE3D_EMULATE_CUDA
 inline int64_t most_blocks() { return emulation::most_blocks(); }
@@ -95,17 +95,27 @@ inline const char* cuda_fill(void* to, int value, int64_t bytes, void* stream) {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
-// Sum over a block's kCudaThreads threads, in a fixed order; every thread gets it. `shared` holds kCudaThreads values.
+// Of a warp's 32 lanes, in a fixed order; every lane gets it, if combining commutes.
+template <typename T, typename Combine>
+__device__ __forceinline__ T warp_combine(T value, Combine combine) {
+  PYFACE3D_UNROLL
+  for (int bits = 16; bits > 0; bits /= 2) value = combine(value, __shfl_xor_sync(0xffffffffu, value, bits));
+  return value;
+}
+template <typename T>
+__device__ __forceinline__ T warp_sum(T value) {
+  return warp_combine(value, [](T a, T b) { return a + b; });
+}
+
+// Of a block's kCudaThreads threads, in a fixed order; every thread gets it. `shared` holds kCudaWarps values.
 template <typename T, typename Combine>
 __device__ __forceinline__ T block_combine(T value, T* shared, Combine combine) {
-  const unsigned t = threadIdx.x;
-  shared[t] = value;
+  value = warp_combine(value, combine);
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
-  for (unsigned half = kCudaThreads / 2; half > 0; half /= 2) {
-    if (t < half) shared[t] = combine(shared[t], shared[t + half]);
-    __syncthreads();
-  }
-  const T all = shared[0];
+  T all = shared[0];
+  PYFACE3D_UNROLL
+  for (int warp = 1; warp < kCudaWarps; ++warp) all = combine(all, shared[warp]);
   __syncthreads();  // before the next use of `shared`
   return all;
 }

@@ -31,7 +31,7 @@ __global__ void incidence_count_kernel(Job job, Incidence to) {
 }
 
 static __global__ void __launch_bounds__(kCudaThreads) incidence_totals_kernel(Incidence of) {
-  __shared__ uint32_t shared[kCudaThreads];
+  __shared__ uint32_t shared[kCudaWarps];
   for (int64_t block = blockIdx.x; block < of.tables * of.blocks(); block += gridDim.x) {
     const int64_t table = block / of.blocks(), first = block % of.blocks() * kScanned;
     uint32_t sum = 0;
@@ -44,13 +44,13 @@ static __global__ void __launch_bounds__(kCudaThreads) incidence_totals_kernel(I
 
 // Counts become offsets, in place.
 static __global__ void __launch_bounds__(kCudaThreads) incidence_offsets_kernel(Incidence of) {
-  __shared__ uint32_t shared[kCudaThreads];
+  __shared__ uint32_t shared[kCudaThreads], sums[kCudaWarps];
   for (int64_t block = blockIdx.x; block < of.tables * of.blocks(); block += gridDim.x) {
     const int64_t table = block / of.blocks(), own_block = block % of.blocks();
     uint32_t* offsets = of.offsets(table);
     uint32_t before = 0, own = 0;
     for (int64_t i = threadIdx.x; i < own_block; i += kCudaThreads) before += of.totals(table)[i];
-    before = block_sum(before, shared);
+    before = block_sum(before, sums);
     const int64_t first = own_block * kScanned + threadIdx.x * 4;
     for (int64_t i = first; i < first + 4 && i < of.cells; ++i) own += offsets[i];
     shared[threadIdx.x] = own;

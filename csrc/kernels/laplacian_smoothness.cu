@@ -36,7 +36,7 @@ __device__ __forceinline__ Vector3<T> difference_at(const LaplacianSmoothness<T>
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) parts_kernel(LaplacianSmoothness<T> p) {
-  __shared__ double shared[kCudaThreads];
+  __shared__ double shared[kCudaWarps];
   const int64_t chunks = laplacian_chunks(p.vertex_count);
   for (int64_t item = blockIdx.x; item < p.batch * chunks; item += gridDim.x) {
     const int64_t first = item % chunks * kLaplacianChunk;

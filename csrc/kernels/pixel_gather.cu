@@ -73,8 +73,8 @@ __global__ void gather_runs_kernel(PixelGather<T> p, Incidence table) {
 template <typename T, int kOwn>
 __global__ void __launch_bounds__(kCudaThreads) gather_busy_kernel(PixelGather<T> p, Incidence table, uint32_t* busy) {
   const ShownTriangles& shown = p.shown;
-  __shared__ T shared[kCudaThreads];
-  __shared__ uint32_t extremes[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
+  __shared__ uint32_t extremes[kCudaWarps];
   for (uint32_t at = blockIdx.x; at < busy[0]; at += gridDim.x) {
     const int64_t face = busy[1 + 2 * at], vertex = busy[2 + 2 * at];
     const uint32_t *items = table.items(face), *offsets = table.offsets(face) + vertex;

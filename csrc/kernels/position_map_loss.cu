@@ -17,7 +17,7 @@ __device__ __forceinline__ T squared_distance(const PositionMapLoss<T>& p, int64
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) forward_kernel(PositionMapLoss<T> p) {
-  __shared__ T shared[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
   const int64_t chunks = pixel_chunks(p.pixels);
   for (int64_t item = blockIdx.x; item < p.batch * chunks; item += gridDim.x) {
     const int64_t b = item / chunks, first = item % chunks * kPixelChunk;

@@ -28,7 +28,7 @@ __global__ void perspective_grad_vertices_kernel(ProjectPerspective<T> p) {
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) perspective_grad_camera_kernel(ProjectPerspective<T> p) {
-  __shared__ T shared[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
   const int64_t chunks = perspective_chunks(p.vertex_count);
   for (int64_t item = blockIdx.x; item < p.batch * chunks; item += gridDim.x) {
     const int64_t face = item / chunks, first = item % chunks * kPerspectiveChunk;

@@ -30,7 +30,7 @@ __global__ void project_grad_vertices_kernel(ProjectWeakPerspective<T> p) {
 
 template <typename T, int R>
 __global__ void __launch_bounds__(kCudaThreads) project_grad_pose_kernel(ProjectWeakPerspective<T> p) {
-  __shared__ T shared[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
   const int64_t chunks = project_chunks(p.vertex_count);
   for (int64_t item = blockIdx.x; item < p.batch * chunks; item += gridDim.x) {
     const int64_t face = item / chunks, first = item % chunks * kProjectChunk;

@@ -48,7 +48,7 @@ __global__ void skin_grad_vertices_kernel(SkinVertices<T> p) {
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) skin_grad_transforms_kernel(SkinVertices<T> p) {
-  __shared__ T shared[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
   const int64_t chunks = skin_chunks(p.vertex_count);
   for (int64_t item = blockIdx.x; item < p.batch * chunks * p.joint_count; item += gridDim.x) {
     const int64_t joint = item % p.joint_count, face = item / p.joint_count / chunks;

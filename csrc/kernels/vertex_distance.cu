@@ -1,4 +1,5 @@
 // One block per face. D goes to a workspace; then thread j takes column j of C, whose rows it reads coalesced.
+// Backward: a warp sums one entry of the pose.
 #include "kernels/cuda.cuh"
 #include "kernels/vertex_distance.h"
 
@@ -11,7 +12,7 @@ __device__ __forceinline__ T coefficient(const T* coeffs, const VertexDistance<T
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance<T> p) {
-  __shared__ T shared[kCudaThreads];
+  __shared__ T shared[kCudaWarps];
   const int64_t columns = p.coeff_count + 1, J = p.axes * columns, width = p.axes + 1;
   const T* C = p.gram;
   const T *centre = C + J * (J + 1), total = centre[J];
@@ -59,7 +60,6 @@ __global__ void __launch_bounds__(kCudaThreads) forward_kernel(VertexDistance<T>
 
 template <typename T>
 __global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance<T> p) {
-  __shared__ T shared[kCudaThreads];
   // of one face everything is small: 32-bit numbers leave registers for the sums
   const int columns = static_cast<int>(p.coeff_count) + 1, rows = static_cast<int>(p.rows);
   const int axes = static_cast<int>(p.axes), J = axes * columns, width = axes + 1;
@@ -79,15 +79,13 @@ __global__ void __launch_bounds__(kCudaThreads) backward_kernel(VertexDistance<T
         for (int x = 0; x < axes; ++x) sum += slope[r * (J + 1) + x * columns + k] * pose[r * width + x];
       grad_coeffs[k - 1] = g * sum;
     }
-    for (int r = 0; r < rows; ++r) {
-      for (int x = 0; x < axes; ++x) {
-        T sum = 0;
-        for (int k = threadIdx.x; k < columns; k += kCudaThreads)
-          sum += slope[r * (J + 1) + x * columns + k] * coefficient<T>(coeffs, p, b, k);
-        sum = block_sum(sum, shared);
-        if (threadIdx.x == 0) grad_pose[r * width + x] = g * sum;
-      }
-      if (threadIdx.x == 0) grad_pose[r * width + axes] = g * slope[r * (J + 1) + J];
+    for (int entry = threadIdx.x / 32; entry < rows * width; entry += kCudaWarps) {
+      const int r = entry / width, x = entry % width;
+      T sum = 0;
+      for (int k = threadIdx.x % 32; k < columns && x < axes; k += 32)
+        sum += slope[r * (J + 1) + x * columns + k] * coefficient<T>(coeffs, p, b, k);
+      sum = x < axes ? warp_sum(sum) : slope[r * (J + 1) + J];
+      if (threadIdx.x % 32 == 0) grad_pose[entry] = g * sum;
     }
   }
 }

@@ -38,8 +38,9 @@ static void run_backward(const VertexNormals<T>& p) {
 
 static void check_incidence(const Tensor& incidence, const Tensor& vertices, const Tensor& triangles) {
   check_shape(kOp, "incidence", incidence, {vertices.size(1) + 1 + 3 * triangles.size(0)}, "(N + 1 + 3 F,)");
-  PYFACE3D_CHECK(incidence.scalar_type() == ScalarType::Int && incidence.device() == vertices.device(), kOp,
-                 ": incidence must be int32 on the device of vertices; make it with pyface3d.morphable.build_incidence");
+  PYFACE3D_CHECK(
+      incidence.scalar_type() == ScalarType::Int && incidence.device() == vertices.device(), kOp,
+      ": incidence must be int32 on the device of vertices; make it with pyface3d.morphable.build_incidence");
 }
 
 // Memory for the table of the triangles at each vertex, whose making on CUDA takes more than is kept of it. On a CPU it
@@ -101,10 +102,9 @@ static Tensor backward(const Tensor& grad_normals, const Tensor& normals, const 
   });
 }
 
-PYFACE3D_OP(
-    forward,
-    "vertex_normals(Tensor vertices, Tensor triangles, Tensor? incidence, bool want_grad) -> (Tensor normals, "
-    "Tensor inverse_lengths, Tensor made)")
+PYFACE3D_OP(forward,
+            "vertex_normals(Tensor vertices, Tensor triangles, Tensor? incidence, bool want_grad) -> (Tensor normals, "
+            "Tensor inverse_lengths, Tensor made)")
 PYFACE3D_OP(backward,
             "vertex_normals_backward(Tensor grad_normals, Tensor normals, Tensor inverse_lengths, Tensor incidence, "
             "Tensor vertices, Tensor triangles) -> Tensor")
