@@ -113,6 +113,9 @@ def _stack(key: str, values: list[Tensor | None]) -> Tensor:
     if len(shapes) > 1 and key not in RAGGED:
         found = ", ".join(map(str, sorted(shapes)))
         raise ValueError(f"collate: {key} must have one shape in a batch, got {found}; give all sets the same size")
+    alike = len(present) == len(values) and len(shapes) == 1 and len({(v.dtype, v.device) for v in present}) == 1
+    if alike:
+        return torch.stack(present)  # one copy: for a device one by one are as many launches
     shape = [max(sizes) for sizes in zip(*shapes)]
     there = next((value.device for value in present if value.device.type != "cpu"), None)  # rendered portraits
     stacked = torch.zeros(len(values), *shape, dtype=present[0].dtype, device=there)

@@ -11,7 +11,7 @@ from torch.utils import _device
 from torch.utils._pytree import tree_flatten
 
 import pyface3d
-from pyface3d.data import collate
+from pyface3d.data import Augment, Strength, collate
 from pyface3d.data.synthetic import SyntheticFaces, parameter_space
 from pyface3d.data.synthetic.jpeg import compress
 from pyface3d.training import job
@@ -89,6 +89,18 @@ def test_a_batch_lies_where_its_portraits_do():
         assert regress_head(method, [batch]) == 4  # before training moves the method there
         assert method.network.head.weight.device.type == "cpu"
     assert mode.mixed == []
+
+
+def test_pictures_are_augmented_where_they_lie():
+    strength = Strength(blur=1.0, occlusion=1.0, noise=9.0, gray=0.5)
+    images = SyntheticFaces(seed=7).render(range(6))["image"]
+    with StandIn() as mode:
+        there = {"image": images.to(ELSEWHERE)}
+        found = Augment(strength=strength)(there, torch.Generator().manual_seed(3))["image"]
+        assert found.device == ELSEWHERE
+    assert mode.mixed == []
+    here = Augment(strength=strength)({"image": images}, torch.Generator().manual_seed(3))["image"]
+    assert torch.equal(found, here)
 
 
 def test_training_renders_where_it_learns(monkeypatch):

@@ -20,7 +20,7 @@ from pyface3d.data.synthetic.light import Visibility, shade
 from pyface3d.data.synthetic.paint import HAIR_TONES, HAIR_WEIGHTS, Paint, tone
 from pyface3d.data.synthetic.regions import Regions
 from pyface3d.data.synthetic.sensor import photograph
-from pyface3d.morphable import MorphableModel
+from pyface3d.morphable import MorphableModel, build_incidence
 
 GROUP, DEVICE_GROUP = 16, 256  # images rendered at once: a CPU's stay in its cache, a GPU wants many
 
@@ -81,12 +81,14 @@ class SyntheticFaces(Dataset):
         self.paint = Paint(self.regions)
         hair = hairdo.TRIANGLES.to(self.device) + self.model.n_vertices
         glasses = eyewear.TRIANGLES.to(self.device) + self.model.n_vertices + hairdo.RINGS * hairdo.SPOKES
-        self._front = torch.cat([self.model.triangles, _half(hair), _half(glasses)])
+        self._front = torch.cat([self.model.triangles, hairdo.front_sides(hair), hairdo.front_sides(glasses)])
         self._triangles = torch.cat([self.model.triangles, hair, glasses])
+        self._incidence = None if self.device.type == "cpu" else build_incidence(self._front, int(glasses.max()) + 1)
         mean = self.regions.points
         normals = ops.vertex_normals(mean[None], self.model.triangles)[0]
         self._visibility = Visibility(mean, self.model.triangles, normals)
         self._extremes = self.regions.extremes()
+        self._eyeballs = [ids.to(self.device) for name, ids in self.model.parts.items() if name.startswith("eyeball_")]
 
     def __len__(self) -> int:
         return self.length
@@ -102,8 +104,8 @@ class SyntheticFaces(Dataset):
         batch = self.render(indices)
         about = {"face_model": self._hash, "landmark_set": "300w-lp", "set": self.title}
         return [
-            {key: value[k] for key, value in batch.items()} | about | {"index": int(index), "name": f"portrait {index}"}
-            for k, index in enumerate(indices)
+            dict(zip(batch, rows)) | about | {"index": int(index), "name": f"portrait {index}"}
+            for rows, index in zip(zip(*batch.values()), indices, strict=True)
         ]
 
     def render(self, indices: Sequence[int]) -> dict[str, Tensor]:
@@ -189,21 +191,24 @@ class SyntheticFaces(Dataset):
         albedo = torch.cat([albedo, *(piece.albedo.mT for piece in dressed.pieces)], 2)
         gloss = torch.cat([gloss, *(piece.gloss for piece in dressed.pieces)], 1)
         order = torch.cat([ids, torch.arange(n, len(shown))])  # (P,) vertices
-        first, second, third = shown[self._front].unbind(1)
-        around = self._front[first | second | third]  # all triangles at the vertices that are shown
-        normals = ops.vertex_normals(posed, around).index_select(1, order).mT.contiguous()
+        normals = ops.vertex_normals(posed, *self._around(shown)).index_select(1, order).mT.contiguous()
         place = torch.zeros(len(shown), dtype=torch.long).index_copy_(0, order, torch.arange(len(order)))
         return shade(draws, self._visibility, ids, rotation, normals, albedo, gloss), place[self._triangles]
+
+    def _around(self, shown: Tensor) -> tuple[Tensor, Tensor | None]:
+        """All triangles at the vertices that are shown; a GPU has the table of all front sides at hand."""
+        if self._incidence is not None:
+            return self._front, self._incidence
+        first, second, third = shown[self._front].unbind(1)
+        return self._front[first | second | third], None
 
     def _look(self, draws: Draws, points: Tensor) -> Tensor:
         """Turn the eyeballs about their centers."""
         gaze = pose.turn(draws.normal(0.2).clamp(-0.5, 0.5), 1) @ pose.turn(draws.normal(0.1).clamp(-0.3, 0.3), 0)
-        for name in ("eyeball_left", "eyeball_right"):
-            if name in self.model.parts:
-                ids = self.model.parts[name].to(self.device)
-                eye = points.index_select(1, ids)
-                center = eye.mean(1, keepdim=True)
-                points.index_copy_(1, ids, (eye - center) @ gaze.mT + center)
+        for ids in self._eyeballs:
+            eye = points.index_select(1, ids)
+            center = eye.mean(1, keepdim=True)
+            points.index_copy_(1, ids, (eye - center) @ gaze.mT + center)
         return points
 
     def _labels(self, framing: Tensor, coeffs: Tensor, view: pose.View) -> dict[str, Tensor]:
@@ -242,8 +247,3 @@ class _Dressed:
     color: Tensor
     bald: Tensor
     pieces: tuple[hairdo.Piece, hairdo.Piece]
-
-
-def _half(triangles: Tensor) -> Tensor:
-    """The front sides of triangles that are listed front sides first, then back sides."""
-    return triangles[: len(triangles) // 2]

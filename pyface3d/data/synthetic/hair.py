@@ -40,6 +40,11 @@ def grid_triangles(rows: int, columns: int) -> Tensor:
 TRIANGLES = grid_triangles(RINGS, SPOKES)
 
 
+def front_sides(triangles: Tensor) -> Tensor:
+    """Half of triangles that are listed front sides first, then back sides."""
+    return triangles[: len(triangles) // 2]
+
+
 def hair(draws: Draws, color: Tensor, present: Tensor, head: Tensor) -> Piece:
     """A shell from the crown down, open in front of the face: short and long hair, fringes, caps and hats.
 
