@@ -16,9 +16,9 @@ def build_incidence(triangles: Tensor, vertex_count: int) -> Tensor:
         vertex_count: number of vertices N.
 
     Returns:
-        (N + 1 + 3 F,) int32 on the device of ``triangles``: where each vertex's corners begin, then the corners, 3 f + k
-        for corner k of triangle f, rising at each vertex. A triangle that names a vertex twice has no area: its corners
-        come last and belong to no vertex.
+        (N + 1 + 3 F,) int32 on the device of ``triangles``: where each vertex's corners begin, then the corners, as
+        ``3 f + k`` for corner k of triangle f, rising at each vertex. A triangle that names a vertex twice has no area:
+        its corners come last and belong to no vertex.
 
     Raises:
         ValueError: ``triangles`` is not (F, 3), or an index is out of range.

@@ -19,9 +19,9 @@ def vertex_normals(vertices: Tensor, triangles: Tensor, incidence: Tensor | None
     Args:
         vertices: (B, N, 3) float32 or float64, any unit.
         triangles: (F, 3) int64 rows of vertex indices.
-        incidence: (N + 1 + 3 F,) int32 table of the same triangles, by :func:`pyface3d.morphable.build_incidence`, which
-            spares CUDA its making at each call; None: made in this one. It changes no bit; a table of other triangles
-            gives other normals. The CPU does without.
+        incidence: (N + 1 + 3 F,) int32 table of the same triangles, by :func:`pyface3d.morphable.build_incidence`,
+            which spares CUDA its making at each call; None: made in this one. It changes no bit; a table of other
+            triangles gives other normals. The CPU does without.
 
     Returns:
         (B, N, 3) unit vectors; 0 at vertices without a triangle of positive area. A triangle with a vertex that is

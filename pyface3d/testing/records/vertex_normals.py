@@ -25,7 +25,9 @@ RECORD = OpRecord(
     ranges={"triangles": "N"},
     errors=(
         instead(r"vertices must be \(B, N, 3\)", vertices=lambda v: v[0]),
-        instead(r"incidence must be \(N \+ 1 \+ 3 F,\) = \(55,\)", incidence=lambda _: torch.zeros(54, dtype=torch.int32)),
+        instead(
+            r"incidence must be \(N \+ 1 \+ 3 F,\) = \(55,\)", incidence=lambda _: torch.zeros(54, dtype=torch.int32)
+        ),
         instead("incidence must be int32", incidence=lambda _: torch.zeros(55)),
         instead(r"triangles\[0\] names vertex 9, but vertices has 9", triangles=lambda t: torch.full_like(t, 9)),
     ),
