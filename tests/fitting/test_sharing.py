@@ -1,15 +1,19 @@
 import pytest
 import torch
 
-from pyface3d import fit_landmarks
+from pyface3d import fit_landmarks, ops
 from pyface3d.camera import angles_to_rotation
 from pyface3d.fitting.sharing import solve_shared
+from pyface3d.morphable import find_landmarks
 
 SIZE = 200
 
 
-def views(model, people, yaws, convention="300w-lp", noise=0.01):
-    """Photos of people, each seen at all yaws with another expression: true coefficients and noisy points."""
+def views(model, people, yaws, convention="300w-lp", noise=0.01, hidden=True):
+    """Photos of people, each seen at all yaws with another expression: true coefficients and noisy points.
+
+    Points on skin that faces away from the camera are as good as all others, or NaN without ``hidden``.
+    """
     generator = torch.Generator().manual_seed(0)
     count = people * len(yaws)
     identity = torch.randn(people, 40, generator=generator).repeat_interleave(len(yaws), 0) * model.identity_std
@@ -22,6 +26,11 @@ def views(model, people, yaws, convention="300w-lp", noise=0.01):
     extent = (points.amax(1) - points.amin(1)).prod(1).sqrt()
     points = points + noise * extent[:, None, None] * torch.randn(points.shape, generator=generator)
     seen = torch.stack([points[..., 0], SIZE - 1 - points[..., 1]], 2)
+    if not hidden:
+        normals = ops.vertex_normals(model.synthesize(coeffs), model.triangles)
+        placed = find_landmarks(model, convention)
+        toward = torch.stack([placed.of(own) @ view for own, view in zip(normals, pose[:, 2, :3])])
+        seen[toward <= 0] = torch.nan
     return coeffs, seen, torch.arange(people).repeat_interleave(len(yaws))
 
 
@@ -75,6 +84,25 @@ def test_two_photos_tell_more_of_a_person_than_either(model):
     assert both < 0.78 * alone[1] and both < 0.55 * alone[0] and both < 0.85  # mm
     assert torch.equal(fit.coeffs[0::2, :40], fit.coeffs[1::2, :40])
     assert not torch.allclose(fit.coeffs[0::2, 40:], fit.coeffs[1::2, 40:])
+
+
+@pytest.mark.parametrize(
+    ("noise", "yaws"),
+    [
+        (0.005, (0.0, 45.0)),
+        (0.005, (0.0, 75.0)),
+        (0.005, (0.0, 90.0)),
+        (0.005, (-45.0, 45.0)),
+        (0.005, (30.0, -60.0)),
+        (0.01, (0.0, 75.0)),
+    ],
+)
+def test_what_two_photos_show_is_worth_a_quarter_of_the_better_ones_error(model, noise, yaws):
+    true, points, people = views(model, 40, yaws, "mediapipe478", noise, hidden=False)
+    common = {"landmarks": "mediapipe478", "size": SIZE, "noise": noise}
+    alone = surface_error(model, fit_landmarks(points, model, **common).coeffs, true).view(-1, 2).mean(0)
+    both = surface_error(model, fit_landmarks(points, model, people=people, **common).coeffs, true).mean()
+    assert both < 0.75 * alone.min()
 
 
 def test_a_photo_without_points_tells_nothing_of_the_others(model):
