@@ -72,9 +72,9 @@ class FusedConv(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H', W')."""
-        if not is_plain(images, self.conv.weight):
+        if not is_plain(images, self.conv):
             output = self.conv(images)
-            return output.relu_() if self.relu else output
+            return torch.relu_(output) if self.relu else output  # a function that fuse() knows again
         weight, known = self.conv.weight, self._packed
         state = version_of(weight)
         if known is None or known[0] != state:
@@ -88,12 +88,15 @@ class FusedConv(nn.Module):
         return {**self.__dict__, "_packed": None}
 
 
-def is_plain(images: Tensor, weight: Tensor) -> bool:
-    """Whether a call is for kernels of few pictures: float32 on a CPU, nothing differentiated, traced or cast."""
+def is_plain(images: Tensor, conv: nn.Conv2d) -> bool:
+    """Whether a call is for kernels of few pictures: float32 on a CPU, nothing differentiated, traced or cast.
+
+    The weight is not looked at before that: a tracer would note it.
+    """
     if type(images) is not Tensor or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
-    plain = images.device.type == "cpu" and images.dtype == weight.dtype == torch.float32
-    watched = torch.is_grad_enabled() and (images.requires_grad or weight.requires_grad)
+    plain = images.device.type == "cpu" and images.dtype == conv.weight.dtype == torch.float32
+    watched = torch.is_grad_enabled() and (images.requires_grad or conv.weight.requires_grad)
     return plain and 0 < len(images) <= _MOST and not watched and not torch.is_autocast_enabled("cpu")
 
 

@@ -104,7 +104,7 @@ class FusedMobilenet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, O)."""
-        if not is_plain(images, self._parts[0].weight) or not self._is_fitting(*images.shape[2:]):
+        if not is_plain(images, self._parts[0]) or not self._is_fitting(*images.shape[2:]):
             return self.head(self.pool(self.convs(images)).flatten(1))
         parts: list[Any] = [*self._parts, self.head, *([] if self._sum is None else [self._sum])]
         state = [version_of(tensor) for part in parts for tensor in part._parameters.values()]

@@ -135,3 +135,12 @@ def test_a_mobilenet_leaves_to_torch_what_its_op_does_not_do():
     torch.testing.assert_close(traced(images.detach()), network(images.detach()), rtol=1e-4, atol=1e-3)
     for other in (mobilenet_v2(62), mobilenet_v1(62, width=0.25)):
         assert not any(isinstance(part, FusedMobilenet) for part in fuse_mobilenet(fuse(fold(other))).modules())
+
+
+@needs_onednn
+def test_a_mobilenet_is_one_call_when_it_is_folded_again():
+    network, fused = mobilenet(3)
+    again = fuse_mobilenet(fuse(fold(fused)))
+    images = torch.randn(1, 3, 64, 64)
+    assert isinstance(again.get_submodule("fused"), FusedMobilenet) and len(again.graph.nodes) == 3
+    assert torch.equal(again(images), fused(images))
