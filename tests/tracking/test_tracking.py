@@ -100,6 +100,38 @@ def test_largest_is_one_face_and_a_stream_is_lazy(clip):
     assert len(taken) == 3 + 5 + 2 and first[2].seconds == pytest.approx(0.08)
 
 
+@pytest.mark.parametrize("smooth", ["off", "zero-phase"])
+def test_a_face_that_jumps_at_a_cut_is_followed_at_once(clip, smooth):
+    """The front person's face alone, and from the cut on 180 pixels away."""
+    images, true = [], []
+    for image, landmarks in zip(clip["images"][:30], clip["landmarks"][:30]):
+        low, high = landmarks[1].min(0).astype(int) - 70, landmarks[1].max(0).astype(int) + 50
+        low = low.clip(0)
+        shift = 180 if len(images) >= 15 else 0
+        canvas = np.full_like(image, 100)
+        canvas[low[1] : high[1], low[0] - shift : high[0] - shift] = image[low[1] : high[1], low[0] : high[0]]
+        images.append(canvas), true.append(landmarks[1] - [shift, 0])
+    frames = list(Reconstructor().track(images, smooth=smooth))
+    assert all([face.index for face in frame.faces] == [0] for frame in frames)
+    for k, frame in enumerate(frames):
+        assert np.linalg.norm(frame.faces[0].landmarks[:, :2] - true[k], axis=1).mean() < 5, k
+
+
+def test_a_hidden_face_does_not_jump_to_another_person(clip):
+    """The largest is followed, and when a board hides it, nobody takes its place."""
+    images = list(clip["images"][:24])
+    frames = list(Reconstructor().track(images, smooth="off"))
+    whose = {owner for found in owners(frames, clip) for owner in found}
+    assert len(whose) == 1
+    board = [image.copy() for image in images]
+    for k in range(*clip["hidden"]):
+        low, high = clip["landmarks"][k][1].min(0).astype(int) - 50, clip["landmarks"][k][1].max(0).astype(int) + 30
+        board[k][max(0, low[1]) : high[1], low[0] : high[0]] = (90, 110, 80)
+    told = owners(list(Reconstructor().track(board, smooth="off")), clip)
+    assert {owner for found in told for owner in found} == whose == {1}
+    assert not any(told[k] for k in range(*clip["hidden"])) and told[-1]
+
+
 def test_threads_do_not_change_the_answers(reconstructor, clip):
     runs = [list(reconstructor.track(clip["images"][:16], smooth="zero-phase")) for _ in range(2)]
     params = [np.stack([face.params for frame in frames for face in frame.faces]) for frames in runs]

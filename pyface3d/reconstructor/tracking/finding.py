@@ -13,6 +13,7 @@ _AROUND = 1.6  # side of the searched region in sides of a face's crop
 _REGION = 96  # pixels that a region's side is reduced to: a face of 40, in less than a millisecond
 _QUICK = 250  # square root of the pixels that a whole frame is reduced to for a quick search
 _SAME = 0.2  # finds nearer than this, in sides of their crops, are one face
+_CELLS = 16  # a side of the small picture that a face is compared by
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,20 @@ class Finder:
             Find(roi, float(score), None if points is None else points[k])
             for k, (roi, score) in enumerate(zip(rois, found.scores))
         ]
+
+
+def glance(pixels: np.ndarray, find: Find) -> np.ndarray:
+    """(16, 16, 3) float32 mean colors of the frame (H, W, 3) where a find is, or was."""
+    limits = np.array(pixels.shape[1::-1])
+    low = np.clip(np.floor(find.roi[:2]), 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(find.roi[2:]), low + 1, limits).astype(int)
+    region = pixels[low[1] : high[1], low[0] : high[0]]
+    return cv2.resize(region, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean distance of two glances in gray levels."""
+    return float(np.abs(one - other).mean())
 
 
 def _reduced(pixels: np.ndarray, scale: float) -> np.ndarray:

@@ -120,7 +120,7 @@ class _Smoother:
             expression = sight.answer.model.split(sight.answer.coeffs)[1][0]  # type: ignore[arg-type]
             number = sight.track.number
             before, scale, filtered = self._filters.get(number, (-np.inf, np.ones(4), None))
-            if filtered is None or seconds - before > _PAUSE:
+            if filtered is None or sight.fresh or seconds - before > _PAUSE:
                 scale, filtered = np.linalg.norm(pose[0, :3]) * self._units(sight.answer), self._new()
             seen = read_closeups(Face(sight.answer, photo))
             parts = [(pose / scale).ravel(), expression.double().cpu().numpy(), *([] if seen is None else [seen])]

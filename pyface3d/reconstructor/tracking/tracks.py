@@ -29,6 +29,10 @@ class Track:
         missed: frames since it was seen.
         seen: frames in which it was seen.
         identity: (K_i,) mean of the identities, or None.
+        fresh: whether nothing is known of its motion: it is new, or it jumped.
+        find: the detector's last one.
+        glance: the picture there, as the detector saw it.
+        trusted: frames since then that took its word.
     """
 
     number: int
@@ -40,6 +44,10 @@ class Track:
     missed: int = 0
     seen: int = 0
     identity: np.ndarray | None = None
+    fresh: bool = True
+    find: Find | None = None
+    glance: np.ndarray | None = None
+    trusted: int = 0
 
     @property
     def expected(self) -> np.ndarray:
@@ -54,7 +62,14 @@ class Track:
         shift = find.center - self.center
         self.roi = find.roi if self.missed or not self.seen else self.roi + np.tile(shift, 2)
         self.center, self.side, self.seconds = find.center, find.side, seconds
+        self.fresh = not self.seen
         self.missed, self.seen = 0, self.seen + 1
+
+    def jumped(self, find: Find, seconds: float) -> None:
+        """Moves the face to a find somewhere else: what was known of its motion is forgotten."""
+        self.missed = 1  # the crop is the find's
+        self.found(find, seconds)
+        self.velocity, self.fresh = np.zeros(2), True
 
     def learn(self, identity: np.ndarray) -> None:
         """Takes the identity (K_i,) of one more frame into the mean."""
