@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _LONGEST_LINE = 1 << 20
 _PIPE = 1 << 20  # bytes on the way: a picture passes in few turns of the two processes, and the next one is ready
 _ROOM = 2 << 30  # bytes of address space for Python and the parser's library themselves
@@ -63,14 +66,14 @@ class Child:
         line, _, self._waiting = self._waiting.partition(b"\n")
         return json.loads(line)
 
-    def take(self, count: int, seconds: float) -> bytearray:
-        """The next ``count`` bytes; errors as ``line``."""
+    def take(self, count: int, seconds: float) -> NDArray[np.uint8]:
+        """The next bytes (count,); errors as ``line``."""
         until = time.monotonic() + seconds
-        whole = bytearray(count)
+        whole = np.empty(count, np.uint8)
         there = self._waiting[:count]
-        whole[: len(there)] = there
+        whole[: len(there)] = np.frombuffer(there, np.uint8)
         self._waiting = self._waiting[count:]
-        left = memoryview(whole)[len(there) :]
+        left = whole.data[len(there) :]
         while left:
             self._wait(until)
             left = left[self._ended_at_zero(os.readv(self._out, [left])) :]

@@ -50,7 +50,7 @@ def _array(child: Child, kind: str, shape: list[int], most: int, seconds: float)
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size > most:
         raise ValueError("its parser answers nonsense")
-    return checked_array(memoryview(child.take(size, seconds)), dtype, shape)
+    return checked_array(child.take(size, seconds).data, dtype, shape)
 
 
 def _serve() -> None:

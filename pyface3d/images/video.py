@@ -57,7 +57,7 @@ def read_timed_frames(path: str) -> Iterator[tuple[float, np.ndarray]]:
             height, width = int(told["height"]), int(told["width"])
             if min(height, width) < 1 or height * width > limits().photo_pixels:
                 raise ValueError(f"a frame of {width} x {height} pixels is beyond the limit photo_pixels")
-            pixels = np.frombuffer(child.take(3 * height * width, seconds), np.uint8).reshape(height, width, 3)
+            pixels = child.take(3 * height * width, seconds).reshape(height, width, 3)
             shown = max(float(told["seconds"]), shown + _LEAST_STEP)  # some containers do not say
             yield shown, pixels
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import torch
 
-from pyface3d.methods.fused import fuse
 from pyface3d.morphable import MorphableModel
 from pyface3d.morphable.default import arkit_twin
+from pyface3d.reconstructor.closeup_arrays import CloseupArrays
 
 if TYPE_CHECKING:
     from pyface3d.reconstructor.face import Face
@@ -127,10 +127,8 @@ class Closeups:
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.networks = {}
         for region in REGIONS:
-            network = build(len(REGIONS[region].names)).eval().requires_grad_(False)
             own = {name.removeprefix(f"{region}."): array for name, array in arrays.items() if name.startswith(region)}
-            network.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in own.items()})
-            self.networks[region] = fuse(torch.fx.symbolic_trace(network))
+            self.networks[region] = CloseupArrays(own, PIXELS)
 
     @staticmethod
     @cache
@@ -170,9 +168,7 @@ class Closeups:
             np.concatenate([cut_region(gray, pose, rest, REGIONS[region], other).ravel(), turned(pose, other)])
             for other in sides
         ]
-        inputs = torch.from_numpy(np.stack(rows).astype(np.float32))
-        with torch.inference_mode():
-            return self.networks[region](inputs).clamp(0, 1).numpy()
+        return self.networks[region](np.stack(rows).astype(np.float32))
 
 
 def merge_weights(fitted: Mapping[str, float], seen: np.ndarray) -> dict[str, float]:

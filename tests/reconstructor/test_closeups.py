@@ -1,10 +1,21 @@
+from importlib import resources
+
 import numpy as np
 import pytest
+import torch
 
 from pyface3d.data.synthetic.clip import Person, SyntheticClip
 from pyface3d.morphable import ARKIT_NAMES
 from pyface3d.reconstructor import Reconstructor
-from pyface3d.reconstructor.closeups import CLOSEUP_NAMES, EYE_NAMES, Closeups, merge_weights, read_closeups
+from pyface3d.reconstructor.closeups import (
+    CLOSEUP_NAMES,
+    EYE_NAMES,
+    REGIONS,
+    Closeups,
+    build,
+    merge_weights,
+    read_closeups,
+)
 
 
 def faces_with(**weights):
@@ -54,3 +65,16 @@ def test_a_face_at_the_border_and_a_larger_picture_are_read():
     rest[36:42], rest[42:48] = [-3.0, 0, 0], [3.0, 0, 0]
     pose[0, 3] = -500.0
     assert np.isfinite(Closeups.embedded().read(face.photo.pixels, pose, rest)).all()
+
+
+def test_the_networks_are_those_that_were_trained():
+    with resources.files("pyface3d.assets").joinpath("closeups.npz").open("rb") as stream:
+        arrays = dict(np.load(stream))
+    inputs = torch.randn(3, 1026, generator=torch.Generator().manual_seed(0))
+    for region, network in Closeups.embedded().networks.items():
+        whole = build(len(REGIONS[region].names))
+        own = {name.removeprefix(f"{region}."): torch.from_numpy(array) for name, array in arrays.items()}
+        whole.load_state_dict(
+            {name: array.float() for name, array in own.items() if not name.startswith(tuple(REGIONS))}
+        )
+        np.testing.assert_allclose(network(inputs.numpy()), whole(inputs).clamp(0, 1).detach().numpy(), atol=1e-6)

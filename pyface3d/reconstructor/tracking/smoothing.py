@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -97,8 +98,14 @@ class ZeroPhase:
         while self._rows[0][0] < frame - self.half:
             self._rows.popleft()
         window = [(number - frame, row) for number, row in self._rows if number <= frame + self.half]
-        away = np.array([number for number, _ in window]) / (self.half + 1)
-        weights = (1 - np.abs(away) ** 3) ** 1.5  # the square root of the tricube
-        powers = np.vander(away, min(3, len(window)), increasing=True) * weights[:, None]
-        rows = np.stack([row for _, row in window]) * weights[:, None]
-        return np.linalg.lstsq(powers, rows, rcond=None)[0][0]
+        share = _shares(tuple(number for number, _ in window), self.half)
+        return share @ np.stack([row for _, row in window])
+
+
+@lru_cache(maxsize=1024)
+def _shares(numbers: tuple[int, ...], half: int) -> np.ndarray:
+    """(W,) how much each of a window's frames, counted from the one asked for, has in its smoothed row."""
+    away = np.array(numbers) / (half + 1)
+    weights = (1 - np.abs(away) ** 3) ** 1.5  # the square root of the tricube
+    powers = np.vander(away, min(3, len(away)), increasing=True) * weights[:, None]
+    return np.linalg.lstsq(powers, np.diag(weights), rcond=None)[0][0]

@@ -19,7 +19,7 @@ _THOROUGH = 300  # frames between searches that also see small ones
 _HIDDEN = 3  # frames between quick searches for a hidden face
 _SURE = 0.6  # least score of a new face
 _APART = 0.5  # a new face is at least this far from all others, in sides of its crop
-_STILL = 5.0  # gray levels that a face's picture may change by until the detector must see it again
+_STILL = 7.0  # gray levels that a face's picture may change by until the detector must see it again
 _TRUSTED = 4  # frames in a row at most
 _CHANGED = 15.0  # gray levels that the picture changes by where a face appears
 
@@ -168,12 +168,12 @@ class Tracker:
         if any(track.fresh for track, _ in pairs):  # the detector's crop is only near the network's own
             answer = self._answer(photo, camera.roi_from_landmarks(answer.landmarks.cpu()).numpy())
         better = camera.roi_from_landmarks(answer.landmarks.cpu()).numpy()
+        points = answer.landmarks.float().cpu().numpy()
         sights = []
         for k, (track, find) in enumerate(pairs):
             one = answer[k]
-            landmarks = one.landmarks[0].float().cpu().numpy()
             assert one.roi is not None and one.coeffs is not None
-            if not is_face(landmarks, one.roi[0].cpu().numpy(), find.points):
+            if not is_face(points[k], one.roi[0].cpu().numpy(), find.points):
                 track.seen -= 1
                 track.missed = 1
                 continue
