@@ -66,8 +66,10 @@ EYE_NAMES = tuple(
 CLOSEUP_NAMES = (*EYE_NAMES, *REGIONS["mouth"].names)
 
 
-def cut_region(gray: np.ndarray, pose: np.ndarray, rest: np.ndarray, region: Region, other: bool = False) -> np.ndarray:
-    """The region as (32, 32) float32 of one contrast, mirrored where it is the other eye.
+def cut_region(
+    gray: np.ndarray, pose: np.ndarray, rest: np.ndarray, region: Region, other: bool = False, pixels: int = PIXELS
+) -> np.ndarray:
+    """The region as (S, S) float32 of one contrast, mirrored where it is the other eye.
 
     Args:
         gray: (H, W) uint8 or float32.
@@ -75,16 +77,17 @@ def cut_region(gray: np.ndarray, pose: np.ndarray, rest: np.ndarray, region: Reg
         rest: (68, 3) landmarks of the person at rest, in the model frame.
         region: which.
         other: the subject's left eye.
+        pixels: S, of the whole side; the usual 32 by default.
     """
     eyes = (rest[36:42].mean(0), rest[42:48].mean(0))
     unit = float(np.linalg.norm(eyes[1] - eyes[0]))
     center = rest[list(_OTHER_EYE if other else region.points)].mean(0) + np.array([0.0, region.up * unit, 0.0])
-    step = 2 * region.half * unit / (PIXELS - 1)
+    step = 2 * region.half * unit / (pixels - 1)
     across, down = pose[:2, 0] * (-step if other else step), pose[:2, 1] * -step
-    first = pose[:2, :3] @ center + pose[:2, 3] - (across + down) * (PIXELS - 1) / 2
+    first = pose[:2, :3] @ center + pose[:2, 3] - (across + down) * (pixels - 1) / 2
     matrix = np.column_stack([across, down, first])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(gray, matrix, (PIXELS, PIXELS), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
+    cut = cv2.warpAffine(gray, matrix, (pixels, pixels), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
         np.float32
     )
     return (cut - cut.mean()) / (cut.std() + _STEADY)
@@ -148,7 +151,10 @@ class Closeups:
             pose: (3, 4) affine map from the model frame to its pixels, y down.
             rest: (68, 3) landmarks of the person at rest, in the model frame.
         """
-        gray, pose = _gray_around(pixels, pose, rest)
+        return self.read_gray(*gray_around(pixels, pose, rest), rest)
+
+    def read_gray(self, gray: np.ndarray, pose: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """The same of a gray picture (H, W) float32 around a face and the pose in it."""
         right, left = self._answer("eye", gray, pose, rest, (False, True))
         turn = turned(pose)[0]
         if abs(turn) > _HIDDEN:  # the near eye speaks for both
@@ -181,11 +187,18 @@ def merge_weights(fitted: Mapping[str, float], seen: np.ndarray) -> dict[str, fl
 
 def read_closeups(face: "Face") -> np.ndarray | None:
     """(13,) what the close-ups of a face of the embedded model show; None for faces of other models and for maps."""
+    near = look_closer(face)
+    return None if near is None else Closeups.embedded().read_gray(*near)
+
+
+def look_closer(face: "Face") -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The gray picture around a face, the pose in it and its landmarks at rest; None as in :func:`read_closeups`."""
     answer = face.reconstruction
     if answer.coeffs is None or answer.position_map is not None or arkit_twin(answer.model) is None:
         return None
     pose = face.photo.pose_to_memory(face.photo_pose)
-    return Closeups.embedded().read(face.photo.pixels, pose, landmarks_at_rest(answer.model, answer.coeffs))
+    rest = landmarks_at_rest(answer.model, answer.coeffs)
+    return *gray_around(face.photo.pixels, pose, rest), rest
 
 
 def landmarks_at_rest(model: MorphableModel, coeffs: torch.Tensor) -> np.ndarray:
@@ -195,7 +208,7 @@ def landmarks_at_rest(model: MorphableModel, coeffs: torch.Tensor) -> np.ndarray
     return model.landmark_points(rest)[0].double().cpu().numpy()
 
 
-def _gray_around(pixels: np.ndarray, pose: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gray_around(pixels: np.ndarray, pose: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The gray picture around a face, no finer than the cuts, and the pose in it."""
     seen = rest @ pose[:2, :3].T + pose[:2, 3]
     margin = 0.3 * np.ptp(seen, axis=0).max()

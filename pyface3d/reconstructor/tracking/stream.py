@@ -10,9 +10,9 @@ import torch
 from pyface3d.camera import pose_to_crop
 from pyface3d.images import Photo
 from pyface3d.methods import Reconstruction
-from pyface3d.reconstructor.closeups import read_closeups
 from pyface3d.reconstructor.face import Face
 from pyface3d.reconstructor.streaming import in_order, workers
+from pyface3d.reconstructor.tracking.brows import Brows
 from pyface3d.reconstructor.tracking.smoothing import OneEuro, Smoothing, ZeroPhase
 from pyface3d.reconstructor.tracking.tracker import Sight, Tracker
 
@@ -98,6 +98,7 @@ class _Smoother:
         self._waiting: deque[_Seen] = deque()
         self._identities: dict[int, np.ndarray] = {}
         self._radius: float | None = None
+        self._brows: dict[int, Brows] = {}
         self._filters: dict[int, tuple[float, np.ndarray, OneEuro | ZeroPhase]] = {}  # last seconds, scale, filter
         # (frame, track): what is to be answered, its scale and its filter
         self._rows: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, OneEuro | ZeroPhase]] = {}
@@ -122,7 +123,7 @@ class _Smoother:
             before, scale, filtered = self._filters.get(number, (-np.inf, np.ones(4), None))
             if filtered is None or sight.fresh or seconds - before > _PAUSE:
                 scale, filtered = np.linalg.norm(pose[0, :3]) * self._units(sight.answer), self._new()
-            seen = read_closeups(Face(sight.answer, photo))
+            seen = self._brows.setdefault(number, Brows()).read(Face(sight.answer, photo))
             parts = [(pose / scale).ravel(), expression.double().cpu().numpy(), *([] if seen is None else [seen])]
             row = np.concatenate(parts)
             if isinstance(filtered, OneEuro):
