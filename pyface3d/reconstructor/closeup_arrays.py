@@ -32,19 +32,35 @@ class CloseupArrays:
         count = len(inputs)
         maps = inputs[:, :-2].reshape(count, self.pixels, self.pixels, 1)
         for rows, bias, side in self._convs:
-            maps = np.maximum(_windows(maps, side) @ rows + bias, 0).reshape(count, maps.shape[1] // 2, -1, len(bias))
+            maps = convolve(maps, rows, bias, side)
         features = np.concatenate([maps.reshape(count, -1), inputs[:, -2:]], 1)
         hidden = np.maximum(features @ self._hidden[0] + self._hidden[1], 0)
         return np.clip(hidden @ self._last[0] + self._last[1], 0, 1)
 
 
+def convolve(maps: np.ndarray, rows: np.ndarray, bias: np.ndarray, side: int) -> np.ndarray:
+    """A convolution of stride two over maps (B, H, W, C) and its ReLU: (B, (H + 1) / 2, (W + 1) / 2, O).
+
+    Args:
+        maps: float32.
+        rows: (side side C, O) weights.
+        bias: (O,).
+        side: of a window, odd; zeros lie around the maps.
+    """
+    count, height, width, _ = maps.shape
+    found = np.maximum(_windows(maps, side) @ rows + bias, 0)
+    return found.reshape(count, (height + 1) // 2, (width + 1) // 2, len(bias))
+
+
 def _windows(maps: np.ndarray, side: int) -> np.ndarray:
-    """Every second window (B H/2 W/2, side side C) of maps (B, H, W, C), padded by zeros."""
+    """Every second window (B (H+1)/2 (W+1)/2, side side C) of maps (B, H, W, C), padded by zeros."""
     count, height, width, channels = maps.shape
     edge = side // 2
     padded = np.zeros((count, height + 2 * edge, width + 2 * edge, channels), np.float32)
     padded[:, edge : edge + height, edge : edge + width] = maps
     b, y, x, c = padded.strides
-    shape = count, height // 2, width // 2, side, side, channels
-    windows = np.ndarray(shape, np.float32, padded, strides=(b, 2 * y, 2 * x, y, x, c))
-    return windows.reshape(count * (height // 2) * (width // 2), -1)
+    tall, wide = (height + 1) // 2, (width + 1) // 2
+    windows = np.ndarray(
+        (count, tall, wide, side, side, channels), np.float32, padded, strides=(b, 2 * y, 2 * x, y, x, c)
+    )
+    return windows.reshape(count * tall * wide, -1)

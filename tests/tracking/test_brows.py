@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from pyface3d.data.synthetic.clip import Person, SyntheticClip
 from pyface3d.morphable import ARKIT_NAMES
 from pyface3d.reconstructor import Reconstructor
 from pyface3d.reconstructor.closeups import CLOSEUP_NAMES, read_closeups
-from pyface3d.reconstructor.tracking.brows import Brows, beside_mean
+from pyface3d.reconstructor.tracking.brows import BrowArrays, Brows, beside_mean, build
 
 FRAMES = 60
 
@@ -51,3 +52,11 @@ def test_each_eye_stands_beside_the_other_one():
     pictures = beside_mean(eyes, mean)
     assert pictures.shape == (2, 4, 42, 42) and pictures.dtype == np.float32
     np.testing.assert_allclose(pictures[:, :, 0, 0], [[-0.25, 0.25, 0.75, 0.25], [0.75, 0.25, -0.25, 0.25]])
+
+
+def test_the_network_in_numpy_is_the_one_that_was_trained():
+    torch.manual_seed(0)
+    network = build().eval()
+    pictures = torch.randn(3, 4, 42, 42)
+    found = BrowArrays({name: tensor.numpy() for name, tensor in network.state_dict().items()})(pictures.numpy())
+    np.testing.assert_allclose(found, network(pictures).detach().numpy(), atol=1e-5)

@@ -5,6 +5,7 @@ network (``scripts/train_brows.py``) is shown a frame's close-ups beside the mea
 the weights are from the mean's own.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pyface3d.methods.fused import fuse
+from pyface3d.reconstructor.closeup_arrays import convolve
 from pyface3d.reconstructor.closeups import CLOSEUP_NAMES, PIXELS, REGIONS, Closeups, cut_region, look_closer, turned
 
 if TYPE_CHECKING:
@@ -40,13 +41,38 @@ def build() -> torch.nn.Module:
     return torch.nn.Sequential(*layers, *last)
 
 
-@cache
-def _network() -> torch.nn.Module:
-    """The one that ships with the package."""
-    network = build().eval().requires_grad_(False)
-    with resources.files("pyface3d.assets").joinpath("brows.npz").open("rb") as stream, np.load(stream) as arrays:
-        network.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()})
-    return fuse(torch.fx.symbolic_trace(network))
+class BrowArrays:
+    """What :func:`build` computes in NumPy, where a call of torch takes longer than its computing.
+
+    Args:
+        arrays: its tensors by name.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        given = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+        self._convs = []
+        for k in (0, 2, 4):
+            weight = given[f"{k}.weight"]  # (O, C, k, k)
+            rows = np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
+            self._convs.append((rows, given[f"{k}.bias"], weight.shape[2]))
+        hidden = given["7.weight"].reshape(-1, len(given["4.bias"]), 6, 6).transpose(0, 2, 3, 1)
+        self._hidden = np.ascontiguousarray(hidden.reshape(len(hidden), -1).T), given["7.bias"]
+        self._last = np.ascontiguousarray(given["9.weight"].T), given["9.bias"]
+
+    @staticmethod
+    @cache
+    def embedded() -> "BrowArrays":
+        """Those that ship with the package."""
+        with resources.files("pyface3d.assets").joinpath("brows.npz").open("rb") as stream, np.load(stream) as arrays:
+            return BrowArrays(dict(arrays))
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (B, 4, 42, 42) float32 to changes of weights (B, 6)."""
+        maps = pictures.transpose(0, 2, 3, 1)
+        for rows, bias, side in self._convs:
+            maps = convolve(maps, rows, bias, side)
+        hidden = np.maximum(maps.reshape(len(maps), -1) @ self._hidden[0] + self._hidden[1], 0)
+        return hidden @ self._last[0] + self._last[1]
 
 
 def closeups_of_eyes(gray: np.ndarray, pose: np.ndarray, rest: np.ndarray) -> np.ndarray:
@@ -90,8 +116,7 @@ class Brows:
 
     def _changed(self, seen: np.ndarray, eyes: np.ndarray, turn: float) -> np.ndarray:
         """The weights with brows halfway between what is seen and the mean with its change."""
-        with torch.inference_mode():
-            right, left = _network()(torch.from_numpy(beside_mean(eyes, self._eyes))).numpy()
+        right, left = BrowArrays.embedded()(beside_mean(eyes, self._eyes))
         if abs(turn) > HIDDEN:  # the near eye speaks for both
             right, left = (left, left) if turn > 0 else (right, right)
         changes, answer = np.stack([right, left]), seen.copy()
