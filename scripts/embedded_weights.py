@@ -92,11 +92,13 @@ def main() -> None:
     parser.add_argument("--data", help="AFLW2000-3D benchmark: measured when given")
     parser.add_argument("--license", default=LICENSE)
     parser.add_argument("--dtype", choices=("float16", "int8"), default="float16", help="of matrices and kernels")
+    parser.add_argument("--exact", nargs="*", default=(), help="parts of names that int8 leaves in float16: fc pool")
     options = parser.parse_args()
     method, card = from_pretrained(options.weights), read_card(options.weights)
     assert card is not None
     about: dict[str, Any] = {"training": card.training, "license": options.license}
-    about["dtype"], numbers = getattr(torch, options.dtype), dict[str, Any]()
+    about |= {"dtype": getattr(torch, options.dtype), "exact": options.exact}
+    numbers = dict[str, Any]()
     save_weights(method, options.out, **about)
     load_weights(method, options.out)  # what is measured is what is stored
     numbers["synth-2000"] = on_synthetic(method)

@@ -68,32 +68,65 @@ static void run(const MobileLayer<T>& p) {
       [&](T* scratch, int64_t begin, int64_t end) { PYFACE3D_DISPATCH(mobilenet<T>(p, scratch, begin, end)); });
 }
 
-// One layer; the tensor that its map lies in.
 template <typename T>
-static Tensor layer(const Tensor& input, MobileLayer<T> p) {
-  p.input = pointer<T>(input), p.batch = input.size(0);
-  Tensor out = new_tensor(input, {p.batch, p.out_height(), p.out_width(), p.out_channels});
+static void layer(const Tensor& input, MobileLayer<T> p) {
   const Tensor rows = new_tensor(input, {on_cuda(input) ? p.batch * p.pixels() * p.depth() : 0});
-  p.rows = output<T>(rows), p.out = output<T>(out);
+  p.rows = output<T>(rows);
   PYFACE3D_CUDA_ELSE(mobilenet_cuda, input, p)
   run<T>(p);
-  return out;
+}
+
+// Numbers of what is answered: the maps of the layers kept, one after the other, then the head's output.
+static int64_t count_answer(const Layers& layers, const std::vector<int64_t>& kept, int64_t batch, int64_t height,
+                            int64_t width) {
+  int64_t count = batch * layers.channels.back(), at = 0;
+  for (size_t i = 0, next = 0; i < layers.strides.size(); ++i) {
+    const MobileLayer<float> p = layer_at<float>(layers, i, height, width, nullptr, at);
+    height = p.out_height(), width = p.out_width();
+    if (next < kept.size() && kept[next] == static_cast<int64_t>(i))
+      count += batch * height * width * p.out_channels, ++next;
+  }
+  return count;
+}
+
+static void check_kept(const std::vector<int64_t>& kept, int64_t count) {
+  int64_t least = 0;
+  for (int64_t i : kept) {
+    PYFACE3D_CHECK(i >= least && i < count, kOp, ": kept must be layers in order, from 0 to ", count - 1, ", got ", i);
+    least = i + 1;
+  }
 }
 
 static Tensor forward(const Tensor& images, const Tensor& weights, std::vector<int64_t> channels,
-                      std::vector<int64_t> strides, int64_t sums) {
+                      std::vector<int64_t> strides, int64_t sums, std::vector<int64_t> kept) {
   const Layers layers{channels, strides, sums};
   check(images, weights, layers);
+  check_kept(kept, strides.size());
+  const int64_t batch = images.size(0);
   const Tensor w = packed(weights);
   return by_type(w, [&](auto zero) {
     using T = decltype(zero);
-    int64_t at = 0;
+    int64_t at = 0, height = images.size(1), width = images.size(2);
+    const Tensor found = new_tensor(w, {count_answer(layers, kept, batch, height, width)});
     Tensor map = packed(images);
-    for (size_t i = 0; i < channels.size(); ++i)
-      map = layer<T>(map, layer_at<T>(layers, i, map.size(1), map.size(2), pointer<T>(w), at));
-    return map;
+    const T* input = pointer<T>(map);
+    T* answer = output<T>(found);
+    for (size_t i = 0, next = 0; i < channels.size(); ++i) {
+      MobileLayer<T> p = layer_at<T>(layers, i, height, width, pointer<T>(w), at);
+      p.input = input, p.batch = batch, height = p.out_height(), width = p.out_width();
+      const int64_t count = batch * height * width * p.out_channels;
+      const bool stays = i == strides.size() || (next < kept.size() && kept[next] == static_cast<int64_t>(i));
+      const Tensor passing = new_tensor(w, {stays ? 0 : count});
+      p.out = stays ? answer : output<T>(passing);
+      layer<T>(w, p);
+      if (stays) answer += count, ++next;
+      input = p.out, map = passing;
+    }
+    return found;
   });
 }
 
-PYFACE3D_OP(forward, "mobilenet(Tensor images, Tensor weights, int[] channels, int[] strides, int sums=0) -> Tensor")
+PYFACE3D_OP(forward,
+            "mobilenet(Tensor images, Tensor weights, int[] channels, int[] strides, int sums=0, int[] kept=[]) -> "
+            "Tensor")
 }  // namespace pyface3d

@@ -9,9 +9,10 @@ from pyface3d import nets
 from pyface3d.camera import ParameterSpace
 from pyface3d.methods.images import ImageFormat
 from pyface3d.methods.method import Terms
-from pyface3d.methods.parameter_method import ParameterMethod, model_and_outputs
+from pyface3d.methods.parameter_method import ParameterMethod, default_space, model_and_outputs
 from pyface3d.methods.recipe import Recipe
 from pyface3d.methods.registry import register_method
+from pyface3d.methods.second_look import TwoLooks
 from pyface3d.morphable import MorphableModel
 
 
@@ -26,6 +27,7 @@ class Compact(ParameterMethod):
     Args:
         width: channel multiplier of the trunk.
         kernels: weightings of the last map for each channel; 0: its mean.
+        looks: 2: features where the first answer puts the surface correct it (:class:`SecondLook`); 1: they do not.
         model: face model; None: the embedded one.
         space: parameter space; None: a rough default for the model.
         size: side of the input in pixels.
@@ -58,14 +60,20 @@ class Compact(ParameterMethod):
         self,
         width: float = 0.5,
         kernels: int = 3,
+        looks: int = 1,
         *,
         model: MorphableModel | None = None,
         space: ParameterSpace | None = None,
         size: int = 120,
     ) -> None:
         model, outputs = model_and_outputs(model, space)
-        network = nets.mobilenet_v1(outputs, width=width, kernels=kernels, size=size)
-        arguments = {"width": width, "kernels": kernels, "size": size}
+        if looks not in (1, 2):
+            raise ValueError(f"Compact: looks must be 1 or 2, got {looks}")
+        space = default_space(model, size) if space is None else space
+        network: nn.Module = nets.mobilenet_v1(outputs, width=width, kernels=kernels, size=size)
+        if looks == 2:
+            network = TwoLooks(network, model, space, size)
+        arguments = {"width": width, "kernels": kernels, "size": size, "looks": looks}
         super().__init__(network, model, space, ImageFormat(size, "BGR"), arguments)
 
     def build_criterion(self) -> nn.Module:

@@ -1,6 +1,7 @@
 """A deployed MobileNet in one call of the library's own op, for a few pictures on a CPU."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,18 +32,27 @@ def fuse_mobilenet(network: nn.Module) -> nn.Module:
     if not isinstance(network, GraphModule):
         return network
     modules = dict(network.named_modules())
-    nodes = list(_chain(network))
+    nodes = list(_chain(network, modules))
     called = [modules.get(str(node.target)) if node.op == "call_module" else None for node in nodes]
     convs = [module for module in called[:-3] if isinstance(module, FusedConv)]
     if len(called) < 6 or len(called) != len(convs) + 3 or not all(map(_fits, convs, range(len(convs)))):
         return network
     pool, flatten, head = called[-3], nodes[-2], called[-1]
-    if len(convs) % 2 == 0 or not _is_head(convs[-1], pool, flatten, head):
+    layers = {node: k // 2 for k, node in enumerate(nodes) if k % 2 == 0 and k < len(convs)}
+    shared = [node for node in nodes[:-1] if len(node.users) > 1]
+    if len(convs) % 2 == 0 or not _is_head(convs[-1], pool, flatten, head) or not layers.keys() >= set(shared):
         return network
-    network.add_submodule("fused", FusedMobilenet(convs, pool, head))  # type: ignore[arg-type]
-    with network.graph.inserting_after(nodes[-1]):
+    kept = [layers[node] for node in shared]
+    network.add_submodule("fused", FusedMobilenet(convs, pool, head, kept))  # type: ignore[arg-type]
+    with network.graph.inserting_after(nodes[0].args[0]):
         one = network.graph.call_module("fused", nodes[0].args)
-    nodes[-1].replace_all_uses_with(one)
+    answer = one
+    for place, node in reversed(list(enumerate([nodes[-1], *shared] if kept else []))):
+        with network.graph.inserting_after(one):
+            answer = network.graph.call_function(operator.getitem, (one, place))
+        node.replace_all_uses_with(answer)
+    if not kept:
+        nodes[-1].replace_all_uses_with(one)
     for node in reversed(nodes):
         network.graph.erase_node(node)
     network.delete_all_unused_submodules()
@@ -50,11 +60,20 @@ def fuse_mobilenet(network: nn.Module) -> nn.Module:
     return network
 
 
-def _chain(network: GraphModule) -> Iterator[Node]:
-    """The nodes behind the picture, each the only user of the one before."""
+def _chain(network: GraphModule, modules: Mapping[str, nn.Module]) -> Iterator[Node]:
+    """The nodes behind the picture, each the only layer among the users of the one before."""
     node = next(node for node in network.graph.nodes if node.op == "placeholder")
-    while len(node.users) == 1 and (node := next(iter(node.users))).op != "output":
-        yield node
+    while (behind := _behind(node, modules)) is not None:
+        yield (node := behind)
+
+
+def _behind(node: Node, modules: Mapping[str, nn.Module]) -> Node | None:
+    """The only user of a node; of several the only one that is a convolution, a mean or a linear function."""
+    users = [user for user in node.users if user.op != "output"]
+    if len(users) > 1:
+        kinds = FusedConv, nn.AdaptiveAvgPool2d
+        users = [user for user in users if isinstance(modules.get(str(user.target)), kinds)]
+    return users[0] if len(users) == 1 else None
 
 
 def _fits(fused: FusedConv, place: int) -> bool:
@@ -88,10 +107,12 @@ class FusedMobilenet(nn.Module):
         convs: the stem, then of each block the convolution by channel and the one by pixel, all with a ReLU.
         pool: means of each channel over the map, or a convolution as large as the map, by channel.
         head: the linear function.
+        kept: layers, of which the stem is one and each block, whose maps are answered too.
     """
 
-    def __init__(self, convs: list[FusedConv], pool: nn.Module, head: nn.Linear) -> None:
+    def __init__(self, convs: list[FusedConv], pool: nn.Module, head: nn.Linear, kept: Sequence[int] = ()) -> None:
         super().__init__()
+        self.kept = list(kept)
         self.convs, self.pool, self.head = nn.Sequential(*convs), pool, head
         self._parts = [fused.conv for fused in convs]  # looked up in a module, each takes a microsecond
         self._sum = pool.conv if isinstance(pool, FusedConv) else None
@@ -111,8 +132,18 @@ class FusedMobilenet(nn.Module):
         if self._packed is None or self._packed[0] != state:
             self._packed = state, self._pack()
         pixels = images.permute(0, 2, 3, 1)
-        outputs = ops.mobilenet(pixels, self._packed[1], self._channels, self._strides, self._sums)
-        return outputs[:, 0, 0, : self.head.out_features]
+        found = ops.mobilenet(pixels, self._packed[1], self._channels, self._strides, self._sums, self.kept)
+        outputs = found[0][:, : self.head.out_features]
+        return (outputs, *(part.permute(0, 3, 1, 2) for part in found[1:])) if self.kept else outputs
+
+    def _by_layers(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        maps, x = [], images
+        for k, conv in enumerate(self.convs):
+            x = conv(x)
+            if k % 2 == 0 and k // 2 in self.kept:
+                maps.append(x)
+        outputs = self.head(self.pool(x).flatten(1))
+        return (outputs, *maps) if self.kept else outputs
 
     def _is_fitting(self, height: int, width: int) -> bool:
         """Whether a convolution as large as the map is as large as this picture's."""

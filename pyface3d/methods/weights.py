@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,7 @@ def save_weights(
     numbers: Mapping[str, Any] | None = None,
     license: str = "",
     dtype: torch.dtype = torch.float32,
+    exact: Collection[str] = (),
 ) -> None:
     """Writes a method's network and its card to a safetensors file, atomically.
 
@@ -36,6 +37,8 @@ def save_weights(
         license: of the weights.
         dtype: storage of matrices and kernels: float32, float16, or int8 with a factor for each row; vectors (biases,
             BatchNorm) stay float32.
+        exact: with int8, parts of names (``"fc"``) whose matrices are stored in float16: a head's rounding moves every
+            landmark.
 
     Raises:
         ValueError: another dtype, or a deployed method.
@@ -49,7 +52,8 @@ def save_weights(
     card = ModelCard.of(method, training=dict(training or {}), numbers=dict(numbers or {}), license=license)
     state: dict[str, Tensor] = {}
     for name, tensor in method.network.state_dict().items():
-        state |= _stored(name, tensor.detach().cpu().contiguous(), dtype)
+        rounded = torch.float16 if exact and not set(exact).isdisjoint(name.split(".")) else dtype
+        state |= _stored(name, tensor.detach().cpu().contiguous(), rounded)
     write_whole(path, serialize(state, metadata={CARD: json.dumps(asdict(card))}))
 
 

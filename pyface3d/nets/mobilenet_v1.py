@@ -105,10 +105,16 @@ class MobileNetV1(Trunk):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature map (B, num_features, H/32, W/32)."""
-        x = self.relu(self.bn1(self.conv1(images)))
+        return self.maps(images, ("dw6",))[0]
+
+    def maps(self, images: Tensor, names: tuple[str, ...]) -> list[Tensor]:
+        """What the blocks of these names, in the order of the network, make of images (B, 3, H, W)."""
+        x, kept = self.relu(self.bn1(self.conv1(images))), []
         for name, _, _ in _BLOCKS:
             x = getattr(self, name)(x)
-        return x
+            if name in names:
+                kept.append(x)
+        return kept
 
 
 def mobilenet_v1(num_outputs: int = 62, *, width: float = 1.0, kernels: int = 0, size: int = 120) -> MobileNetV1:

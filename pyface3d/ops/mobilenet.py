@@ -1,5 +1,6 @@
 """A MobileNet for inference: stem, blocks of separable convolutions and head in one call."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,13 @@ _PANEL = 32  # columns of a matrix that lie together
 
 
 def mobilenet(
-    images: Tensor, weights: Tensor, channels: Sequence[int], strides: Sequence[int], sums: int = 0
-) -> Tensor:
+    images: Tensor,
+    weights: Tensor,
+    channels: Sequence[int],
+    strides: Sequence[int],
+    sums: int = 0,
+    kept: Sequence[int] = (),
+) -> tuple[Tensor, ...]:
     """MobileNetV1 (Howard et al. 2017, "MobileNets", table 1) with BatchNorm folded into its convolutions.
 
     The stem is a 3x3 convolution with ReLU; each block a 3x3 convolution channel by channel with ReLU, then a 1x1
@@ -28,12 +34,13 @@ def mobilenet(
         channels: of the map behind each layer and of the head's output, multiples of 16.
         strides: of the 3x3 convolution of the stem and of each block, 1 or 2.
         sums: weighted sums of each channel that the head is a function of; 0: means.
+        kept: layers in order, 0 for the stem, whose maps are answered too.
 
     Returns:
-        (B, 1, 1, D) the head's output.
+        (B, D) the head's output, and the map (B, H', W', C) of each layer kept.
 
     Raises:
-        RuntimeError: shapes, dtypes or devices do not fit together, or channels, strides or sums are others.
+        RuntimeError: shapes, dtypes or devices do not fit together, or channels, strides, sums or kept are others.
 
     Example:
         >>> import torch
@@ -41,10 +48,27 @@ def mobilenet(
         >>> from pyface3d.ops.mobilenet import pack_layer
         >>> stem = pack_layer(torch.ones(16, 3, 3, 3), torch.zeros(16))
         >>> head = pack_layer(torch.ones(16, 16, 1, 1), torch.ones(16))
-        >>> ops.mobilenet(torch.ones(1, 4, 4, 3), torch.cat([stem, head]), [16, 16], [2])[0, 0, 0, :2]
+        >>> ops.mobilenet(torch.ones(1, 4, 4, 3), torch.cat([stem, head]), [16, 16], [2])[0][0, :2]
         tensor([301., 301.])
     """
-    return _ops.mobilenet.default(images, weights, list(channels), list(strides), sums)
+    answer = _ops.mobilenet.default(images, weights, list(channels), list(strides), sums, list(kept))
+    if not kept:
+        return (answer.view(images.shape[0], channels[-1]),)
+    shapes = [*_kept_shapes(images, channels, strides, kept), (images.shape[0], channels[-1])]
+    parts = answer.split([math.prod(shape) for shape in shapes])
+    *maps, output = (part.view(shape) for part, shape in zip(parts, shapes))
+    return (output, *maps)
+
+
+def _kept_shapes(
+    images: Tensor, channels: Sequence[int], strides: Sequence[int], kept: Sequence[int]
+) -> list[tuple[int, int, int, int]]:
+    """(B, H', W', C) of the layers kept."""
+    height, width, shapes = images.shape[1], images.shape[2], []
+    for count, stride in zip(channels, strides):
+        height, width = (height - 1) // stride + 1, (width - 1) // stride + 1
+        shapes.append((images.shape[0], height, width, count))
+    return [shapes[layer] for layer in kept]
 
 
 def pack_layer(matrix: Tensor, bias: Tensor, *before: Tensor) -> Tensor:
@@ -70,8 +94,16 @@ def pack_layer(matrix: Tensor, bias: Tensor, *before: Tensor) -> Tensor:
     return torch.cat([*gathering, *(panel.flatten() for panel in rows.split(_PANEL, 1)), bias])
 
 
-def _fake(images: Tensor, weights: Tensor, channels: Sequence[int], strides: Sequence[int], sums: int = 0) -> Any:
-    return images.new_empty((images.shape[0], 1, 1, channels[-1]))
+def _fake(
+    images: Tensor,
+    weights: Tensor,
+    channels: Sequence[int],
+    strides: Sequence[int],
+    sums: int = 0,
+    kept: Sequence[int] = (),
+) -> Any:
+    maps = (math.prod(shape) for shape in _kept_shapes(images, channels, strides, kept))
+    return images.new_empty((sum(maps, images.shape[0] * channels[-1]),))
 
 
 register("mobilenet", _fake)

@@ -33,7 +33,7 @@ def regress_head(method: Method, batches: Iterable[Mapping[str, Any]], penalty: 
     Example:
         >>> regress_head(pyface3d.create_method("compact"), batches)  # doctest: +SKIP
     """
-    network, space = method.network, method.space
+    network, space = first_look(method.network), method.space
     if not isinstance(network, Trunk) or not isinstance(network.head, nn.Linear) or space is None:
         raise ValueError(f"regress_head: {method.name} has no linear head that answers parameters")
     network.eval()
@@ -46,6 +46,11 @@ def regress_head(method: Method, batches: Iterable[Mapping[str, Any]], penalty: 
     network.head.weight.copy_(weight)
     network.head.bias.copy_(bias)
     return sums.count
+
+
+def first_look(network: nn.Module) -> nn.Module:
+    """The trunk of a network that looks twice (:class:`pyface3d.methods.second_look.TwoLooks`); else the network."""
+    return getattr(network, "trunk", network)
 
 
 class _Sums:

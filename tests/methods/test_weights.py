@@ -102,6 +102,14 @@ def test_storage_in_eight_bits(saved, tmp_path):
     assert all(torch.allclose(again[name], tensor, 1e-6, 0) for name, tensor in found.items())
 
 
+def test_some_matrices_keep_more_digits(tmp_path):
+    method = create_method("compact")
+    save_weights(method, tmp_path / "mixed.safetensors", dtype=torch.int8, exact=("fc", "pool"))
+    stored = {name: tensor.dtype for name, tensor in load_file(tmp_path / "mixed.safetensors").items()}
+    assert stored["fc.weight"] == stored["pool.conv.weight"] == torch.float16
+    assert stored["dw6.conv_sep.weight"] == torch.int8
+
+
 def test_another_face_model_is_an_error(saved, face_model):
     _, path = saved
     other = MorphableModel(

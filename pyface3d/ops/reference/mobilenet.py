@@ -10,10 +10,15 @@ _PANEL = 32
 
 
 def mobilenet(
-    images: Tensor, weights: Tensor, channels: Sequence[int], strides: Sequence[int], sums: int = 0
-) -> Tensor:
-    """Convolutions with ReLU and a head: (B, H, W, 3), (W,) -> (B, 1, 1, D); weights as ``ops.mobilenet`` has them."""
-    x, depth = images.permute(0, 3, 1, 2), 27
+    images: Tensor,
+    weights: Tensor,
+    channels: Sequence[int],
+    strides: Sequence[int],
+    sums: int = 0,
+    kept: Sequence[int] = (),
+) -> tuple[Tensor, ...]:
+    """Convolutions with ReLU and a head: (B, H, W, 3), (W,) -> (B, D) and maps; weights as ``ops.mobilenet`` has."""
+    x, depth, maps = images.permute(0, 3, 1, 2), 27, []
     for i, (count, stride) in enumerate(zip(channels, strides)):
         if i:
             depth = channels[i - 1]
@@ -23,6 +28,7 @@ def mobilenet(
         rows, bias, weights = _matrix(weights, depth, count)
         kernel = rows.T[:, :, None, None] if i else rows.view(3, 3, 3, count).permute(3, 2, 0, 1)
         x = conv2d(x, kernel, bias, 1 if i else stride, 0 if i else 1).relu()
+        maps += [x.permute(0, 2, 3, 1)] if i in kept else []
     x = x.flatten(2)  # (B, C, P)
     at = x.shape[1] * x.shape[2] * sums
     if sums:
@@ -30,7 +36,7 @@ def mobilenet(
     else:
         x = x.mean(2)
     rows, bias, _ = _matrix(weights[at:], x.shape[1], channels[-1])
-    return (x @ rows + bias)[:, None, None]
+    return (x @ rows + bias, *maps)
 
 
 def _matrix(weights: Tensor, depth: int, count: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,20 +4,25 @@ from torch import Tensor
 
 from pyface3d.testing.record import Draw, OpRecord, instead
 
-# channels, strides and sums: blocks with one and a half panels; a stem of half a panel alone, with means; whole panels
-_LAYERS = (((16, 48, 16, 32), (2, 1, 2), 3), ((16, 48), (1,), 0), ((32, 64, 16), (2, 2), 1))
+# channels, strides, sums, layers kept: blocks with one and a half panels; a stem of half a panel alone, with means;
+# whole panels
+_LAYERS = (
+    ((16, 48, 16, 32), (2, 1, 2), 3, (0, 2)),
+    ((16, 48), (1,), 0, ()),
+    ((32, 64, 16), (2, 2), 1, (1,)),
+)
 
 
 def _build(
-    draw: Draw, B: int, H: int, W: int, layers: tuple[tuple[int, ...], tuple[int, ...], int]
+    draw: Draw, B: int, H: int, W: int, layers: tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...]]
 ) -> tuple[Tensor | list[int] | int, ...]:
-    channels, strides, sums = layers
+    channels, strides, sums, kept = layers
     before, last = (0, *channels), len(strides)
     count = 28 * channels[0] + sum(10 * before[i] + (before[i] + 1) * channels[i] for i in range(1, last))
     for stride in strides:
         H, W = (H - 1) // stride + 1, (W - 1) // stride + 1
     count += H * W * sums * before[last] + (max(1, sums) * before[last] + 1) * channels[last]
-    return draw.normal(count) * 0.3, list(channels), list(strides), sums
+    return draw.normal(count) * 0.3, list(channels), list(strides), sums, list(kept)
 
 
 RECORD = OpRecord(
@@ -34,6 +39,8 @@ RECORD = OpRecord(
         instead("strides must be 1 or 2, got 3", strides=lambda s: [3, 1, 2]),
         instead("one number a layer and channels one more, got 2 and 4", strides=lambda s: s[:2]),
         instead("sums must be 0 to 16384, got -1", sums=lambda s: -1),
+        instead("kept must be layers in order, from 0 to 2, got 3", kept=lambda kept: [3]),
+        instead("kept must be layers in order, from 0 to 2, got 1", kept=lambda kept: [1, 1]),
         instead("at least one pixel", images=lambda images: images[:, :0]),
     ),
 )

@@ -1,0 +1,104 @@
+"""One face from landmarks of a first look and an identity of a second: a closed-form fit of both."""
+
+import torch
+from torch import Tensor, nn
+
+from pyface3d.camera import ParameterSpace
+from pyface3d.camera.parameter_space import POSE_LENGTH
+from pyface3d.losses import IdentityDistance
+from pyface3d.morphable import MorphableModel
+
+WEIGHT = 0.12  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
+LOOSE = 0.01  # inverse variance of whitened identity where the distance in mm does not hold it
+TURNS = 12  # of the inversion, whose error is squared in each: ten are enough for float32 at this weight
+
+
+class Agreement(nn.Module):
+    """The parameters nearest to an identity whose 68 landmarks stay nearest to those of a first answer.
+
+    Minimizes ``w |f R (B c - B c_1)|^2 + (c - c_2)^T P (c - c_2)`` over the shape coefficients c, with the change
+    of landmarks free of what an affine change of the pose makes up for; ``c_2`` is the second look's identity with the
+    first look's expression, P the inverse variance: square millimeters of the aligned surface for identity
+    (:class:`pyface3d.losses.IdentityDistance`), whitened for expression. The pose then follows the shape by least
+    squares. It is the weighted fit of dense-landmark methods (Wood et al. 2022, section 3.2) about the first answer,
+    where it is linear. The 50 x 50 system is inverted by Newton-Schulz steps, which every runtime has: products alone.
+
+    Args:
+        model: face model with 68 landmarks.
+        space: parameter space of the answers.
+        weight: w, of a squared pixel of a landmark.
+
+    Example:
+        >>> from pyface3d import MorphableModel
+        >>> from pyface3d.data.synthetic import parameter_space
+        >>> agree = Agreement(MorphableModel.default(), parameter_space())
+        >>> agree(torch.zeros(2, 62), torch.ones(2, 40)).shape
+        torch.Size([2, 62])
+    """
+
+    basis: Tensor
+    following: Tensor
+    grams: Tensor
+    root: Tensor
+    inverse_root: Tensor
+    unit: Tensor
+    whitening: Tensor
+
+    def __init__(self, model: MorphableModel, space: ParameterSpace, weight: float = WEIGHT) -> None:
+        super().__init__()
+        self.weight = weight
+        self.n_identity, std = space.n_identity, space.std.detach().cpu().double()
+        points = model.landmark_basis()
+        mean, basis = (table.detach().cpu().double() for table in (points.mean, points.basis))
+        basis = basis * std[POSE_LENGTH:]  # (68, 3, K), of whitened coefficients
+        frame = torch.cat([mean, torch.ones(len(mean), 1)], 1).double()
+        following = torch.linalg.pinv(frame)  # (4, 68): the affine change that follows moved points
+        free = basis - torch.einsum("lm,mck->lck", frame @ following, basis)
+        root = torch.linalg.cholesky(self._certainty(model, std))
+        inverse = torch.linalg.inv(root)
+        grams = [free[:, i].T @ free[:, j] for i in range(3) for j in range(3)]
+        tables = {
+            "basis": basis.flatten(0, 1).T,
+            "following": following,
+            "grams": torch.stack([(inverse @ gram @ inverse.T).flatten() for gram in grams]),
+            "root": root,
+            "inverse_root": inverse,
+            "unit": torch.eye(len(root)),
+            "whitening": torch.stack([space.mean, space.std])[:, :POSE_LENGTH].detach().cpu(),
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, table.float().contiguous(), persistent=False)
+
+    def _certainty(self, model: MorphableModel, std: Tensor) -> Tensor:
+        """(K, K) inverse variance of whitened coefficients."""
+        size, n = len(std) - POSE_LENGTH, self.n_identity
+        scale = std[POSE_LENGTH : POSE_LENGTH + n]
+        certainty = torch.eye(size, dtype=torch.float64)
+        certainty[:n] *= LOOSE
+        certainty[:n, :n] += scale[:, None] * IdentityDistance(model).gram.cpu().double() * scale
+        return certainty
+
+    def forward(self, first: Tensor, identity: Tensor) -> Tensor:
+        """The agreement (B, P), whitened.
+
+        Args:
+            first: (B, P) whitened first answer.
+            identity: (B, K_i) whitened identity of the second.
+        """
+        pose = (first[:, :POSE_LENGTH] * self.whitening[1] + self.whitening[0]).unflatten(1, (3, 4))[:, :, :3]
+        seen = pose[:, :2].transpose(1, 2) @ pose[:, :2]  # (B, 3, 3)
+        normal = (seen.flatten(1) @ self.grams).unflatten(1, self.unit.shape) * self.weight
+        known = first[:, POSE_LENGTH : POSE_LENGTH + self.n_identity]
+        wanted = (identity - known) @ self.root[: self.n_identity]  # expression is wanted as it is
+        solved = (self._inverse(normal + self.unit) @ wanted.unsqueeze(2)).squeeze(2)
+        change = solved @ self.inverse_root
+        moved = (change @ self.basis).unflatten(1, (-1, 3)) @ pose.transpose(1, 2)  # (B, 68, 3)
+        follows = (self.following @ moved).transpose(1, 2).flatten(1) / self.whitening[1]
+        return first - torch.cat([follows, -change], 1)
+
+    def _inverse(self, matrices: Tensor) -> Tensor:
+        """Inverses of symmetric matrices (B, K, K) whose eigenvalues are at least one."""
+        inverses = self.unit * (2 / (1 + matrices.abs().sum(2).amax(1)))[:, None, None]
+        for _ in range(TURNS):  # X <- 2 X - X A X
+            inverses = torch.baddbmm(inverses, inverses, torch.bmm(matrices, inverses), beta=2, alpha=-1)
+        return inverses
