@@ -70,9 +70,8 @@ class Compact(ParameterMethod):
         if looks not in (1, 2):
             raise ValueError(f"Compact: looks must be 1 or 2, got {looks}")
         space = default_space(model, size) if space is None else space
-        network: nn.Module = nets.mobilenet_v1(outputs, width=width, kernels=kernels, size=size)
-        if looks == 2:
-            network = TwoLooks(network, model, space, size)
+        trunk = nets.mobilenet_v1(outputs, width=width, kernels=kernels, size=size)
+        network = trunk if looks == 1 else TwoLooks(trunk, model, space, size)
         arguments = {"width": width, "kernels": kernels, "size": size, "looks": looks}
         super().__init__(network, model, space, ImageFormat(size, "BGR"), arguments)
 

@@ -44,7 +44,7 @@ def fuse_mobilenet(network: nn.Module) -> nn.Module:
         return network
     kept = [layers[node] for node in shared]
     network.add_submodule("fused", FusedMobilenet(convs, pool, head, kept))  # type: ignore[arg-type]
-    with network.graph.inserting_after(nodes[0].args[0]):
+    with network.graph.inserting_after(nodes[0].all_input_nodes[0]):
         one = network.graph.call_module("fused", nodes[0].args)
     answer = one
     for place, node in reversed(list(enumerate([nodes[-1], *shared] if kept else []))):
@@ -123,10 +123,10 @@ class FusedMobilenet(nn.Module):
         self._side = None if self._sum is None else self._sum.kernel_size
         self._packed: tuple[Any, Tensor] | None = None
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, O)."""
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """(B, 3, H, W) to (B, O), and the maps (B, C, H', W') where layers are kept."""
         if not is_plain(images, self._parts[0]) or not self._is_fitting(*images.shape[2:]):
-            return self.head(self.pool(self.convs(images)).flatten(1))
+            return self._by_layers(images)
         parts: list[Any] = [*self._parts, self.head, *([] if self._sum is None else [self._sum])]
         state = [version_of(tensor) for part in parts for tensor in part._parameters.values()]
         if self._packed is None or self._packed[0] != state:

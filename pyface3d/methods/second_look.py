@@ -42,6 +42,9 @@ class SecondLook(nn.Module):
     placing: Tensor
     whitening: Tensor
     covered: Tensor
+    fine_scale: Tensor
+    coarse_scale: Tensor
+    last_scale: Tensor
 
     def __init__(
         self,
