@@ -69,7 +69,7 @@ def set_scales(method: Method, images: Tensor) -> None:
     for name, values in zip(("fine", "coarse", "last"), [*look.at_surface(fine, coarse, first), last]):
         flat = values.transpose(0, 1).flatten(1)
         most = flat.kthvalue(int(flat.shape[1] * 0.999), 1).values.clamp_min(1e-3)
-        getattr(look, f"{name}_scale").copy_((MOST / most)[None, :, None, None])
+        getattr(look, f"{name}_scale").copy_(MOST / most)
 
 
 def remember(method: Method, batches: Iterator[dict[str, Any]]) -> Seen:

@@ -60,7 +60,7 @@ class SecondLook(nn.Module):
         fine, coarse, last = channels
         wide, deep = widths
         for name, count in zip(("fine", "coarse", "last"), channels):
-            self.register_buffer(f"{name}_scale", torch.ones(1, count, 1, 1))
+            self.register_buffer(f"{name}_scale", torch.ones(count))
         self.enter = nn.Sequential(_conv(fine, wide, 1), _conv(wide, wide))
         self.down = _conv(wide, deep, stride=2)
         self.deepen = nn.Sequential(_conv(deep + coarse, deep, 1), _conv(deep, deep), _conv(deep, 24, 1))
@@ -123,8 +123,8 @@ class SecondLook(nn.Module):
 
     @staticmethod
     def scaled(features: Tensor, scale: Tensor) -> Tensor:
-        """Features (B, C, h, w) in units that fit a byte."""
-        return (features * scale).clamp_max(MOST)  # maps end in a ReLU
+        """Features (B, C, h, w) in units of scale (C,) that fit a byte."""
+        return (features * scale[:, None, None]).clamp_max(MOST)  # maps end in a ReLU
 
     def gather(self, fine: Tensor, coarse: Tensor, last: Tensor) -> Tensor:
         """What scaled features come to, (B, F)."""
