@@ -1,6 +1,7 @@
 """One face from landmarks of a first look and an identity of a second: a closed-form fit of both."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from pyface3d.camera import ParameterSpace
@@ -10,7 +11,7 @@ from pyface3d.morphable import MorphableModel
 
 WEIGHT = 0.12  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
 LOOSE = 0.01  # inverse variance of whitened identity where the distance in mm does not hold it
-TURNS = 12  # of the inversion, whose error is squared in each: ten are enough for float32 at this weight
+TURNS = 10  # of an inversion whose error is squared in each: enough for float32 at this weight
 
 
 class Agreement(nn.Module):
@@ -21,7 +22,7 @@ class Agreement(nn.Module):
     first look's expression, P the inverse variance: square millimeters of the aligned surface for identity
     (:class:`pyface3d.losses.IdentityDistance`), whitened for expression. The pose then follows the shape by least
     squares. It is the weighted fit of dense-landmark methods (Wood et al. 2022, section 3.2) about the first answer,
-    where it is linear. The 50 x 50 system is inverted by Newton-Schulz steps, which every runtime has: products alone.
+    where it is linear.
 
     Args:
         model: face model with 68 landmarks.
@@ -90,15 +91,21 @@ class Agreement(nn.Module):
         normal = (seen.flatten(1) @ self.grams).unflatten(1, self.unit.shape) * self.weight
         known = first[:, POSE_LENGTH : POSE_LENGTH + self.n_identity]
         wanted = (identity - known) @ self.root[: self.n_identity]  # expression is wanted as it is
-        solved = (self._inverse(normal + self.unit) @ wanted.unsqueeze(2)).squeeze(2)
-        change = solved @ self.inverse_root
+        change = solve(normal + self.unit, wanted) @ self.inverse_root
         moved = (change @ self.basis).unflatten(1, (-1, 3)) @ pose.transpose(1, 2)  # (B, 68, 3)
         follows = (self.following @ moved).transpose(1, 2).flatten(1) / self.whitening[1]
         return first - torch.cat([follows, -change], 1)
 
-    def _inverse(self, matrices: Tensor) -> Tensor:
-        """Inverses of symmetric matrices (B, K, K) whose eigenvalues are at least one."""
-        inverses = self.unit * (2 / (1 + matrices.abs().sum(2).amax(1)))[:, None, None]
-        for _ in range(TURNS):  # X <- 2 X - X A X
-            inverses = torch.baddbmm(inverses, inverses, torch.bmm(matrices, inverses), beta=2, alpha=-1)
-        return inverses
+
+@torch.fx.wrap
+def solve(matrices: Tensor, right: Tensor) -> Tensor:
+    """``x`` (B, K) with ``A x = b`` for symmetric A (B, K, K) with eigenvalues of at least one.
+
+    By Cholesky's factors, which no ONNX operator has: there by Newton-Schulz steps to the inverse, products alone.
+    """
+    if not torch.compiler.is_compiling():
+        return torch.cholesky_solve(right.unsqueeze(2), torch.linalg.cholesky_ex(matrices)[0]).squeeze(2)
+    inverses = torch.eye(matrices.shape[1]).to(matrices) * (2 / (1 + matrices.abs().sum(2).amax(1)))[:, None, None]
+    for _ in range(TURNS):  # X <- 2 X - X A X
+        inverses = torch.baddbmm(inverses, inverses, torch.bmm(matrices, inverses), beta=2, alpha=-1)
+    return (inverses @ right.unsqueeze(2)).squeeze(2)

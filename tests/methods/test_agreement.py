@@ -85,3 +85,11 @@ def test_has_a_gradient(answers):
     first, identity = (tensor[:2].clone().requires_grad_() for tensor in answers)
     Agreement(MODEL, SPACE)(first, identity).square().sum().backward()
     assert all(tensor.grad.isfinite().all() and tensor.grad.any() for tensor in (first, identity))
+
+
+def test_products_alone_solve_it_too(answers, monkeypatch):
+    first, identity = answers
+    agree = Agreement(MODEL, SPACE)
+    expected = agree(first, identity)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(agree(first, identity), expected, atol=1e-4, rtol=0)
