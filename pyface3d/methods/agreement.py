@@ -9,7 +9,7 @@ from pyface3d.camera.parameter_space import POSE_LENGTH
 from pyface3d.losses import IdentityDistance
 from pyface3d.morphable import MorphableModel
 
-WEIGHT = 0.12  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
+WEIGHT = 0.2  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
 LOOSE = 0.01  # inverse variance of whitened identity where the distance in mm does not hold it
 TURNS = 10  # of an inversion whose error is squared in each: enough for float32 at this weight
 
