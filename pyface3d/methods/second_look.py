@@ -1,6 +1,7 @@
 """A second look at a face: features read where a first answer puts the surface, and the identity that they tell."""
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -117,8 +118,9 @@ class SecondLook(nn.Module):
         cut = (CHART // CELLS[0]) ** 2
         found = []
         for part, cell, values in ((slice(0, cut), CELLS[0], fine), (slice(cut, None), CELLS[1], coarse)):
-            read = F.grid_sample(values, places[:, None, part], padding_mode="border", align_corners=False)
-            found.append((read.squeeze(2) * self.covered[part]).unflatten(2, (CHART // cell, CHART // cell)))
+            found.append(
+                (sample(values, places[:, part]) * self.covered[part]).unflatten(2, (CHART // cell, CHART // cell))
+            )
         return found
 
     @staticmethod
@@ -164,6 +166,29 @@ class TwoLooks(nn.Module):
         """The three maps that the second look takes, and the first answer (B, P)."""
         fine, coarse, last = self.trunk.maps(images, MAPS)
         return fine, coarse, last, self.trunk.head(self.trunk.pool(last).flatten(1))
+
+
+@torch.fx.wrap
+def sample(values: Tensor, places: Tensor) -> Tensor:
+    """Maps (B, C, H, W) read bilinearly at places (B, N, 2) of ``grid_sample``, borders continued: (B, C, N).
+
+    ONNX gets rows of a table, which onnxruntime reads several times faster than its GridSample.
+    """
+    if not torch.compiler.is_compiling():
+        return F.grid_sample(values, places[:, None], padding_mode="border", align_corners=False).squeeze(2)
+    batch, channels, *sides = values.shape
+    table = values.permute(0, 2, 3, 1).reshape(-1, channels)
+    size = torch.tensor(sides[::-1], dtype=values.dtype, device=values.device)  # W, H
+    at = (((places + 1) * size - 1) / 2).clamp_min(0).minimum(size - 1)
+    low = at.floor()
+    share, low = at - low, low.long()
+    high = (low + 1).minimum(size.long() - 1)
+    first = torch.arange(batch, device=values.device)[:, None] * (sides[0] * sides[1])
+    found = torch.zeros(())
+    for y, down in ((low[..., 1], 1 - share[..., 1]), (high[..., 1], share[..., 1])):
+        for x, across in ((low[..., 0], 1 - share[..., 0]), (high[..., 0], share[..., 0])):
+            found = found + table[first + y * sides[1] + x] * (down * across).unsqueeze(2)
+    return found.transpose(1, 2)
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -9,7 +9,7 @@ from pyface3d.camera import flip_y
 from pyface3d.data.synthetic import SyntheticFaces, parameter_space
 from pyface3d.methods import load_weights, save_weights
 from pyface3d.methods.fused import available
-from pyface3d.methods.second_look import SecondLook
+from pyface3d.methods.second_look import SecondLook, sample
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +116,10 @@ def test_wants_a_chart():
     bare = pyface3d.MorphableModel(whole.mean, whole.identity_basis, whole.expression_basis, whole.triangles)
     with pytest.raises(ValueError, match="UV"):
         SecondLook(bare, parameter_space(), (4, 4, 4), 2)
+
+
+def test_rows_of_a_table_are_what_grid_sample_reads(monkeypatch):
+    values, places = torch.randn(2, 5, 7, 9), torch.rand(2, 40, 2) * 2.6 - 1.3  # some beyond the border
+    expected = sample(values, places)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(sample(values, places), expected, atol=1e-5, rtol=1e-5)
