@@ -10,7 +10,7 @@ from pyface3d.reconstructor import Reconstructor
 FRAMES, HIDDEN, CROSSING = 300, (60, 65), (110, 176)
 LEAST = {  # of both people, over the frames in which nobody is in front
     "jawOpen": 0.9, "eyeBlinkLeft": 0.85, "eyeBlinkRight": 0.85, "mouthSmileLeft": 0.88, "mouthSmileRight": 0.88,
-    "browInnerUp": 0.89, "browOuterUpLeft": 0.91, "browOuterUpRight": 0.84, "browDownLeft": 0.42, "browDownRight": 0.4,
+    "browInnerUp": 0.89, "browOuterUpLeft": 0.91, "browOuterUpRight": 0.84, "browDownLeft": 0.36, "browDownRight": 0.38,
 }  # fmt: skip
 
 
