@@ -55,7 +55,7 @@ class Seen:
 
 @torch.no_grad()
 def see(method: Method, images: Tensor) -> list[Tensor]:
-    """Unscaled features at the surface and the first answer for crops (B, 3, S, S)."""
+    """Scaled features at the surface, the last map and the first answer for crops (B, 3, S, S)."""
     look = method.network.look
     fine, coarse, last, first = method.network.looked(method.images.accept(images))
     return [*look.read(fine, coarse, first), look.scaled(last, look.last_scale), first]

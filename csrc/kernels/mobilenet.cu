@@ -1,5 +1,5 @@
 // Two launches a layer, each with one thread per number: the rows into a workspace, then their products in the order of
-// the sum. Plain, because torch's own convolutions serve large batches on a GPU.
+// the sum. Plain, because cuDNN's convolutions serve large batches on a GPU.
 #include "kernels/cuda.cuh"
 #include "kernels/mobilenet.h"
 

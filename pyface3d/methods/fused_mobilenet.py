@@ -46,7 +46,6 @@ def fuse_mobilenet(network: nn.Module) -> nn.Module:
     network.add_submodule("fused", FusedMobilenet(convs, pool, head, kept))  # type: ignore[arg-type]
     with network.graph.inserting_after(nodes[0].all_input_nodes[0]):
         one = network.graph.call_module("fused", nodes[0].args)
-    answer = one
     for place, node in reversed(list(enumerate([nodes[-1], *shared] if kept else []))):
         with network.graph.inserting_after(one):
             answer = network.graph.call_function(operator.getitem, (one, place))
