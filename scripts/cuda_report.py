@@ -1,7 +1,8 @@
 """Compiles each CUDA kernel once more with -Xptxas -v for every architecture of the build.
 
 Prints registers, shared memory and spills, then the work of the largest kernels beside its floor and what they are
-expected to take (scripts/cuda_floors.py); fails on a spill.
+expected to take (scripts/cuda_floors.py); fails on a spill, and where the host calls a function of the device: in
+templates nvcc compiles that without a word, to an end of the process.
 """
 
 import os
@@ -32,10 +33,12 @@ def report(nvcc: Path, include: Path, source: Path, folder: str) -> list[Row]:
         f"-I{ROOT}/csrc",
         f"-I{include}",
     ]
-    command = [nvcc, *flags, "-c", source, "-o", f"{folder}/{source.stem}.o"]
-    run = subprocess.run(command, capture_output=True, text=True)
+    made = f"{folder}/{source.stem}.o"
+    run = subprocess.run([nvcc, *flags, "-c", source, "-o", made], capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr)
+    if ends_the_process(made):
+        sys.exit(f"{source.name}: host code calls a __device__ function, for which nvcc puts exit() there")
     rows, name, target, spilled = [], "", "", 0
     for line in run.stderr.splitlines():
         if found := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
@@ -46,6 +49,12 @@ def report(nvcc: Path, include: Path, source: Path, folder: str) -> list[Row]:
             shared = re.search(r"(\d+) bytes smem", line)
             rows.append((name, target, int(found[1]), int(shared[1]) if shared else 0, spilled))
     return rows
+
+
+def ends_the_process(made: str) -> bool:
+    """Whether an object calls exit(), which no kernel's source does."""
+    needed = subprocess.run(["nm", "--undefined-only", made], capture_output=True, text=True, check=True).stdout
+    return "exit" in needed.split()
 
 
 def summary(rows: list[Row]) -> str:

@@ -25,7 +25,7 @@ struct RunsJob {  // item 3 i + k: the run that begins at pixel i, for corner k 
   ShownTriangles p;
   uint32_t* busy;
 
-  __device__ int64_t units() const { return p.pixels; }
+  __host__ __device__ int64_t units() const { return p.pixels; }
 
   template <typename Visit>
   __device__ void each(int64_t face, int64_t pixel, Visit visit) const {

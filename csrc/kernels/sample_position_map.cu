@@ -48,7 +48,7 @@ template <typename T>
 struct TapsJob {  // item 4 n + k: tap k of point n
   SamplePositionMap<T> p;
 
-  __device__ int64_t units() const { return p.points; }
+  __host__ __device__ int64_t units() const { return p.points; }
 
   template <typename Visit>
   __device__ void each(int64_t, int64_t n, Visit visit) const {

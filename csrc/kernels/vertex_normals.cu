@@ -23,7 +23,7 @@ struct CornersJob {  // item 3 i + k: corner k of triangle i
   const int64_t* triangles;
   int64_t vertex_count, triangle_count;
 
-  __device__ int64_t units() const { return triangle_count; }
+  __host__ __device__ int64_t units() const { return triangle_count; }
 
   template <typename Visit>
   __device__ void each(int64_t, int64_t triangle, Visit visit) const {
