@@ -10,19 +10,19 @@ from pyface3d.losses import IdentityDistance
 from pyface3d.morphable import MorphableModel
 
 WEIGHT = 0.2  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
-LOOSE = 0.01  # inverse variance of whitened identity where the distance in mm does not hold it
+LOOSE = 0.01  # inverse variance of whitened identity about the first answer, which holds what no millimeter does
 TURNS = 10  # of an inversion whose error is squared in each: enough for float32 at this weight
 
 
 class Agreement(nn.Module):
     """The parameters nearest to an identity whose 68 landmarks stay nearest to those of a first answer.
 
-    Minimizes ``w |f R (B c - B c_1)|^2 + (c - c_2)^T P (c - c_2)`` over the shape coefficients c, with the change
-    of landmarks free of what an affine change of the pose makes up for; ``c_2`` is the second look's identity with the
-    first look's expression, P the inverse variance: square millimeters of the aligned surface for identity
-    (:class:`pyface3d.losses.IdentityDistance`), whitened for expression. The pose then follows the shape by least
-    squares. It is the weighted fit of dense-landmark methods (Wood et al. 2022, section 3.2) about the first answer,
-    where it is linear.
+    Minimizes ``w |f R (B c - B c_1)|^2 + (c - c_2)^T G (c - c_2) + (c - c_1)^T L (c - c_1)`` over the shape
+    coefficients c, with the change of landmarks free of what an affine change of the pose makes up for; ``c_1`` is the
+    first answer, ``c_2`` the second look's identity, G counts square millimeters of the aligned surface
+    (:class:`pyface3d.losses.IdentityDistance`), L is the inverse variance of what these do not hold: expression, and
+    identity a little. The pose then follows the shape by least squares. It is the weighted fit of dense-landmark
+    methods (Wood et al. 2022, section 3.2) about the first answer, where it is linear.
 
     Args:
         model: face model with 68 landmarks.
@@ -40,7 +40,7 @@ class Agreement(nn.Module):
     basis: Tensor
     following: Tensor
     grams: Tensor
-    root: Tensor
+    pull: Tensor
     inverse_root: Tensor
     unit: Tensor
     whitening: Tensor
@@ -55,29 +55,29 @@ class Agreement(nn.Module):
         frame = torch.cat([mean, torch.ones(len(mean), 1)], 1).double()
         following = torch.linalg.pinv(frame)  # (4, 68): the affine change that follows moved points
         free = basis - torch.einsum("lm,mck->lck", frame @ following, basis)
-        root = torch.linalg.cholesky(self._certainty(model, std))
-        inverse = torch.linalg.inv(root)
+        distance, loose = self._certainties(model, std)
+        inverse = torch.linalg.inv(torch.linalg.cholesky(distance + loose))
         grams = [free[:, i].T @ free[:, j] for i in range(3) for j in range(3)]
         tables = {
             "basis": basis.flatten(0, 1).T,
             "following": following,
             "grams": torch.stack([(inverse @ gram @ inverse.T).flatten() for gram in grams]),
-            "root": root,
+            "pull": (distance @ inverse.T)[: self.n_identity],
             "inverse_root": inverse,
-            "unit": torch.eye(len(root)),
+            "unit": torch.eye(len(inverse)),
             "whitening": torch.stack([space.mean, space.std])[:, :POSE_LENGTH].detach().cpu(),
         }
         for name, table in tables.items():
             self.register_buffer(name, table.float().contiguous(), persistent=False)
 
-    def _certainty(self, model: MorphableModel, std: Tensor) -> Tensor:
-        """(K, K) inverse variance of whitened coefficients."""
+    def _certainties(self, model: MorphableModel, std: Tensor) -> tuple[Tensor, Tensor]:
+        """(K, K) inverse variances of whitened coefficients: G and L."""
         size, n = len(std) - POSE_LENGTH, self.n_identity
         scale = std[POSE_LENGTH : POSE_LENGTH + n]
-        certainty = torch.eye(size, dtype=torch.float64)
-        certainty[:n] *= LOOSE
-        certainty[:n, :n] += scale[:, None] * IdentityDistance(model).gram.cpu().double() * scale
-        return certainty
+        distance, loose = torch.zeros(size, size, dtype=torch.float64), torch.eye(size, dtype=torch.float64)
+        distance[:n, :n] = scale[:, None] * IdentityDistance(model).gram.cpu().double() * scale
+        loose[:n] *= LOOSE
+        return distance, loose
 
     def forward(self, first: Tensor, identity: Tensor) -> Tensor:
         """The agreement (B, P), whitened.
@@ -90,7 +90,7 @@ class Agreement(nn.Module):
         seen = pose[:, :2].transpose(1, 2) @ pose[:, :2]  # (B, 3, 3)
         normal = (seen.flatten(1) @ self.grams).unflatten(1, self.unit.shape) * self.weight
         known = first[:, POSE_LENGTH : POSE_LENGTH + self.n_identity]
-        wanted = (identity - known) @ self.root[: self.n_identity]  # expression is wanted as it is
+        wanted = (identity - known) @ self.pull  # the rest is wanted as it is
         change = solve(normal + self.unit, wanted) @ self.inverse_root
         moved = (change @ self.basis).unflatten(1, (-1, 3)) @ pose.transpose(1, 2)  # (B, 68, 3)
         follows = (self.following @ moved).transpose(1, 2).flatten(1) / self.whitening[1]
