@@ -3,8 +3,9 @@
     python scripts/train_closeups.py render cuts-0.npz --first 0 --count 2000   # as many parts as wanted, in parallel
     python scripts/train_closeups.py train cuts-*.npz --out pyface3d/assets/closeups.npz
 
-Portraits are those of ``SyntheticFaces`` with the blendshapes themselves in place of their ten directions, weights
-drawn for the regions, and cuts placed as wrongly as a fitted pose is.
+Portraits are those of ``SyntheticFaces`` with the blendshapes themselves in place of their ten directions and weights
+drawn for the regions. Cuts are placed where the default method sees the face, which closed eyes or an open mouth move,
+and as wrongly as a fitted pose is.
 """
 
 import argparse
@@ -17,11 +18,12 @@ from pyface3d.data.synthetic import SyntheticFaces, pose
 from pyface3d.data.synthetic.backdrop import backdrop, occlude
 from pyface3d.data.synthetic.draws import Draws
 from pyface3d.data.synthetic.sensor import photograph
+from pyface3d.methods import Method, create_method
 from pyface3d.morphable import ARKIT_NAMES, MorphableModel, from_arkit_matrix
-from pyface3d.reconstructor.closeups import REGIONS, build, cut_region, turned
+from pyface3d.reconstructor.closeups import REGIONS, build, cut_region, landmarks_at_rest, turned
 
 SEED, BATCH = 77, 16
-PLACES = 3  # cuts of one portrait, each placed anew
+PLACES = 3  # cuts of one portrait: one where the default method sees it, the others about there and about the truth
 
 
 def draw_weights(stream: np.random.Generator, count: int) -> np.ndarray:
@@ -57,7 +59,7 @@ def misplaced(stream: np.random.Generator, matrix: np.ndarray, middle: np.ndarra
 def render(first: int, count: int) -> dict[str, np.ndarray]:
     """Cuts as int8, angles and weights of portraits."""
     faces = SyntheticFaces(MorphableModel.default("head", "blendshapes"), seed=SEED)
-    model, size = faces.model, faces.size
+    model, size, method = faces.model, faces.size, create_method("compact", "embedded")
     expand = torch.from_numpy(from_arkit_matrix(model.blendshapes.names)).float()
     parts: dict[str, list] = {
         key: [] for region in REGIONS for key in (f"{region}.cut", f"{region}.angles", f"{region}.weights")
@@ -73,17 +75,32 @@ def render(first: int, count: int) -> dict[str, np.ndarray]:
         view = pose.View.draw(draws, faces._in_eyes(vertices[:, model.landmarks]), size, faces.jitter)
         light, head, _ = faces.draw(draws, vertices, view, size)
         light.addcmul_(backdrop(draws, size), (~head).float()[:, None])
-        images = photograph(draws, occlude(draws, light), head).float().mean(1).numpy().astype(np.float32)
-        labels = faces._labels(vertices[:, model.landmarks], coeffs, view)
-        at_rest = model.landmark_points(rest).numpy()
+        photos = photograph(draws, occlude(draws, light), head)
+        images = photos.float().mean(1).numpy().astype(np.float32)
+        params = faces._labels(vertices[:, model.landmarks], coeffs, view)["params"]
+        true_rest, seen = model.landmark_points(rest).double().numpy(), look(method, photos)
         for k in range(BATCH):
-            up = labels["params"][k, :12].view(3, 4).double().numpy()
-            down = up * np.array([[1], [-1], [1]])
-            down[1, 3] += size - 1
-            for _ in range(PLACES):
-                placed = misplaced(stream, down, at_rest[k].mean(0), size / 1.6)
-                add(parts, images[k], placed, at_rest[k], weights[k])
+            true = y_down(params[k, :12].view(3, 4), size), true_rest[k]
+            for j in range(PLACES):
+                matrix, at_rest = true if j == PLACES - 1 else seen[k]
+                placed = misplaced(stream, matrix, at_rest.mean(0), size / 1.6) if j else matrix
+                add(parts, images[k], placed, at_rest, weights[k])
     return {key: np.stack(value) for key, value in parts.items()}
+
+
+def look(method: Method, photos: torch.Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pose (3, 4), y down, and landmarks at rest (68, 3) of each crop (B, 3, S, S) as a method sees it."""
+    seen = method.predict(photos)
+    assert seen.coeffs is not None
+    rest = [landmarks_at_rest(method.model, coeffs[None]) for coeffs in seen.coeffs]
+    return list(zip([y_down(pose, photos.shape[-1]) for pose in seen.pose], rest))
+
+
+def y_down(pose: torch.Tensor, size: int) -> np.ndarray:
+    """A pose (3, 4) of the y-up frame as a map to pixels of the crop."""
+    down = pose.double().numpy() * np.array([[1], [-1], [1]])
+    down[1, 3] += size - 1
+    return down
 
 
 def add(parts: dict[str, list], image: np.ndarray, placed: np.ndarray, rest: np.ndarray, weights: np.ndarray) -> None:
@@ -145,7 +162,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--out", default="pyface3d/assets/closeups.npz")
     given = parser.parse_args()
     arrays = render(given.first, given.count) if given.step == "render" else train(given.files, given.epochs)
