@@ -9,9 +9,9 @@ from pyface3d.camera.parameter_space import POSE_LENGTH
 from pyface3d.losses import IdentityDistance
 from pyface3d.morphable import MorphableModel
 
-WEIGHT = 0.2  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
-LOOSE = 0.01  # inverse variance of whitened identity about the first answer, which holds what no millimeter does
-TURNS = 10  # of an inversion whose error is squared in each: enough for float32 at this weight
+WEIGHT = 0.04  # of a squared pixel of a landmark beside a squared millimeter of the surface; docs/results.md has others
+LOOSE = 0.06  # inverse variance of whitened identity about the first answer, which holds what no millimeter does
+TURNS = 9  # of an inversion whose error is squared in each: enough for float32 at this weight
 
 
 class Agreement(nn.Module):
