@@ -42,7 +42,7 @@ def test_says_the_first_answer_where_both_agree(answers):
 def test_takes_the_identity_where_landmarks_count_nothing(answers):
     first, identity = answers
     found = Agreement(MODEL, SPACE, 0.0)(first, identity)
-    assert apart(found[:, IDENTITY], identity) < 0.1 * apart(first[:, IDENTITY], identity)
+    assert apart(found[:, IDENTITY], identity) < 0.2 * apart(first[:, IDENTITY], identity)
     bare = first.clone()
     bare[:, IDENTITY] = identity
     assert off(found, first) < 0.6 * off(bare, first)  # the pose follows
@@ -56,7 +56,7 @@ def test_more_weight_keeps_landmarks_better_and_identity_less(answers):
         moved.append(off(found, first))
         left.append(apart(found[:, IDENTITY], identity))
     assert moved == sorted(moved, reverse=True) and left == sorted(left)
-    assert moved[-1] < 0.2 and left[0] < 0.1 * apart(first[:, IDENTITY], identity) and left[-1] > 1.0
+    assert moved[-1] < 0.2 and left[0] < 0.2 * apart(first[:, IDENTITY], identity) and left[-1] > 1.0
 
 
 def test_is_the_least_squares_solution(answers):
